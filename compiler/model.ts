@@ -1,0 +1,75 @@
+/**
+ * The values that pass between the compiler's stages: a policy's rules after parsing, and the draft from which policy.wasm builds the table.
+ * Plain data; nothing here parses, resolves or encodes.
+ */
+
+/** A transport protocol that rules speak about. The order is the protocol number in the table (docs/format.md §3). */
+export type Protocol = 'tcp' | 'udp' | 'icmp';
+
+/** What a rule does with the destinations it matches. */
+export type Action = 'allow' | 'deny';
+
+/** Ports `low..=high`, 0–65535. The whole range is `*`; ICMP rules carry it as well. */
+export interface PortRange {
+  readonly low: number;
+  readonly high: number;
+}
+
+/** An address prefix: `address` has 4 or 16 bytes in network order, host bits zero; `bits` is 0..32 or 0..128. */
+export interface Prefix {
+  readonly address: Uint8Array;
+  readonly bits: number;
+}
+
+/** Many prefixes, packed so that a set of a million lines stays small. */
+export interface PrefixList {
+  /** IPv4 addresses as host-order integers, one a prefix. */
+  readonly v4: Uint32Array;
+  /** Prefix lengths of `v4`. */
+  readonly v4Bits: Uint8Array;
+  /** IPv6 addresses, 16 bytes each, network order. */
+  readonly v6: Uint8Array;
+  /** Prefix lengths of `v6`. */
+  readonly v6Bits: Uint8Array;
+}
+
+/** What a rule matches. Names and sets are referred to by name and defined in the draft. */
+export type Target =
+  | { readonly kind: 'any' }
+  | { readonly kind: 'prefix'; readonly prefix: Prefix }
+  | { readonly kind: 'name'; readonly name: string }
+  | { readonly kind: 'set'; readonly set: string };
+
+/** One rule with its origin. `line` and `column` are 1-based, 0 when the rule came from an option. */
+export interface Rule {
+  readonly action: Action;
+  readonly protocol: Protocol;
+  /** Sorted, disjoint, not adjacent, at least one. */
+  readonly ports: readonly PortRange[];
+  readonly target: Target;
+  /** The rule as written. */
+  readonly text: string;
+  /** File name without directories, or the option (`--allow`). */
+  readonly source: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** A resolved host name: lower case, no final dot; addresses of 4 or 16 bytes, at least one. */
+export interface PinnedName {
+  readonly name: string;
+  readonly addresses: readonly Uint8Array[];
+}
+
+/** A named address set. */
+export interface AddressSet {
+  readonly name: string;
+  readonly prefixes: PrefixList;
+}
+
+/** Everything that goes into a table. Equal drafts give equal bytes. */
+export interface TableDraft {
+  readonly rules: readonly Rule[];
+  readonly names: readonly PinnedName[];
+  readonly sets: readonly AddressSet[];
+}
