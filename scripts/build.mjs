@@ -1,0 +1,153 @@
+// Builds everything into dist/: `npm run build`, or some parts of it: `node scripts/build.mjs policy native`.
+//
+//   policy     policy/ → build/policy.{release,debug}.wasm, dist/policy.wasm
+//   generated  the copies of shared facts (constants, schema, error codes)
+//   native     executor/ → dist/libsandlock.so
+//   bundle     src/ and compiler/ → dist/*.cjs, dist/index.js, dist/types
+//
+// A file of dist/ is replaced by renaming, never written in place: a running sandlock may have it mapped.
+
+import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { install, main, root, run, ScriptError } from './setup.mjs';
+
+/** The generators; each also takes `--check`. */
+export const GENERATORS = ['gen-format', 'gen-schema', 'gen-errors'];
+
+const PARTS = {
+  generated: buildGenerated,
+  policy: buildPolicy,
+  native: buildNative,
+  bundle: buildBundle,
+};
+
+/** Builds the named parts, or all, in the order in which they need each other. */
+export async function build(names = []) {
+  for (const name of names) {
+    if (!Object.hasOwn(PARTS, name)) {
+      throw new ScriptError(`no part named ${name}; parts: ${Object.keys(PARTS).join(', ')}`);
+    }
+  }
+  for (const [name, part] of Object.entries(PARTS)) {
+    if (names.length === 0 || names.includes(name)) await part();
+  }
+}
+
+async function buildPolicy() {
+  // The name is not a literal, because the types of asc bring its own `console` into every script.
+  const name = 'assemblyscript/asc';
+  const { main: compile } = await import(name);
+  for (const target of ['release', 'debug']) {
+    const { error, stderr } = await compile(['--config', 'asconfig.json', '--target', target], {
+      writeFile: (name, contents, base) => replaceFile(resolve(root, base, name), contents),
+    });
+    if (error) throw new ScriptError(`asc --target ${target}: ${error.message}\n${stderr}`);
+  }
+  copyFile('build/policy.release.wasm', 'dist/policy.wasm');
+}
+
+function buildGenerated() {
+  for (const name of GENERATORS) run(process.execPath, [`scripts/${name}.mjs`]);
+}
+
+function buildNative() {
+  run('cargo', [
+    'build',
+    '--release',
+    '--locked',
+    '--quiet',
+    '--manifest-path=executor/Cargo.toml',
+    '--target-dir=executor/target',
+  ]);
+  copyFile('executor/target/release/libsandlock.so', 'dist/libsandlock.so', 0o755);
+}
+
+async function buildBundle() {
+  /** @type {import('esbuild').BuildOptions & { write: false }} */
+  const shared = {
+    absWorkingDir: root,
+    bundle: true,
+    platform: 'node',
+    target: 'node20.19',
+    external: ['ffi-rs'],
+    legalComments: 'eof',
+    write: false,
+    logLevel: 'error',
+  };
+  // The command line is cut where `exec` of a compiled table stops needing code: parsing one big file cost 15 % of
+  // node's start. Each lazy import becomes a require of its own file.
+  /** @type {import('esbuild').BuildOptions & { write: false }} */
+  const commandLine = {
+    ...shared,
+    format: 'cjs',
+    supported: { 'dynamic-import': false },
+    define: { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
+    plugins: [ownFile],
+  };
+  const version = JSON.stringify(
+    JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version,
+  );
+  const { build: bundle } = await import('esbuild');
+  const outputs = await Promise.all([
+    bundle({
+      ...commandLine,
+      entryPoints: ['src/sandlock.ts'],
+      outfile: 'dist/sandlock.cjs',
+      banner: { js: '#!/usr/bin/env node' },
+      define: { ...commandLine.define, SANDLOCK_VERSION: version },
+    }),
+    ...LAZY.map((name) =>
+      bundle({ ...commandLine, entryPoints: [`src/${name}.ts`], outfile: `dist/${name}.cjs` }),
+    ),
+    bundle({ ...shared, format: 'esm', entryPoints: ['src/index.ts'], outfile: 'dist/index.js' }),
+  ]);
+  for (const file of outputs.flatMap((output) => output.outputFiles)) {
+    replaceFile(file.path, file.contents, file.path.endsWith('sandlock.cjs') ? 0o755 : 0o644);
+  }
+  run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json']);
+}
+
+/** Modules of src/ that become files of their own, loaded when first needed. */
+const LAZY = ['commands', 'compiling'];
+
+const ownFile = {
+  name: 'own-file',
+  setup(bundler) {
+    const filter = new RegExp(`^\\./(${LAZY.join('|')})\\.ts$`);
+    bundler.onResolve({ filter }, ({ kind, path }) =>
+      kind === 'dynamic-import'
+        ? { path: path.replace(/\.ts$/, '.cjs'), external: true }
+        : undefined,
+    );
+  },
+};
+
+function copyFile(from, to, mode = 0o644) {
+  replaceFile(join(root, to), readFileSync(join(root, from)), mode);
+}
+
+/** Writes beside the file and renames; leaves a file that already has these contents alone. */
+function replaceFile(path, contents, mode = 0o644) {
+  const bytes = Buffer.from(contents);
+  try {
+    if (readFileSync(path).equals(bytes)) return;
+  } catch {
+    mkdirSync(dirname(path), { recursive: true });
+  }
+  const beside = `${path}.${process.pid}`;
+  try {
+    writeFileSync(beside, bytes, { mode });
+    chmodSync(beside, mode);
+    renameSync(beside, path);
+  } finally {
+    rmSync(beside, { force: true });
+  }
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await main((names) => {
+    install();
+    return build(names);
+  });
+}
