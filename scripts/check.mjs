@@ -5,43 +5,30 @@ import { spawnSync } from 'node:child_process';
 import { GENERATORS } from './build.mjs';
 import { install, main, root, ScriptError } from './setup.mjs';
 
-const NODE = process.execPath;
 const TSC = 'node_modules/typescript/bin/tsc';
-const MANIFEST = '--manifest-path=executor/Cargo.toml';
 
-/** @type {[string, string, ...string[]][]} */
+const CARGO = ['--manifest-path=executor/Cargo.toml'];
+const CLIPPY = [...CARGO, '--locked', '--quiet', '--all-targets', '--target-dir=executor/target'];
+
 const CHECKS = [
-  [
-    'format, lint and layers',
-    NODE,
+  byNode(
+    'format, lint, layers',
     'node_modules/@biomejs/biome/bin/biome',
     'check',
     '--error-on-warnings',
     '.',
-  ],
-  ['types', NODE, TSC, '-p', 'tsconfig.json'],
-  ['types of the scripts', NODE, TSC, '-p', 'tsconfig.scripts.json'],
-  ['types of policy/', NODE, TSC, '-p', 'policy'],
-  ['rustfmt', 'cargo', 'fmt', MANIFEST, '--check'],
-  [
-    'clippy',
-    'cargo',
-    'clippy',
-    MANIFEST,
-    '--locked',
-    '--quiet',
-    '--all-targets',
-    '--target-dir=executor/target',
-    '--',
-    '-D',
-    'warnings',
-  ],
-  ...GENERATORS.map((name) => [`${name} is current`, NODE, `scripts/${name}.mjs`, '--check']),
+  ),
+  byNode('types', TSC, '-p', 'tsconfig.json'),
+  byNode('types of the scripts', TSC, '-p', 'tsconfig.scripts.json'),
+  byNode('types of policy/', TSC, '-p', 'policy'),
+  { title: 'rustfmt', command: 'cargo', args: ['fmt', ...CARGO, '--check'] },
+  { title: 'clippy', command: 'cargo', args: ['clippy', ...CLIPPY, '--', '-D', 'warnings'] },
+  ...GENERATORS.map((name) => byNode(`${name} is current`, `scripts/${name}.mjs`, '--check')),
 ];
 
 await main(() => {
   install();
-  const failed = CHECKS.filter(([title, command, ...args]) => {
+  const failed = CHECKS.filter(({ title, command, args }) => {
     const { status } = spawnSync(command, args, { cwd: root, stdio: 'inherit' });
     console.log(`${status === 0 ? 'ok    ' : 'FAILED'}  ${title}`);
     return status !== 0;
@@ -49,3 +36,7 @@ await main(() => {
   if (failed.length > 0)
     throw new ScriptError(`${failed.length} of ${CHECKS.length} checks failed`);
 });
+
+function byNode(title, ...args) {
+  return { title, command: process.execPath, args };
+}
