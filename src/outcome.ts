@@ -1,0 +1,74 @@
+/**
+ * How a run ended, as an exit status: the command's own, or one of sandlock's with a sentence that says
+ * what failed and what may help. Stages are those of docs/native.md.
+ */
+import { errnoName } from './errno.ts';
+import { EXIT, SandlockError } from './errors.ts';
+
+/** The end of a command: it exited by itself or was killed by a signal. */
+export type Outcome = { readonly exit: number } | { readonly signal: number };
+
+/** Splits a wait(2) status. */
+export function decodeStatus(status: number): Outcome {
+  const signal = status & 0x7f;
+  return signal === 0 ? { exit: (status >> 8) & 0xff } : { signal };
+}
+
+const ENOENT = 2;
+const E2BIG = 7;
+const ENOEXEC = 8;
+const EACCES = 13;
+const EBUSY = 16;
+const EINVAL = 22;
+const ENOSYS = 38;
+const EOPNOTSUPP = 95;
+
+/** The error for a record `failed`: `program` is the command's first word. */
+export function startFailure(stage: string, errno: number, program: string): SandlockError {
+  if (stage === 'exec') return execFailure(errno, program);
+  const detail = errno === 0 ? '' : ` (${stage}: ${errnoName(errno)})`;
+  const reason = `${explainStage(stage, errno)}${detail}`;
+  const kind = stage === 'table' ? 'table' : 'kernel';
+  return new SandlockError(kind, reason, { status: EXIT.failed });
+}
+
+function execFailure(errno: number, program: string): SandlockError {
+  if (errno === ENOENT) {
+    const reason = program.includes('/')
+      ? 'no such file, or its interpreter is missing'
+      : 'not found';
+    return new SandlockError('command', `${program}: ${reason}`, { status: EXIT.notFound });
+  }
+  const reason =
+    { [EACCES]: 'permission denied', [ENOEXEC]: 'not a program', [E2BIG]: 'too many arguments' }[
+      errno
+    ] ?? errnoName(errno);
+  return new SandlockError('command', `${program}: ${reason}`);
+}
+
+function explainStage(stage: string, errno: number): string {
+  const isMissing = errno === ENOSYS || errno === EOPNOTSUPP;
+  switch (stage) {
+    case 'domain':
+    case 'landlock':
+      return isMissing
+        ? 'this kernel offers no Landlock, or too old a version of it; nothing was run'
+        : 'the Landlock domain could not be entered; nothing was run';
+    case 'seccomp':
+      return isMissing || errno === EINVAL
+        ? 'this kernel lacks a seccomp feature that is needed; nothing was run'
+        : 'the system call filter could not be installed; nothing was run';
+    case 'nested':
+      return errno === EBUSY
+        ? 'already inside a sandbox that supervises system calls; a second one can not start in it'
+        : 'can not start inside this sandbox';
+    case 'table':
+      return 'the supervisor refused the table; nothing was run';
+    case 'cwd':
+      return 'the working directory could not be entered; nothing was run';
+    case 'supervisor':
+      return 'the supervisor died; the command and all its processes were ended';
+    default:
+      return 'the sandbox could not be started; nothing was run';
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * The 64-byte records that the executor reports (docs/native.md), decoded. Knows their layout and the
+ * notation of an address; it does not decide what is printed.
+ */
+
+/** A call that carried a destination. */
+export type Call = 'connect' | 'sendto' | 'sendmsg' | 'sendmmsg' | 'bind' | 'listen' | 'other';
+
+/** One refused call. */
+export interface DeniedRecord {
+  readonly kind: 'denied';
+  /** Milliseconds since 1970, with a fraction. */
+  readonly timeMs: number;
+  readonly pid: number;
+  readonly tid: number;
+  /** Name of the thread, chosen by the program: at most 15 bytes, may hold anything. */
+  readonly program: string;
+  readonly call: Call;
+  readonly protocol: 'tcp' | 'udp' | 'icmp' | 'other';
+  /** `192.0.2.1` or `2001:db8::1`. */
+  readonly address: string;
+  /** 0 for icmp. */
+  readonly port: number;
+  /** What the program was answered, positive. */
+  readonly errno: number;
+  /** Records lost so far because they were not read in time. */
+  readonly dropped: number;
+}
+
+/** Any record; what a kind does not use is left out. */
+export type ExecutorRecord =
+  | DeniedRecord
+  | { readonly kind: 'started'; readonly pid: number }
+  | { readonly kind: 'stopped'; readonly signal: number }
+  /** `status` as wait(2) gives it. */
+  | { readonly kind: 'exited'; readonly status: number; readonly dropped: number }
+  | { readonly kind: 'failed'; readonly stage: string; readonly errno: number }
+  | { readonly kind: 'ended'; readonly dropped: number };
+
+/** Bytes of a record. */
+export const RECORD_BYTES = 64;
+
+const CALLS: readonly Call[] = [
+  'other',
+  'connect',
+  'sendto',
+  'sendmsg',
+  'sendmmsg',
+  'bind',
+  'listen',
+];
+const PROTOCOLS = ['tcp', 'udp', 'icmp'] as const;
+
+/** Decodes one record. A kind that this version does not know gives undefined and is skipped. */
+export function decodeRecord(bytes: Buffer): ExecutorRecord | undefined {
+  const code = bytes.readInt32LE(12);
+  const dropped = bytes.readUInt32LE(60);
+  switch (bytes.readUInt8(0)) {
+    case 1:
+      return { kind: 'started', pid: bytes.readUInt32LE(4) };
+    case 2:
+      return decodeDenied(bytes, code, dropped);
+    case 3:
+      return { kind: 'stopped', signal: code };
+    case 4:
+      return { kind: 'exited', status: code, dropped };
+    case 5:
+      return { kind: 'failed', stage: decodeName(bytes), errno: Math.abs(code) };
+    case 6:
+      return { kind: 'ended', dropped };
+    default:
+      return undefined;
+  }
+}
+
+/** Text of an address: IPv4-mapped as IPv4, else the shortest form of RFC 5952 without brackets. */
+export function formatAddress(bytes: Uint8Array): string {
+  const isMapped = bytes[10] === 255 && bytes[11] === 255 && !bytes.subarray(0, 10).some(Boolean);
+  if (isMapped) return bytes.subarray(12).join('.');
+  const groups = Array.from({ length: 8 }, (_, group) =>
+    (((bytes[2 * group] ?? 0) << 8) | (bytes[2 * group + 1] ?? 0)).toString(16),
+  );
+  // The URL standard prescribes that same shortest form for its hosts.
+  return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
+}
+
+function decodeDenied(bytes: Buffer, code: number, dropped: number): DeniedRecord {
+  return {
+    kind: 'denied',
+    timeMs: Number(bytes.readBigUInt64LE(48) / 1000n) / 1000,
+    pid: bytes.readUInt32LE(4),
+    tid: bytes.readUInt32LE(8),
+    program: decodeName(bytes),
+    call: CALLS[bytes.readUInt32LE(56)] ?? 'other',
+    protocol: PROTOCOLS[bytes.readUInt8(1)] ?? 'other',
+    address: formatAddress(bytes.subarray(16, 32)),
+    port: bytes.readUInt16LE(2),
+    errno: Math.abs(code),
+    dropped,
+  };
+}
+
+function decodeName(bytes: Buffer): string {
+  const name = bytes.subarray(32, 48);
+  const end = name.indexOf(0);
+  return name.toString('utf8', 0, end === -1 ? name.length : end);
+}

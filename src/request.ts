@@ -1,0 +1,79 @@
+/**
+ * The request that starts a command (docs/native.md): its arguments and environment as the bytes they
+ * are. JavaScript strings can not hold what is not UTF-8, so where Node had to replace a byte the
+ * kernel's own copy in /proc is used; a file name in Latin-1 reaches the command unharmed.
+ */
+import { readFileSync } from 'node:fs';
+import { SandlockError } from './errors.ts';
+
+/** Option bit: mirror stops and forward signals, as the command line does. */
+const OPTION_TERMINAL = 1;
+
+const REPLACEMENT = '\uFFFD';
+
+/** Where arguments and environment come from; replaced in tests. */
+export interface RequestSource {
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Reads /proc/self/cmdline or /proc/self/environ. */
+  readonly readRaw: (path: string) => Buffer;
+}
+
+/**
+ * Encodes the request for a command of this process, in its environment and directory.
+ * @throws SandlockError (usage) when an argument holds a NUL, which only a broken caller can produce.
+ */
+export function encodeRequest(source: RequestSource): Buffer {
+  const command = rawCommand(source);
+  const environment = rawEnvironment(source);
+  const header = Buffer.alloc(16);
+  header.writeUInt32LE(command.length, 0);
+  header.writeUInt32LE(environment.length, 4);
+  header.writeUInt32LE(OPTION_TERMINAL, 8);
+  const end = Buffer.of(0);
+  const strings = [...command, ...environment, Buffer.alloc(0)];
+  for (const text of strings) {
+    if (text.includes(0)) throw new SandlockError('usage', 'an argument holds a NUL character');
+  }
+  return Buffer.concat([header, ...strings.flatMap((text) => [text, end])]);
+}
+
+/** The source for this process. */
+export function ownSource(command: readonly string[]): RequestSource {
+  return { command, environment: process.env, readRaw: (path) => readFileSync(path) };
+}
+
+function rawCommand({ command, readRaw }: RequestSource): Buffer[] {
+  if (command.some((text) => text.includes(REPLACEMENT))) {
+    // The command is the tail of sandlock's own command line.
+    const raw = readStrings(readRaw, '/proc/self/cmdline')?.slice(-command.length);
+    if (raw?.length === command.length) return raw;
+  }
+  return command.map((text) => Buffer.from(text));
+}
+
+function rawEnvironment({ environment, readRaw }: RequestSource): Buffer[] {
+  const entries = Object.entries(environment).map(([name, value]) => `${name}=${value ?? ''}`);
+  if (entries.some((entry) => entry.includes(REPLACEMENT))) {
+    const raw = readStrings(readRaw, '/proc/self/environ');
+    if (raw !== undefined) return raw;
+  }
+  return entries.map((entry) => Buffer.from(entry));
+}
+
+/** Splits at the NULs that end each string; undefined where /proc is not mounted. */
+function readStrings(readRaw: RequestSource['readRaw'], path: string): Buffer[] | undefined {
+  const strings: Buffer[] = [];
+  try {
+    const bytes = readRaw(path);
+    for (let start = 0; start < bytes.length; ) {
+      const found = bytes.indexOf(0, start);
+      const end = found === -1 ? bytes.length : found;
+      strings.push(bytes.subarray(start, end));
+      start = end + 1;
+    }
+  } catch {
+    return undefined;
+  }
+  return strings;
+}
