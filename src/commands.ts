@@ -1,0 +1,66 @@
+/**
+ * Every command but `exec`: reads the command line with commander and hands values to the command. Help is
+ * ours, errors are SandlockErrors, and nothing is printed here but help and version.
+ */
+import { Command, CommanderError, Option } from 'commander';
+import manifest from '../package.json' with { type: 'json' };
+import { checkDestinations } from './commands/check.ts';
+import { compileToFile } from './commands/compile.ts';
+import { SandlockError } from './errors.ts';
+import { HELP, type HelpTopic } from './help.ts';
+import { writeOutput } from './standard-error.ts';
+
+/** How results are printed. */
+export type Format = 'text' | 'json';
+
+/**
+ * Runs the command named by the first argument and sets the exit status.
+ * @throws SandlockError
+ */
+export async function runCommand(args: readonly string[]): Promise<void> {
+  if (args.length === 0) throw new SandlockError('usage', HELP.sandlock.trimEnd());
+  try {
+    await createProgram().parseAsync(args, { from: 'user' });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.exitCode === 0) return;
+    throw new SandlockError('usage', error.message.replace(/^error: /, ''), { cause: error });
+  }
+}
+
+/** Prints the help of one topic to standard output. */
+export function printHelp(topic: HelpTopic): void {
+  writeOutput(HELP[topic]);
+}
+
+function createProgram(): Command {
+  const program = withHelp(new Command('sandlock'), 'sandlock')
+    .version(`sandlock ${manifest.version}`, '-V, --version')
+    .helpCommand(false)
+    .exitOverride()
+    .configureOutput({ writeOut: writeOutput, writeErr: () => {}, outputError: () => {} });
+  const format = new Option('--format <format>').choices(['text', 'json']).default('text');
+
+  withHelp(program.command('compile'), 'compile')
+    .argument('<policy>')
+    .requiredOption('-o, --output <file>')
+    .addOption(format)
+    .action((policy: string, options: { output: string; format: Format }) =>
+      compileToFile(policy, options.output, options.format),
+    );
+  withHelp(program.command('check'), 'check')
+    .argument('<policy>')
+    .argument('<destination...>')
+    .addOption(format)
+    .action((policy: string, destinations: string[], options: { format: Format }) =>
+      checkDestinations(policy, destinations, options.format),
+    );
+  // Dispatched before this file is loaded; named here for the suggestion after a misspelling.
+  program.command('exec');
+  return program;
+}
+
+function withHelp(command: Command, topic: HelpTopic): Command {
+  command.helpInformation = () => HELP[topic];
+  return command;
+}

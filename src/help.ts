@@ -1,0 +1,53 @@
+/** What `--help` prints: one screen for the command, a few lines for each of its commands. */
+
+/** Topics of the help. */
+export type HelpTopic = 'sandlock' | 'exec' | 'compile' | 'check';
+
+/** The texts, each ending in a newline. */
+export const HELP: Readonly<Record<HelpTopic, string>> = {
+  sandlock: `sandlock runs a command that reaches exactly the network destinations a policy allows.
+
+  sandlock exec POLICY -- COMMAND …        run COMMAND; its exit status is sandlock's
+  sandlock compile POLICY -o policy.bin    turn a policy into a table
+  sandlock check POLICY DESTINATION …      what would be decided, and by which rule
+  sandlock COMMAND --help
+
+POLICY is a TOML file, or (exec, check) a table that was compiled from one.
+
+  [network]
+  allow = ["api.example.com:443", "tcp://10.20.0.0/16:5432", "udp://1.1.1.1:53"]
+  deny  = ["tcp://10.20.9.0/24:*"]
+
+What is refused: a program sees ECONNREFUSED, or EACCES where nothing of that protocol is allowed.
+Exit status: the command's own · 2 bad policy or usage · 125 sandlock failed · 126 the command can not be
+executed · 127 it was not found. A command that died by a signal makes sandlock die by the same.
+`,
+  exec: `sandlock exec POLICY [options] -- COMMAND …
+
+Runs COMMAND so that it reaches what POLICY allows and nothing else. Without a policy nothing is run.
+
+  --allow RULE   allow this as well; may be repeated, and may stand without POLICY
+  --deny RULE    refuse this, whatever is allowed; may be repeated
+  -q, --quiet    print no line for what is refused
+  --log FILE     append every refusal to FILE as a line of JSON
+
+--allow and --deny need a policy in TOML or none: a compiled table can not be changed.
+`,
+  compile: `sandlock compile POLICY -o FILE [options]
+
+Turns a policy into a table. FILE is replaced as a whole, or not touched when POLICY has errors.
+
+  -o, --output FILE   where the table goes; - is standard output
+  --format FORMAT     text or json: how the summary or the errors are printed on standard error
+`,
+  check: `sandlock check POLICY DESTINATION … [options]
+
+Says for each destination whether a command would reach it, and which rules decide that.
+
+  tcp://10.1.2.3:443   [2001:db8::1]:443   udp://1.1.1.1:53   icmp://192.0.2.7   api.example.com:443
+
+  --format FORMAT     text or json
+
+Exit status: 0 all are allowed · 1 some are refused · 2 bad policy or usage.
+`,
+};
