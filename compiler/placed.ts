@@ -1,0 +1,37 @@
+/**
+ * Diagnostics with their order, and the place of a fault inside a TOML string.
+ * Stages find errors in any order; the offset tells where each belongs when all are reported.
+ */
+import type { Diagnostic, Fault } from './diagnostic.ts';
+import type { Source } from './source.ts';
+import { offsetInString, type TomlScalar } from './toml.ts';
+
+/** A diagnostic and where it belongs: a UTF-16 offset into the policy. */
+export interface Placed {
+  readonly at: number;
+  readonly diagnostic: Diagnostic;
+}
+
+/** The diagnostics by place. Stable, so that equal places keep the order in which they were found. */
+export function inOrder(placed: readonly Placed[]): readonly Diagnostic[] {
+  return [...placed].sort((a, b) => a.at - b.at).map(({ diagnostic }) => diagnostic);
+}
+
+/**
+ * Places a fault whose offsets count within a string's value: on the offending part, or on the whole string when escapes
+ * make the file's text differ from the value.
+ */
+export function placeInString(
+  source: Source,
+  node: TomlScalar,
+  fault: Fault,
+  severity?: 'warning',
+): Placed {
+  const base = node.value === '' ? undefined : offsetInString(source.text, node);
+  const span =
+    base === undefined
+      ? { start: node.start, end: node.end }
+      : { start: base + fault.start, end: base + fault.end };
+  const extra = severity === undefined ? {} : { severity };
+  return { at: span.start, diagnostic: source.diagnose({ ...fault, ...span }, extra) };
+}

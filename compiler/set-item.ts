@@ -1,0 +1,55 @@
+/**
+ * One member of an address set: an address or CIDR, IPv6 without brackets.
+ * The same for inline lists and files. Names what was written instead where it can be told.
+ */
+
+import { endsInNumber } from './host-name.ts';
+import { isIpv6Target } from './host-pattern.ts';
+import { type ParsedPrefix, parsePrefix } from './prefix.ts';
+
+/** Parses a member. Offsets of the fault count from the start of `text`. */
+export function parseSetItem(text: string): ParsedPrefix {
+  const form = (written: string): string => written;
+  const misfit = describeMisfit(text);
+  if (misfit === undefined) return parsePrefix(text, 0, text.includes(':') ? 6 : 4, form);
+  const [message, help] = misfit;
+  return {
+    ok: false,
+    fault: {
+      code: 'SL3004',
+      message,
+      start: 0,
+      end: text.length,
+      expected: 'an address or CIDR, such as 10.0.0.0/8 or 2001:db8::/32',
+      ...(help === undefined ? {} : { help }),
+    },
+  };
+}
+
+/** What is written in place of an address, and what may have been meant. */
+function describeMisfit(text: string): readonly [message: string, help?: string] | undefined {
+  const bare = text
+    .replace(/^\[/, '')
+    .replace(/\](?=\/[0-9]+$|$)/, '')
+    .replace(']', '');
+  if (text === '') return ['the address is missing'];
+  if (/\s/.test(text)) return [`\`${text}\` is not one address`];
+  if (text.startsWith('@')) return ['a set can not hold another set'];
+  if (text.includes('://')) return ['a set holds addresses, not rules'];
+  if (text.startsWith('[') && isIpv6Target(bare)) {
+    return ['an address in a set takes no brackets', `did you mean ${bare}?`];
+  }
+  const ported = /^\[?([^\]]*[^\]:])\]?:[0-9*,-]+$/.exec(text)?.[1];
+  if (
+    ported !== undefined &&
+    !isIpv6Target(text) &&
+    (!ported.includes(':') || text.startsWith('['))
+  ) {
+    return ['a set holds addresses without ports', `did you mean ${ported}?`];
+  }
+  if (/^[0-9.]+-[0-9.]+$/.test(text)) {
+    return ['a set holds addresses and CIDRs, not ranges', 'write the range as CIDRs'];
+  }
+  if (text.includes(':') || endsInNumber(text.replace(/\/.*$/, ''))) return undefined;
+  return [`\`${text}\` is not an address`];
+}

@@ -1,0 +1,222 @@
+/**
+ * TOML text to a tree of values in which every key and value has its place.
+ * The only file that knows the TOML parser (toml-eslint-parser, strict TOML 1.0). Decides nothing about what a policy may
+ * say. Offsets are UTF-16 units into the text without its byte order mark.
+ */
+import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';
+import type { Diagnostic, Fault } from './diagnostic.ts';
+import { createSource, type Source } from './source.ts';
+
+/** A range of the text: `start` inclusive, `end` exclusive. */
+export interface Span {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A single value. Dates stay opaque: no key of a policy takes one. */
+export interface TomlScalar extends Span {
+  readonly kind: 'string' | 'number' | 'boolean' | 'date';
+  readonly value: string | number | boolean | null;
+}
+
+export interface TomlArray extends Span {
+  readonly kind: 'array';
+  readonly items: TomlNode[];
+}
+
+/** A table; its span is its header's key, its braces, or the key that implied it. */
+export interface TomlTable extends Span {
+  readonly kind: 'table';
+  readonly keys: Map<string, TomlEntry>;
+}
+
+export type TomlNode = TomlScalar | TomlArray | TomlTable;
+
+/** A key of a table: the span is that of the key where it stands first. */
+export interface TomlEntry extends Span {
+  readonly node: TomlNode;
+}
+
+/** A document, or its first error. */
+export type ParsedToml =
+  | { readonly ok: true; readonly source: Source; readonly root: TomlTable }
+  | { readonly ok: false; readonly diagnostic: Diagnostic };
+
+/** Parses a document. Bytes must be UTF-8; a leading byte order mark is dropped. `name` is used in diagnostics. */
+export function parseToml(name: string, input: string | Uint8Array): ParsedToml {
+  const decoded = typeof input === 'string' ? input : new TextDecoder().decode(input);
+  const source = createSource(name, decoded.replace(/^\ufeff/, ''));
+  const fault =
+    (typeof input === 'string' ? undefined : findInvalidUtf8(input, source.text)) ??
+    findBareReturn(source.text);
+  if (fault !== undefined) return { ok: false, diagnostic: source.diagnose(fault) };
+  try {
+    const program = parseTOML(source.text, { tomlVersion: '1.0' });
+    return { ok: true, source, root: toTree(program) };
+  } catch (error) {
+    const syntax = error instanceof ParseError ? toFault(error, source.text) : TOO_LARGE;
+    return { ok: false, diagnostic: source.diagnose(syntax) };
+  }
+}
+
+/** The plain value for the schema's validator; dates become null, which no type of the schema accepts. */
+export function toPlain(node: TomlNode): unknown {
+  if (node.kind === 'array') return node.items.map(toPlain);
+  if (node.kind !== 'table') return node.value;
+  // No prototype, so that a key named `__proto__` is a key.
+  const plain: Record<string, unknown> = Object.create(null);
+  for (const [key, entry] of node.keys) plain[key] = toPlain(entry.node);
+  return plain;
+}
+
+/**
+ * Offset in the text of offset `at` of a string's value, or undefined when escapes make them differ. Without escapes the
+ * raw text between the quotes is the value.
+ */
+export function offsetInString(text: string, node: TomlScalar): number | undefined {
+  const value = String(node.value);
+  const quotes = (node.end - node.start - value.length) / 2;
+  if (quotes !== 1 && quotes !== 3) return undefined;
+  return text.startsWith(value, node.start + quotes) ? node.start + quotes : undefined;
+}
+
+/** The parser recurses and spreads arrays; what breaks it is nothing that a policy would hold. */
+const TOO_LARGE: Fault = {
+  code: 'SL1001',
+  message: 'a string is too long or brackets are nested too deeply',
+  start: 0,
+  end: 0,
+};
+
+function findInvalidUtf8(bytes: Uint8Array, text: string): Fault | undefined {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return undefined;
+  } catch {
+    // A replacement character that the file itself holds has its three bytes there.
+    let at = text.indexOf('\ufffd');
+    const mark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+    for (; at >= 0; at = text.indexOf('\ufffd', at + 1)) {
+      const offset = mark + new TextEncoder().encode(text.slice(0, at)).length;
+      if (bytes[offset] !== 0xef || bytes[offset + 1] !== 0xbf || bytes[offset + 2] !== 0xbd) break;
+    }
+    const start = Math.max(0, at);
+    return { code: 'SL1002', message: 'the file is not UTF-8 here', start, end: start + 1 };
+  }
+}
+
+/** TOML 1.0 knows LF and CRLF only; the parser takes a lone CR for a line end. */
+function findBareReturn(text: string): Fault | undefined {
+  const start = text.search(/\r(?!\n)/);
+  if (start < 0) return undefined;
+  const message = 'a carriage return stands without its line feed';
+  return { code: 'SL1001', message, start, end: start + 1 };
+}
+
+/** The parser's messages (its version is pinned) that say more in other words. */
+const MESSAGES: ReadonlyMap<string, string> = new Map([
+  ['Unterminated string constant', 'the string is not closed on its line'],
+  ['Unterminated table-key', 'the table header is not closed'],
+  ['Unterminated array', 'the array is not closed'],
+  ['Unterminated inline table', 'the inline table is not closed'],
+  ['Empty bare keys are not allowed', 'a key is missing'],
+  ['Must be a newline', 'a new line is missing before this'],
+  ['Expected equal (=) token', 'the `=` behind a key is missing'],
+  ['Unspecified values are invalid', 'the value is missing'],
+  ['Expected comma (,) token', 'a comma is missing before this'],
+  ['Defining a key multiple times is invalid', 'this is defined already'],
+]);
+
+function toFault(error: ParseError, text: string): Fault {
+  const known = MESSAGES.get(error.message);
+  const message = known ?? error.message.charAt(0).toLowerCase() + error.message.slice(1);
+  // What is missing at the end of the text is reported behind the last thing that stands there.
+  const end = text.trimEnd().length;
+  const start = Math.min(error.index, end);
+  const token = /[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'|\S/uy;
+  token.lastIndex = start;
+  const length = token.exec(text)?.[0].length ?? 1;
+  return { code: 'SL1001', message, start, end: start + length };
+}
+
+function toTree(program: AST.TOMLProgram): TomlTable {
+  const top = program.body[0];
+  const root: TomlTable = { kind: 'table', keys: new Map(), start: 0, end: 0 };
+  for (const item of top.body) {
+    if (item.type === 'TOMLKeyValue') addKeyValue(root, item);
+    else {
+      const table = openTable(root, item);
+      for (const pair of item.body) addKeyValue(table, pair);
+    }
+  }
+  return root;
+}
+
+/** Finds or makes the table that a header names; numbers in `resolvedKey` count arrays of tables. */
+function openTable(root: TomlTable, header: AST.TOMLTable): TomlTable {
+  let node: TomlNode = root;
+  let part = 0;
+  for (const [i, step] of header.resolvedKey.entries()) {
+    const key = header.key.keys[typeof step === 'string' ? part++ : part - 1];
+    const span = toSpan(key ?? header);
+    const isArray = typeof header.resolvedKey[i + 1] === 'number';
+    const made = (): TomlNode =>
+      isArray ? { kind: 'array', items: [], ...span } : { kind: 'table', keys: new Map(), ...span };
+    if (typeof step === 'number' && node.kind === 'array') {
+      node.items[step] ??= made();
+      node = node.items[step] ?? node;
+    } else if (node.kind === 'table') {
+      node = enter(node, String(step), span, made);
+    }
+  }
+  return node.kind === 'table' ? node : root;
+}
+
+function enter(table: TomlTable, key: string, span: Span, made: () => TomlNode): TomlNode {
+  const known = table.keys.get(key);
+  if (known !== undefined) return known.node;
+  const node = made();
+  table.keys.set(key, { ...span, node });
+  return node;
+}
+
+/** Adds `a.b.c = value`; the parser has refused what is defined twice. */
+function addKeyValue(table: TomlTable, pair: AST.TOMLKeyValue): void {
+  let target = table;
+  const parts = pair.key.keys;
+  for (const part of parts.slice(0, -1)) {
+    const span = toSpan(part);
+    const made = (): TomlNode => ({ kind: 'table', keys: new Map(), ...span });
+    const next = enter(target, keyText(part), span, made);
+    if (next.kind === 'table') target = next;
+  }
+  const last = parts.at(-1);
+  if (last === undefined) return;
+  target.keys.set(keyText(last), { ...toSpan(last), node: toNode(pair.value) });
+}
+
+function keyText(key: AST.TOMLBare | AST.TOMLQuoted): string {
+  return key.type === 'TOMLBare' ? key.name : key.value;
+}
+
+function toNode(content: AST.TOMLContentNode): TomlNode {
+  const span = toSpan(content);
+  if (content.type === 'TOMLArray') {
+    return { kind: 'array', items: content.elements.map(toNode), ...span };
+  }
+  if (content.type === 'TOMLInlineTable') {
+    const table: TomlTable = { kind: 'table', keys: new Map(), ...span };
+    for (const pair of content.body) addKeyValue(table, pair);
+    return table;
+  }
+  if (content.kind === 'string') return { kind: 'string', value: content.value, ...span };
+  if (content.kind === 'boolean') return { kind: 'boolean', value: content.value, ...span };
+  if (content.kind === 'integer' || content.kind === 'float') {
+    return { kind: 'number', value: content.value, ...span };
+  }
+  return { kind: 'date', value: null, ...span };
+}
+
+function toSpan(node: { readonly range: readonly [number, number] }): Span {
+  return { start: node.range[0], end: node.range[1] };
+}

@@ -1,0 +1,861 @@
+// Generated from compiler/policy.schema.json by scripts/gen-schema.mjs. Do not edit.
+// <stdin>
+var validate = validate10;
+var stdin_default = validate10;
+var schema11 = { "$schema": "http://json-schema.org/draft-07/schema#", "$id": "policy.schema.json", "title": "sandlock policy", "description": "Which network destinations a command may reach. Keys that a version does not implement yet are refused when the policy is compiled.", "type": "object", "additionalProperties": false, "properties": { "network": { "description": "Which destinations may be reached. What no allow rule matches is refused.", "type": "object", "additionalProperties": false, "properties": { "allow": { "description": "Rules `[scheme://]target:ports` of what may be reached. An empty list allows nothing.", "type": "array", "items": { "$ref": "#/definitions/rule" }, "examples": [["api.example.com:443", "tcp://10.20.0.0/16:5432", "udp://1.1.1.1:53"]] }, "deny": { "description": "Rules of what may not be reached although an allow rule matches it. Addresses, CIDRs, sets and `*`, never names.", "type": "array", "items": { "$ref": "#/definitions/rule" }, "examples": [["169.254.169.254:*"]] }, "allow_bind": { "description": "Addresses and ports that may be bound and listened on.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "deny_bind": { "description": "Ports that may not be bound while every other may.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "port_remap": { "description": "Whether bound ports are mapped to free ones.", "$comment": "not implemented yet", "type": "boolean" }, "allow_unix": { "description": "Unix sockets outside the sandbox that may be reached: paths, or `@` and an abstract name.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "allow_families": { "description": "Socket families that may be created.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } } } }, "sets": { "description": "Named address sets; a rule names one as `@name`.", "type": "object", "propertyNames": { "pattern": "^[A-Za-z0-9_-]+$" }, "additionalProperties": { "description": 'A list of addresses and CIDRs, or `{ file = "path" }` with one of them a line.', "if": { "type": "object" }, "then": { "additionalProperties": false, "required": ["file"], "properties": { "file": { "description": "File with one address or CIDR a line and `#` comments; the path is relative to the policy.", "type": "string" } } }, "else": { "type": "array", "items": { "description": "An address or CIDR.", "type": "string" } } } }, "dns": { "description": "How names become addresses.", "type": "object", "additionalProperties": false, "properties": { "resolve": { "description": "When names become addresses: when the policy is compiled, when the sandbox starts (default), or again while it runs (not implemented yet).", "enum": ["compile", "exec", "live"] }, "private": { "description": "Names that may resolve to private, loopback or link-local addresses; `*.example.com` is every name below.", "type": "array", "items": { "description": "A name, or `*.` and a name.", "type": "string" } } } }, "filesystem": { "description": "Which files may be used.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "read": { "description": "Paths that may be read.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "write": { "description": "Paths that may be written.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "deny": { "description": "Paths that may not be used.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } } } }, "http": { "description": "Rules on HTTP requests.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "allow": { "description": "Requests that may be made.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "deny": { "description": "Requests that may not be made.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "ports": { "description": "Ports whose traffic is HTTP.", "$comment": "not implemented yet", "type": "array", "items": { "type": "integer" } } } }, "program": { "description": "The command and its surroundings.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "exec": { "description": "The command.", "$comment": "not implemented yet", "type": "string" }, "args": { "description": "Its arguments.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "env": { "description": "Environment variables.", "$comment": "not implemented yet", "type": "object", "additionalProperties": { "type": "string" } }, "cwd": { "description": "Working directory.", "$comment": "not implemented yet", "type": "string" }, "clean_env": { "description": "Whether the environment starts empty.", "$comment": "not implemented yet", "type": "boolean" } } }, "limits": { "description": "Resource limits.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "memory": { "description": "Bytes, or `512M`.", "$comment": "not implemented yet", "type": ["string", "integer"] }, "processes": { "description": "Number of processes.", "$comment": "not implemented yet", "type": "integer" }, "open_files": { "description": "Open descriptors of one process.", "$comment": "not implemented yet", "type": "integer" } } } }, "definitions": { "rule": { "description": "`[tcp://|udp://|icmp://]target[:ports]`; target is a name, an address, a CIDR, `[IPv6]`, `@set` or `*`.", "type": "string" } } };
+var pattern0 = new RegExp("^[A-Za-z0-9_-]+$", "u");
+function validate10(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
+  ;
+  let vErrors = null;
+  let errors = 0;
+  if (data && typeof data == "object" && !Array.isArray(data)) {
+    for (const key0 in data) {
+      if (!(key0 === "network" || key0 === "sets" || key0 === "dns" || key0 === "filesystem" || key0 === "http" || key0 === "program" || key0 === "limits")) {
+        const err0 = { instancePath, schemaPath: "#/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key0 }, message: "must NOT have additional properties" };
+        if (vErrors === null) {
+          vErrors = [err0];
+        } else {
+          vErrors.push(err0);
+        }
+        errors++;
+      }
+    }
+    if (data.network !== void 0) {
+      let data0 = data.network;
+      if (data0 && typeof data0 == "object" && !Array.isArray(data0)) {
+        for (const key1 in data0) {
+          if (!(key1 === "allow" || key1 === "deny" || key1 === "allow_bind" || key1 === "deny_bind" || key1 === "port_remap" || key1 === "allow_unix" || key1 === "allow_families")) {
+            const err1 = { instancePath: instancePath + "/network", schemaPath: "#/properties/network/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key1 }, message: "must NOT have additional properties" };
+            if (vErrors === null) {
+              vErrors = [err1];
+            } else {
+              vErrors.push(err1);
+            }
+            errors++;
+          }
+        }
+        if (data0.allow !== void 0) {
+          let data1 = data0.allow;
+          if (Array.isArray(data1)) {
+            const len0 = data1.length;
+            for (let i0 = 0; i0 < len0; i0++) {
+              if (typeof data1[i0] !== "string") {
+                const err2 = { instancePath: instancePath + "/network/allow/" + i0, schemaPath: "#/definitions/rule/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err2];
+                } else {
+                  vErrors.push(err2);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err3 = { instancePath: instancePath + "/network/allow", schemaPath: "#/properties/network/properties/allow/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err3];
+            } else {
+              vErrors.push(err3);
+            }
+            errors++;
+          }
+        }
+        if (data0.deny !== void 0) {
+          let data3 = data0.deny;
+          if (Array.isArray(data3)) {
+            const len1 = data3.length;
+            for (let i1 = 0; i1 < len1; i1++) {
+              if (typeof data3[i1] !== "string") {
+                const err4 = { instancePath: instancePath + "/network/deny/" + i1, schemaPath: "#/definitions/rule/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err4];
+                } else {
+                  vErrors.push(err4);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err5 = { instancePath: instancePath + "/network/deny", schemaPath: "#/properties/network/properties/deny/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err5];
+            } else {
+              vErrors.push(err5);
+            }
+            errors++;
+          }
+        }
+        if (data0.allow_bind !== void 0) {
+          let data5 = data0.allow_bind;
+          if (Array.isArray(data5)) {
+            const len2 = data5.length;
+            for (let i2 = 0; i2 < len2; i2++) {
+              if (typeof data5[i2] !== "string") {
+                const err6 = { instancePath: instancePath + "/network/allow_bind/" + i2, schemaPath: "#/properties/network/properties/allow_bind/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err6];
+                } else {
+                  vErrors.push(err6);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err7 = { instancePath: instancePath + "/network/allow_bind", schemaPath: "#/properties/network/properties/allow_bind/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err7];
+            } else {
+              vErrors.push(err7);
+            }
+            errors++;
+          }
+        }
+        if (data0.deny_bind !== void 0) {
+          let data7 = data0.deny_bind;
+          if (Array.isArray(data7)) {
+            const len3 = data7.length;
+            for (let i3 = 0; i3 < len3; i3++) {
+              if (typeof data7[i3] !== "string") {
+                const err8 = { instancePath: instancePath + "/network/deny_bind/" + i3, schemaPath: "#/properties/network/properties/deny_bind/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err8];
+                } else {
+                  vErrors.push(err8);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err9 = { instancePath: instancePath + "/network/deny_bind", schemaPath: "#/properties/network/properties/deny_bind/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err9];
+            } else {
+              vErrors.push(err9);
+            }
+            errors++;
+          }
+        }
+        if (data0.port_remap !== void 0) {
+          if (typeof data0.port_remap !== "boolean") {
+            const err10 = { instancePath: instancePath + "/network/port_remap", schemaPath: "#/properties/network/properties/port_remap/type", keyword: "type", params: { type: "boolean" }, message: "must be boolean" };
+            if (vErrors === null) {
+              vErrors = [err10];
+            } else {
+              vErrors.push(err10);
+            }
+            errors++;
+          }
+        }
+        if (data0.allow_unix !== void 0) {
+          let data10 = data0.allow_unix;
+          if (Array.isArray(data10)) {
+            const len4 = data10.length;
+            for (let i4 = 0; i4 < len4; i4++) {
+              if (typeof data10[i4] !== "string") {
+                const err11 = { instancePath: instancePath + "/network/allow_unix/" + i4, schemaPath: "#/properties/network/properties/allow_unix/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err11];
+                } else {
+                  vErrors.push(err11);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err12 = { instancePath: instancePath + "/network/allow_unix", schemaPath: "#/properties/network/properties/allow_unix/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err12];
+            } else {
+              vErrors.push(err12);
+            }
+            errors++;
+          }
+        }
+        if (data0.allow_families !== void 0) {
+          let data12 = data0.allow_families;
+          if (Array.isArray(data12)) {
+            const len5 = data12.length;
+            for (let i5 = 0; i5 < len5; i5++) {
+              if (typeof data12[i5] !== "string") {
+                const err13 = { instancePath: instancePath + "/network/allow_families/" + i5, schemaPath: "#/properties/network/properties/allow_families/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err13];
+                } else {
+                  vErrors.push(err13);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err14 = { instancePath: instancePath + "/network/allow_families", schemaPath: "#/properties/network/properties/allow_families/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err14];
+            } else {
+              vErrors.push(err14);
+            }
+            errors++;
+          }
+        }
+      } else {
+        const err15 = { instancePath: instancePath + "/network", schemaPath: "#/properties/network/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        if (vErrors === null) {
+          vErrors = [err15];
+        } else {
+          vErrors.push(err15);
+        }
+        errors++;
+      }
+    }
+    if (data.sets !== void 0) {
+      let data14 = data.sets;
+      if (data14 && typeof data14 == "object" && !Array.isArray(data14)) {
+        for (const key2 in data14) {
+          const _errs40 = errors;
+          if (typeof key2 === "string") {
+            if (!pattern0.test(key2)) {
+              const err16 = { instancePath: instancePath + "/sets", schemaPath: "#/properties/sets/propertyNames/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9_-]+$" }, message: 'must match pattern "^[A-Za-z0-9_-]+$"', propertyName: key2 };
+              if (vErrors === null) {
+                vErrors = [err16];
+              } else {
+                vErrors.push(err16);
+              }
+              errors++;
+            }
+          }
+          var valid16 = _errs40 === errors;
+          if (!valid16) {
+            const err17 = { instancePath: instancePath + "/sets", schemaPath: "#/properties/sets/propertyNames", keyword: "propertyNames", params: { propertyName: key2 }, message: "property name must be valid" };
+            if (vErrors === null) {
+              vErrors = [err17];
+            } else {
+              vErrors.push(err17);
+            }
+            errors++;
+          }
+        }
+        for (const key3 in data14) {
+          let data15 = data14[key3];
+          const _errs43 = errors;
+          let valid18 = true;
+          const _errs44 = errors;
+          if (!(data15 && typeof data15 == "object" && !Array.isArray(data15))) {
+            const err18 = {};
+            if (vErrors === null) {
+              vErrors = [err18];
+            } else {
+              vErrors.push(err18);
+            }
+            errors++;
+          }
+          var _valid0 = _errs44 === errors;
+          errors = _errs43;
+          if (vErrors !== null) {
+            if (_errs43) {
+              vErrors.length = _errs43;
+            } else {
+              vErrors = null;
+            }
+          }
+          let ifClause0;
+          if (_valid0) {
+            const _errs46 = errors;
+            if (data15 && typeof data15 == "object" && !Array.isArray(data15)) {
+              if (data15.file === void 0) {
+                const err19 = { instancePath: instancePath + "/sets/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/sets/additionalProperties/then/required", keyword: "required", params: { missingProperty: "file" }, message: "must have required property 'file'" };
+                if (vErrors === null) {
+                  vErrors = [err19];
+                } else {
+                  vErrors.push(err19);
+                }
+                errors++;
+              }
+              for (const key4 in data15) {
+                if (!(key4 === "file")) {
+                  const err20 = { instancePath: instancePath + "/sets/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/sets/additionalProperties/then/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key4 }, message: "must NOT have additional properties" };
+                  if (vErrors === null) {
+                    vErrors = [err20];
+                  } else {
+                    vErrors.push(err20);
+                  }
+                  errors++;
+                }
+              }
+              if (data15.file !== void 0) {
+                if (typeof data15.file !== "string") {
+                  const err21 = { instancePath: instancePath + "/sets/" + key3.replace(/~/g, "~0").replace(/\//g, "~1") + "/file", schemaPath: "#/properties/sets/additionalProperties/then/properties/file/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                  if (vErrors === null) {
+                    vErrors = [err21];
+                  } else {
+                    vErrors.push(err21);
+                  }
+                  errors++;
+                }
+              }
+            }
+            var _valid0 = _errs46 === errors;
+            valid18 = _valid0;
+            ifClause0 = "then";
+          } else {
+            const _errs50 = errors;
+            if (Array.isArray(data15)) {
+              const len6 = data15.length;
+              for (let i6 = 0; i6 < len6; i6++) {
+                if (typeof data15[i6] !== "string") {
+                  const err22 = { instancePath: instancePath + "/sets/" + key3.replace(/~/g, "~0").replace(/\//g, "~1") + "/" + i6, schemaPath: "#/properties/sets/additionalProperties/else/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                  if (vErrors === null) {
+                    vErrors = [err22];
+                  } else {
+                    vErrors.push(err22);
+                  }
+                  errors++;
+                }
+              }
+            } else {
+              const err23 = { instancePath: instancePath + "/sets/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/sets/additionalProperties/else/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+              if (vErrors === null) {
+                vErrors = [err23];
+              } else {
+                vErrors.push(err23);
+              }
+              errors++;
+            }
+            var _valid0 = _errs50 === errors;
+            valid18 = _valid0;
+            ifClause0 = "else";
+          }
+          if (!valid18) {
+            const err24 = { instancePath: instancePath + "/sets/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/sets/additionalProperties/if", keyword: "if", params: { failingKeyword: ifClause0 }, message: 'must match "' + ifClause0 + '" schema' };
+            if (vErrors === null) {
+              vErrors = [err24];
+            } else {
+              vErrors.push(err24);
+            }
+            errors++;
+          }
+        }
+      } else {
+        const err25 = { instancePath: instancePath + "/sets", schemaPath: "#/properties/sets/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        if (vErrors === null) {
+          vErrors = [err25];
+        } else {
+          vErrors.push(err25);
+        }
+        errors++;
+      }
+    }
+    if (data.dns !== void 0) {
+      let data18 = data.dns;
+      if (data18 && typeof data18 == "object" && !Array.isArray(data18)) {
+        for (const key5 in data18) {
+          if (!(key5 === "resolve" || key5 === "private")) {
+            const err26 = { instancePath: instancePath + "/dns", schemaPath: "#/properties/dns/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key5 }, message: "must NOT have additional properties" };
+            if (vErrors === null) {
+              vErrors = [err26];
+            } else {
+              vErrors.push(err26);
+            }
+            errors++;
+          }
+        }
+        if (data18.resolve !== void 0) {
+          let data19 = data18.resolve;
+          if (!(data19 === "compile" || data19 === "exec" || data19 === "live")) {
+            const err27 = { instancePath: instancePath + "/dns/resolve", schemaPath: "#/properties/dns/properties/resolve/enum", keyword: "enum", params: { allowedValues: schema11.properties.dns.properties.resolve.enum }, message: "must be equal to one of the allowed values" };
+            if (vErrors === null) {
+              vErrors = [err27];
+            } else {
+              vErrors.push(err27);
+            }
+            errors++;
+          }
+        }
+        if (data18.private !== void 0) {
+          let data20 = data18.private;
+          if (Array.isArray(data20)) {
+            const len7 = data20.length;
+            for (let i7 = 0; i7 < len7; i7++) {
+              if (typeof data20[i7] !== "string") {
+                const err28 = { instancePath: instancePath + "/dns/private/" + i7, schemaPath: "#/properties/dns/properties/private/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err28];
+                } else {
+                  vErrors.push(err28);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err29 = { instancePath: instancePath + "/dns/private", schemaPath: "#/properties/dns/properties/private/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err29];
+            } else {
+              vErrors.push(err29);
+            }
+            errors++;
+          }
+        }
+      } else {
+        const err30 = { instancePath: instancePath + "/dns", schemaPath: "#/properties/dns/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        if (vErrors === null) {
+          vErrors = [err30];
+        } else {
+          vErrors.push(err30);
+        }
+        errors++;
+      }
+    }
+    if (data.filesystem !== void 0) {
+      let data22 = data.filesystem;
+      if (data22 && typeof data22 == "object" && !Array.isArray(data22)) {
+        for (const key6 in data22) {
+          if (!(key6 === "read" || key6 === "write" || key6 === "deny")) {
+            const err31 = { instancePath: instancePath + "/filesystem", schemaPath: "#/properties/filesystem/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key6 }, message: "must NOT have additional properties" };
+            if (vErrors === null) {
+              vErrors = [err31];
+            } else {
+              vErrors.push(err31);
+            }
+            errors++;
+          }
+        }
+        if (data22.read !== void 0) {
+          let data23 = data22.read;
+          if (Array.isArray(data23)) {
+            const len8 = data23.length;
+            for (let i8 = 0; i8 < len8; i8++) {
+              if (typeof data23[i8] !== "string") {
+                const err32 = { instancePath: instancePath + "/filesystem/read/" + i8, schemaPath: "#/properties/filesystem/properties/read/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err32];
+                } else {
+                  vErrors.push(err32);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err33 = { instancePath: instancePath + "/filesystem/read", schemaPath: "#/properties/filesystem/properties/read/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err33];
+            } else {
+              vErrors.push(err33);
+            }
+            errors++;
+          }
+        }
+        if (data22.write !== void 0) {
+          let data25 = data22.write;
+          if (Array.isArray(data25)) {
+            const len9 = data25.length;
+            for (let i9 = 0; i9 < len9; i9++) {
+              if (typeof data25[i9] !== "string") {
+                const err34 = { instancePath: instancePath + "/filesystem/write/" + i9, schemaPath: "#/properties/filesystem/properties/write/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err34];
+                } else {
+                  vErrors.push(err34);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err35 = { instancePath: instancePath + "/filesystem/write", schemaPath: "#/properties/filesystem/properties/write/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err35];
+            } else {
+              vErrors.push(err35);
+            }
+            errors++;
+          }
+        }
+        if (data22.deny !== void 0) {
+          let data27 = data22.deny;
+          if (Array.isArray(data27)) {
+            const len10 = data27.length;
+            for (let i10 = 0; i10 < len10; i10++) {
+              if (typeof data27[i10] !== "string") {
+                const err36 = { instancePath: instancePath + "/filesystem/deny/" + i10, schemaPath: "#/properties/filesystem/properties/deny/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err36];
+                } else {
+                  vErrors.push(err36);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err37 = { instancePath: instancePath + "/filesystem/deny", schemaPath: "#/properties/filesystem/properties/deny/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err37];
+            } else {
+              vErrors.push(err37);
+            }
+            errors++;
+          }
+        }
+      } else {
+        const err38 = { instancePath: instancePath + "/filesystem", schemaPath: "#/properties/filesystem/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        if (vErrors === null) {
+          vErrors = [err38];
+        } else {
+          vErrors.push(err38);
+        }
+        errors++;
+      }
+    }
+    if (data.http !== void 0) {
+      let data29 = data.http;
+      if (data29 && typeof data29 == "object" && !Array.isArray(data29)) {
+        for (const key7 in data29) {
+          if (!(key7 === "allow" || key7 === "deny" || key7 === "ports")) {
+            const err39 = { instancePath: instancePath + "/http", schemaPath: "#/properties/http/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key7 }, message: "must NOT have additional properties" };
+            if (vErrors === null) {
+              vErrors = [err39];
+            } else {
+              vErrors.push(err39);
+            }
+            errors++;
+          }
+        }
+        if (data29.allow !== void 0) {
+          let data30 = data29.allow;
+          if (Array.isArray(data30)) {
+            const len11 = data30.length;
+            for (let i11 = 0; i11 < len11; i11++) {
+              if (typeof data30[i11] !== "string") {
+                const err40 = { instancePath: instancePath + "/http/allow/" + i11, schemaPath: "#/properties/http/properties/allow/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err40];
+                } else {
+                  vErrors.push(err40);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err41 = { instancePath: instancePath + "/http/allow", schemaPath: "#/properties/http/properties/allow/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err41];
+            } else {
+              vErrors.push(err41);
+            }
+            errors++;
+          }
+        }
+        if (data29.deny !== void 0) {
+          let data32 = data29.deny;
+          if (Array.isArray(data32)) {
+            const len12 = data32.length;
+            for (let i12 = 0; i12 < len12; i12++) {
+              if (typeof data32[i12] !== "string") {
+                const err42 = { instancePath: instancePath + "/http/deny/" + i12, schemaPath: "#/properties/http/properties/deny/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err42];
+                } else {
+                  vErrors.push(err42);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err43 = { instancePath: instancePath + "/http/deny", schemaPath: "#/properties/http/properties/deny/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err43];
+            } else {
+              vErrors.push(err43);
+            }
+            errors++;
+          }
+        }
+        if (data29.ports !== void 0) {
+          let data34 = data29.ports;
+          if (Array.isArray(data34)) {
+            const len13 = data34.length;
+            for (let i13 = 0; i13 < len13; i13++) {
+              let data35 = data34[i13];
+              if (!(typeof data35 == "number" && (!(data35 % 1) && !isNaN(data35)) && isFinite(data35))) {
+                const err44 = { instancePath: instancePath + "/http/ports/" + i13, schemaPath: "#/properties/http/properties/ports/items/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+                if (vErrors === null) {
+                  vErrors = [err44];
+                } else {
+                  vErrors.push(err44);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err45 = { instancePath: instancePath + "/http/ports", schemaPath: "#/properties/http/properties/ports/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err45];
+            } else {
+              vErrors.push(err45);
+            }
+            errors++;
+          }
+        }
+      } else {
+        const err46 = { instancePath: instancePath + "/http", schemaPath: "#/properties/http/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        if (vErrors === null) {
+          vErrors = [err46];
+        } else {
+          vErrors.push(err46);
+        }
+        errors++;
+      }
+    }
+    if (data.program !== void 0) {
+      let data36 = data.program;
+      if (data36 && typeof data36 == "object" && !Array.isArray(data36)) {
+        for (const key8 in data36) {
+          if (!(key8 === "exec" || key8 === "args" || key8 === "env" || key8 === "cwd" || key8 === "clean_env")) {
+            const err47 = { instancePath: instancePath + "/program", schemaPath: "#/properties/program/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key8 }, message: "must NOT have additional properties" };
+            if (vErrors === null) {
+              vErrors = [err47];
+            } else {
+              vErrors.push(err47);
+            }
+            errors++;
+          }
+        }
+        if (data36.exec !== void 0) {
+          if (typeof data36.exec !== "string") {
+            const err48 = { instancePath: instancePath + "/program/exec", schemaPath: "#/properties/program/properties/exec/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+            if (vErrors === null) {
+              vErrors = [err48];
+            } else {
+              vErrors.push(err48);
+            }
+            errors++;
+          }
+        }
+        if (data36.args !== void 0) {
+          let data38 = data36.args;
+          if (Array.isArray(data38)) {
+            const len14 = data38.length;
+            for (let i14 = 0; i14 < len14; i14++) {
+              if (typeof data38[i14] !== "string") {
+                const err49 = { instancePath: instancePath + "/program/args/" + i14, schemaPath: "#/properties/program/properties/args/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err49];
+                } else {
+                  vErrors.push(err49);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err50 = { instancePath: instancePath + "/program/args", schemaPath: "#/properties/program/properties/args/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err50];
+            } else {
+              vErrors.push(err50);
+            }
+            errors++;
+          }
+        }
+        if (data36.env !== void 0) {
+          let data40 = data36.env;
+          if (data40 && typeof data40 == "object" && !Array.isArray(data40)) {
+            for (const key9 in data40) {
+              if (typeof data40[key9] !== "string") {
+                const err51 = { instancePath: instancePath + "/program/env/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/program/properties/env/additionalProperties/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err51];
+                } else {
+                  vErrors.push(err51);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err52 = { instancePath: instancePath + "/program/env", schemaPath: "#/properties/program/properties/env/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+            if (vErrors === null) {
+              vErrors = [err52];
+            } else {
+              vErrors.push(err52);
+            }
+            errors++;
+          }
+        }
+        if (data36.cwd !== void 0) {
+          if (typeof data36.cwd !== "string") {
+            const err53 = { instancePath: instancePath + "/program/cwd", schemaPath: "#/properties/program/properties/cwd/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+            if (vErrors === null) {
+              vErrors = [err53];
+            } else {
+              vErrors.push(err53);
+            }
+            errors++;
+          }
+        }
+        if (data36.clean_env !== void 0) {
+          if (typeof data36.clean_env !== "boolean") {
+            const err54 = { instancePath: instancePath + "/program/clean_env", schemaPath: "#/properties/program/properties/clean_env/type", keyword: "type", params: { type: "boolean" }, message: "must be boolean" };
+            if (vErrors === null) {
+              vErrors = [err54];
+            } else {
+              vErrors.push(err54);
+            }
+            errors++;
+          }
+        }
+      } else {
+        const err55 = { instancePath: instancePath + "/program", schemaPath: "#/properties/program/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        if (vErrors === null) {
+          vErrors = [err55];
+        } else {
+          vErrors.push(err55);
+        }
+        errors++;
+      }
+    }
+    if (data.limits !== void 0) {
+      let data44 = data.limits;
+      if (data44 && typeof data44 == "object" && !Array.isArray(data44)) {
+        for (const key10 in data44) {
+          if (!(key10 === "memory" || key10 === "processes" || key10 === "open_files")) {
+            const err56 = { instancePath: instancePath + "/limits", schemaPath: "#/properties/limits/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 }, message: "must NOT have additional properties" };
+            if (vErrors === null) {
+              vErrors = [err56];
+            } else {
+              vErrors.push(err56);
+            }
+            errors++;
+          }
+        }
+        if (data44.memory !== void 0) {
+          let data45 = data44.memory;
+          if (typeof data45 !== "string" && !(typeof data45 == "number" && (!(data45 % 1) && !isNaN(data45)) && isFinite(data45))) {
+            const err57 = { instancePath: instancePath + "/limits/memory", schemaPath: "#/properties/limits/properties/memory/type", keyword: "type", params: { type: schema11.properties.limits.properties.memory.type }, message: "must be string,integer" };
+            if (vErrors === null) {
+              vErrors = [err57];
+            } else {
+              vErrors.push(err57);
+            }
+            errors++;
+          }
+        }
+        if (data44.processes !== void 0) {
+          let data46 = data44.processes;
+          if (!(typeof data46 == "number" && (!(data46 % 1) && !isNaN(data46)) && isFinite(data46))) {
+            const err58 = { instancePath: instancePath + "/limits/processes", schemaPath: "#/properties/limits/properties/processes/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+            if (vErrors === null) {
+              vErrors = [err58];
+            } else {
+              vErrors.push(err58);
+            }
+            errors++;
+          }
+        }
+        if (data44.open_files !== void 0) {
+          let data47 = data44.open_files;
+          if (!(typeof data47 == "number" && (!(data47 % 1) && !isNaN(data47)) && isFinite(data47))) {
+            const err59 = { instancePath: instancePath + "/limits/open_files", schemaPath: "#/properties/limits/properties/open_files/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+            if (vErrors === null) {
+              vErrors = [err59];
+            } else {
+              vErrors.push(err59);
+            }
+            errors++;
+          }
+        }
+      } else {
+        const err60 = { instancePath: instancePath + "/limits", schemaPath: "#/properties/limits/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        if (vErrors === null) {
+          vErrors = [err60];
+        } else {
+          vErrors.push(err60);
+        }
+        errors++;
+      }
+    }
+  } else {
+    const err61 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+    if (vErrors === null) {
+      vErrors = [err61];
+    } else {
+      vErrors.push(err61);
+    }
+    errors++;
+  }
+  validate10.errors = vErrors;
+  return errors === 0;
+}
+export {
+  stdin_default as default,
+  validate
+};
+
+export const KEYS = {
+  "": [
+    "network",
+    "sets",
+    "dns",
+    "filesystem",
+    "http",
+    "program",
+    "limits"
+  ],
+  "/network": [
+    "allow",
+    "deny",
+    "allow_bind",
+    "deny_bind",
+    "port_remap",
+    "allow_unix",
+    "allow_families"
+  ],
+  "/sets/*": [
+    "file"
+  ],
+  "/dns": [
+    "resolve",
+    "private"
+  ],
+  "/filesystem": [
+    "read",
+    "write",
+    "deny"
+  ],
+  "/http": [
+    "allow",
+    "deny",
+    "ports"
+  ],
+  "/program": [
+    "exec",
+    "args",
+    "env",
+    "cwd",
+    "clean_env"
+  ],
+  "/limits": [
+    "memory",
+    "processes",
+    "open_files"
+  ]
+};
+export const UNBUILT = [
+  "/network/allow_bind",
+  "/network/deny_bind",
+  "/network/port_remap",
+  "/network/allow_unix",
+  "/network/allow_families",
+  "/filesystem",
+  "/filesystem/read",
+  "/filesystem/write",
+  "/filesystem/deny",
+  "/http",
+  "/http/allow",
+  "/http/deny",
+  "/http/ports",
+  "/program",
+  "/program/exec",
+  "/program/args",
+  "/program/env",
+  "/program/cwd",
+  "/program/clean_env",
+  "/limits",
+  "/limits/memory",
+  "/limits/processes",
+  "/limits/open_files"
+];
