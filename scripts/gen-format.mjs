@@ -76,7 +76,7 @@ function toRust(constants) {
     lines.push(`pub(crate) const ${name}: u32 = ${groupDigits(literal)};`);
   }
   lines.push('', '/// What a refusal means.', '#[rustfmt::skip]');
-  lines.push('pub(crate) const fn defect_text(code: u32) -> &\'static str {', '    match code {');
+  lines.push("pub(crate) const fn defect_text(code: u32) -> &'static str {", '    match code {');
   for (const { name, comment } of texts(constants, 'DEFECT_')) {
     lines.push(`        ${name} => "${comment}",`);
   }

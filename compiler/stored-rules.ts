@@ -1,0 +1,139 @@
+/**
+ * Reads rules, names and plan out of a verified table (docs/format.md §3, §5, §7), back into the values of model.ts. The bytes are trusted:
+ * policy.wasm has checked them all.
+ */
+import * as F from './format.gen.ts';
+import type { PinnedName, PortRange, Protocol, Rule, Target } from './model.ts';
+import { isMapped } from './stored-address.ts';
+
+/** What the executor has to do for a protocol: refuse it whole, or look every destination up. */
+export type Mode = 'closed' | 'supervised';
+
+/** A section of a table: `offset` and `bytes` from the start of the file, `count` cells. */
+export interface Section {
+  readonly count: number;
+  readonly offset: number;
+  readonly bytes: number;
+}
+
+/** A verified table for reading. */
+export interface TableReader {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+}
+
+const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp', 'icmp'];
+
+/** A reader of bytes that policy.wasm has verified. */
+export function createReader(bytes: Uint8Array): TableReader {
+  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+}
+
+/** Where a section lies; `kind` is a SECTION_ constant. */
+export function sectionOf({ view }: TableReader, kind: number): Section {
+  const record = F.HEADER_BYTES + (kind - 1) * F.DIRECTORY_BYTES;
+  return {
+    count: view.getUint32(record + F.DIRECTORY_COUNT, true),
+    offset: view.getUint32(record + F.DIRECTORY_OFFSET, true),
+    bytes: view.getUint32(record + F.DIRECTORY_SIZE, true),
+  };
+}
+
+/** The plan of every protocol. */
+export function readPlan(reader: TableReader): Readonly<Record<Protocol, Mode>> {
+  const { offset } = sectionOf(reader, F.SECTION_PLAN);
+  const mode = (protocol: number): Mode =>
+    reader.view.getUint32(offset + protocol * F.PLAN_BYTES, true) === F.MODE_CLOSED
+      ? 'closed'
+      : 'supervised';
+  return { tcp: mode(F.PROTOCOL_TCP), udp: mode(F.PROTOCOL_UDP), icmp: mode(F.PROTOCOL_ICMP) };
+}
+
+/** Boundaries of the protocols' tries together: what look-ups search. */
+export function countBoundaries(reader: TableReader): number {
+  const { offset } = sectionOf(reader, F.SECTION_TRIES);
+  let boundaries = 0;
+  for (let trie = 0; trie < F.PROTOCOL_TRIES; trie++) {
+    boundaries += reader.view.getUint32(offset + trie * F.TRIE_BYTES + F.TRIE_COUNT, true);
+  }
+  return boundaries;
+}
+
+/** The pinned names, in the order in which the rules name them first; IPv4 addresses have 4 bytes. */
+export function readNames(reader: TableReader): readonly PinnedName[] {
+  const { count, offset } = sectionOf(reader, F.SECTION_NAMES);
+  const addresses = sectionOf(reader, F.SECTION_ADDRESSES).offset;
+  return Array.from({ length: count }, (_, index) => {
+    const cell = offset + index * F.NAME_BYTES;
+    const first = reader.view.getUint32(cell + F.NAME_FIRST, true);
+    return {
+      name: readText(reader, cell + F.NAME_TEXT),
+      addresses: Array.from({ length: reader.view.getUint32(cell + F.NAME_COUNT, true) }, (_, i) =>
+        narrow(bytesAt(reader, addresses + (first + i) * F.ADDRESS_BYTES, 16)),
+      ),
+    };
+  });
+}
+
+/** The rules as written, in source order; a name's rule refers to `names` of the same table. */
+export function readRules(reader: TableReader, names: readonly PinnedName[]): readonly Rule[] {
+  const { count, offset } = sectionOf(reader, F.SECTION_RULES);
+  return Array.from({ length: count }, (_, index) =>
+    readRule(reader, offset + index * F.RULE_BYTES, names),
+  );
+}
+
+function readRule(reader: TableReader, at: number, names: readonly PinnedName[]): Rule {
+  const { view } = reader;
+  return {
+    action: view.getUint8(at + F.RULE_ACTION) === F.ACTION_ALLOW ? 'allow' : 'deny',
+    protocol: PROTOCOLS[view.getUint8(at + F.RULE_PROTOCOL)] ?? 'tcp',
+    ports: readPorts(reader, view.getUint32(at + F.RULE_PORT_SET, true)),
+    target: readTarget(reader, at, names),
+    text: readText(reader, at + F.RULE_TEXT),
+    source: readText(reader, at + F.RULE_SOURCE),
+    line: view.getUint32(at + F.RULE_LINE, true),
+    column: view.getUint32(at + F.RULE_COLUMN, true),
+  };
+}
+
+function readTarget(reader: TableReader, at: number, names: readonly PinnedName[]): Target {
+  const kind = reader.view.getUint8(at + F.RULE_TARGET);
+  const bits = reader.view.getUint8(at + F.RULE_PREFIX_BITS);
+  if (kind === F.TARGET_ANY) return { kind: 'any' };
+  if (kind === F.TARGET_NAME) {
+    const index = reader.view.getUint32(at + F.RULE_INDEX, true);
+    return { kind: 'name', name: names[index]?.name ?? '' };
+  }
+  if (kind === F.TARGET_SET) return { kind: 'set', set: readText(reader, at + F.RULE_SET_NAME) };
+  const wide = bytesAt(reader, at + F.RULE_ADDRESS, 16);
+  const address = kind === F.TARGET_IPV4 ? wide.slice(12) : wide;
+  return { kind: 'prefix', prefix: { address, bits } };
+}
+
+/** The ranges of a port set. */
+export function readPorts(reader: TableReader, set: number): readonly PortRange[] {
+  const cell = sectionOf(reader, F.SECTION_PORT_SETS).offset + set * F.PORT_SET_BYTES;
+  const ranges = sectionOf(reader, F.SECTION_PORT_RANGES).offset;
+  const first = reader.view.getUint32(cell, true);
+  const end = reader.view.getUint32(cell + F.PORT_SET_BYTES, true);
+  return Array.from({ length: end - first }, (_, i) => {
+    const at = ranges + (first + i) * F.PORT_RANGE_BYTES;
+    return { low: reader.view.getUint16(at, true), high: reader.view.getUint16(at + 2, true) };
+  });
+}
+
+/** The text whose place in the section of strings stands at `field`. */
+function readText(reader: TableReader, field: number): string {
+  const start = sectionOf(reader, F.SECTION_STRINGS).offset + reader.view.getUint32(field, true);
+  const bytes = reader.view.getUint32(field + 4, true);
+  return new TextDecoder().decode(reader.bytes.subarray(start, start + bytes));
+}
+
+function bytesAt({ bytes }: TableReader, offset: number, length: number): Uint8Array {
+  return bytes.slice(offset, offset + length);
+}
+
+function narrow(wide: Uint8Array): Uint8Array {
+  return isMapped(wide) ? wide.slice(12) : wide;
+}

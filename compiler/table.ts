@@ -1,0 +1,221 @@
+/**
+ * Tables: builds one from a draft, opens one for questions. The work is done by policy.wasm; this file passes values in and out. Tables come
+ * and go as bytes: files are the caller's. A damaged table is a value (`Defect`), only misuse throws.
+ */
+import * as F from './format.gen.ts';
+import { layDraft, PROTOCOL_NUMBERS } from './lay-draft.ts';
+import type { PinnedName, Protocol, Rule, TableDraft } from './model.ts';
+import { embeddedIpv4, isInside, isMapped, toCanonical, widen } from './stored-address.ts';
+import {
+  countBoundaries,
+  createReader,
+  type Mode,
+  readNames,
+  readPlan,
+  readRules,
+  sectionOf,
+  type TableReader,
+} from './stored-rules.ts';
+import {
+  attempt,
+  copyIn,
+  copyOut,
+  instantiate,
+  type PolicyExports,
+  type PolicyModule,
+} from './wasm.ts';
+
+export type { Mode } from './stored-rules.ts';
+
+/** A built table, or the reason why the policy can not have one (a FAILURE_ code of policy/format.ts and its text). */
+export type BuildResult =
+  | { readonly ok: true; readonly bytes: Uint8Array; readonly prefixes: number }
+  | { readonly ok: false; readonly code: number; readonly text: string };
+
+/** The first defect of a table: a DEFECT_ code of policy/format.ts, its text, and the byte offset of the offending field. */
+export interface Defect {
+  readonly code: number;
+  readonly text: string;
+  readonly offset: number;
+}
+
+/** Counts of an open table. */
+export interface TableSummary {
+  readonly rules: number;
+  readonly names: number;
+  readonly sets: number;
+  /** Boundaries of the protocols' tries: what look-ups search. */
+  readonly boundaries: number;
+  /** Port sets, the empty one included. */
+  readonly portSets: number;
+  /** Length of the file. */
+  readonly bytes: number;
+}
+
+/** An open table. Addresses have 4 or 16 bytes in network order; ports are 0..65535, 0 for icmp. */
+export interface Table {
+  lookup(protocol: Protocol, address: Uint8Array, port: number): 'allow' | 'deny';
+  /** The rules that decide (docs/format.md §7); none when nothing allows the destination and nothing denies what was allowed. */
+  decidingRules(protocol: Protocol, address: Uint8Array, port: number): readonly Rule[];
+  /** Answers queries of 24 bytes (docs/native.md) with one byte each: 1 allow, 0 deny. */
+  lookupMany(queries: Uint8Array): Uint8Array;
+  rules(): readonly Rule[];
+  names(): readonly PinnedName[];
+  plan(): Readonly<Record<Protocol, Mode>>;
+  summary(): TableSummary;
+}
+
+/**
+ * Builds the table of a draft. Equal drafts give equal bytes.
+ * @throws TypeError when the draft breaks the promises of model.ts.
+ */
+export function buildTable(policy: PolicyModule, draft: TableDraft): BuildResult {
+  const instance = instantiate(policy);
+  const built = attempt(instance, () => instance.build(layDraft(instance, draft)));
+  if ('value' in built) {
+    const bytes = copyOut(instance, built.value, instance.tableBytes());
+    return { ok: true, bytes, prefixes: instance.prefixCount() };
+  }
+  const text = F.FAILURE_TEXTS[built.failure] ?? `failure ${built.failure}`;
+  if (built.failure === F.FAILURE_DRAFT) throw new TypeError(text);
+  return { ok: false, code: built.failure, text };
+}
+
+/** Checks a table whole and opens it. The bytes are copied; later changes to them do not show. */
+export function openTable(
+  policy: PolicyModule,
+  bytes: Uint8Array,
+): { readonly ok: true; readonly table: Table } | { readonly ok: false; readonly defect: Defect } {
+  const instance = instantiate(policy);
+  const opened = attempt(instance, () => {
+    const ptr = copyIn(instance, bytes);
+    return { ptr, code: instance.open(ptr, bytes.length) };
+  });
+  if (!('value' in opened)) {
+    // Only a file of nearly 4 GiB, which is longer than a table may be.
+    const code = F.DEFECT_FILE_BYTES;
+    const text = F.FAILURE_TEXTS[opened.failure] ?? `failure ${opened.failure}`;
+    return { ok: false, defect: { code, text, offset: F.HEADER_FILE_BYTES } };
+  }
+  const { ptr, code } = opened.value;
+  if (code !== 0) {
+    const text = F.DEFECT_TEXTS[code] ?? `defect ${code}`;
+    return { ok: false, defect: { code, text, offset: instance.defectOffset() >>> 0 } };
+  }
+  return { ok: true, table: createTable(instance, copyOut(instance, ptr, bytes.length)) };
+}
+
+function createTable(instance: PolicyExports, bytes: Uint8Array): Table {
+  const reader = createReader(bytes);
+  const plan = readPlan(reader);
+  const names = once(() => readNames(reader));
+  const rules = once(() => readRules(reader, names()));
+  const lookup: Table['lookup'] = (protocol, address, port) => {
+    const [a, b, c, d] = wordsOf(widen(address));
+    assertPort(port);
+    const verdict = instance.lookup(PROTOCOL_NUMBERS[protocol], a, b, c, d, port);
+    return verdict === 1 ? 'allow' : 'deny';
+  };
+  return {
+    lookup,
+    decidingRules(protocol, address, port) {
+      const verdict = lookup(protocol, address, port);
+      const wide = toCanonical(address);
+      return rules().filter(
+        (rule, index) =>
+          rule.action === verdict &&
+          rule.protocol === protocol &&
+          matches(instance, reader, index, rule, wide, port, names()),
+      );
+    },
+    lookupMany: (queries) => lookupMany(instance, queries),
+    rules,
+    names,
+    plan: () => plan,
+    summary: () => summarise(reader),
+  };
+}
+
+/** Whether a rule matches, as docs/format.md §6 says: a deny rule also sees the IPv4 address that NAT64 and 6to4 carry. */
+function matches(
+  instance: PolicyExports,
+  reader: TableReader,
+  index: number,
+  rule: Rule,
+  wide: Uint8Array,
+  port: number,
+  names: readonly PinnedName[],
+): boolean {
+  const at = sectionOf(reader, F.SECTION_RULES).offset + index * F.RULE_BYTES;
+  const ports = reader.view.getUint32(at + F.RULE_PORT_SET, true);
+  if (instance.holdsPort(ports, port) === 0) return false;
+  const embedded = rule.action === 'deny' ? embeddedIpv4(wide) : undefined;
+  const forms = embedded === undefined ? [wide] : [wide, embedded];
+  const set = reader.view.getUint32(at + F.RULE_INDEX, true);
+  return forms.some((form) => covers(instance, rule, set, form, names));
+}
+
+function covers(
+  instance: PolicyExports,
+  { target }: Rule,
+  set: number,
+  wide: Uint8Array,
+  names: readonly PinnedName[],
+): boolean {
+  switch (target.kind) {
+    case 'any':
+      return true;
+    case 'prefix': {
+      const { address, bits } = target.prefix;
+      if (address.length === 4) return isInside(wide, widen(address), 96 + bits);
+      // A short IPv6 prefix may contain ::ffff:0:0/96, but IPv4 addresses are not IPv6 addresses.
+      return !isMapped(wide) && isInside(wide, address, bits);
+    }
+    case 'name':
+      return (names[set]?.addresses ?? []).some((address) => isInside(wide, widen(address), 128));
+    case 'set': {
+      const [a, b, c, d] = wordsOf(wide);
+      return instance.isMember(set, a, b, c, d) === 1;
+    }
+  }
+}
+
+function lookupMany(instance: PolicyExports, queries: Uint8Array): Uint8Array {
+  const count = queries.length / F.QUERY_BYTES;
+  if (!Number.isInteger(count)) throw new TypeError('queries have 24 bytes each');
+  const ptr = copyIn(instance, queries);
+  const verdicts = instance.alloc(count) >>> 0;
+  instance.lookupMany(ptr, count, verdicts);
+  return copyOut(instance, verdicts, count);
+}
+
+function summarise(reader: TableReader): TableSummary {
+  return {
+    rules: sectionOf(reader, F.SECTION_RULES).count,
+    names: sectionOf(reader, F.SECTION_NAMES).count,
+    sets: (sectionOf(reader, F.SECTION_TRIES).count - F.PROTOCOL_TRIES) / 2,
+    boundaries: countBoundaries(reader),
+    portSets: sectionOf(reader, F.SECTION_PORT_SETS).count - 1,
+    bytes: reader.bytes.length,
+  };
+}
+
+function wordsOf(wide: Uint8Array): readonly [number, number, number, number] {
+  const view = new DataView(wide.buffer, wide.byteOffset, 16);
+  return [view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12)];
+}
+
+function assertPort(port: number): void {
+  if (!Number.isInteger(port) || port < 0 || port > 65535) {
+    throw new TypeError(`${port} is no port`);
+  }
+}
+
+/** The result of the first call, kept. */
+function once<T extends object>(make: () => T): () => T {
+  let made: T | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}

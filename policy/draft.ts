@@ -1,0 +1,189 @@
+/**
+ * Reads a draft: the flat input that compiler/table.ts lays into this module's memory (DRAFT_ offsets in format.ts, all pointers of 4 bytes).
+ *
+ * - Rules are the 64-byte cells of the table's section `rules`, except that `portSet` is the index of the rule's first port range in the
+ *   draft's ranges and `reserved` the number of its ranges.
+ * - Names and addresses are the table's cells as they will stand there.
+ * - Sets are 24 bytes: pointer to IPv4 addresses (host-order u32), pointer to their prefix lengths (u8), count; then the same for IPv6
+ *   (16 bytes each, network order).
+ *
+ * Here rules become entries (prefix.ts), one list for each family, ready to be folded. Which rule covers what is decided here and nowhere
+ * else in the builder: `any` is both families' whole space, a deny rule on IPv4 also covers the IPv6 forms that carry the address.
+ */
+import { fail } from './arena';
+import { groupAllowed, groupDenied, readGroup } from './fold';
+import {
+  ACTION_ALLOW,
+  ACTION_DENY,
+  ADDRESS_BYTES,
+  DRAFT_ADDRESSES,
+  DRAFT_NAME_COUNT,
+  DRAFT_NAMES,
+  DRAFT_RULE_COUNT,
+  DRAFT_RULES,
+  DRAFT_SET_COUNT,
+  FAILURE_DRAFT,
+  NAME_BYTES,
+  NAME_COUNT,
+  NAME_FIRST,
+  PROTOCOLS,
+  RULE_ACTION,
+  RULE_ADDRESS,
+  RULE_BYTES,
+  RULE_INDEX,
+  RULE_PREFIX_BITS,
+  RULE_PROTOCOL,
+  RULE_TARGET,
+  TARGET_ANY,
+  TARGET_IPV4,
+  TARGET_NAME,
+  TARGET_SET,
+} from './format';
+import { List, newList } from './list';
+import { EMPTY } from './ports';
+import {
+  addEmbedded,
+  addEntry,
+  addIpv4,
+  ENTRY,
+  ENTRY_ACTION,
+  ENTRY_BITS,
+  ENTRY_LO,
+  ENTRY_PORTS,
+  hasHostBits,
+  isMapped,
+} from './prefix';
+import { setIpv4, setIpv6 } from './sets';
+import { sortEntries } from './sort';
+
+/** The entries of the protocol gathered last. */
+export const ipv4: List = newList(ENTRY);
+export const ipv6: List = newList(ENTRY);
+/** Uses of sets by the protocol's rules: entries whose address is the number of the set. */
+const uses: List = newList(ENTRY);
+/** Prefixes that the rules of all protocols gathered so far stand for. */
+export let prefixes: u64 = 0;
+
+/** Fails with FAILURE_DRAFT unless every rule's fields are in range. */
+export function checkRules(draft: usize): void {
+  const count = load<u32>(draft, DRAFT_RULE_COUNT);
+  for (let i: u32 = 0; i < count; i++) {
+    const rule = load<usize>(draft, DRAFT_RULES) + <usize>i * RULE_BYTES;
+    const target = <u32>load<u8>(rule, RULE_TARGET);
+    const index = load<u32>(rule, RULE_INDEX);
+    if (load<u8>(rule, RULE_ACTION) > <u8>ACTION_ALLOW) fail(FAILURE_DRAFT);
+    if (load<u8>(rule, RULE_PROTOCOL) >= <u8>PROTOCOLS) fail(FAILURE_DRAFT);
+    if (target > TARGET_SET) fail(FAILURE_DRAFT);
+    if (target == TARGET_NAME && index >= load<u32>(draft, DRAFT_NAME_COUNT)) fail(FAILURE_DRAFT);
+    if (target == TARGET_SET && index >= load<u32>(draft, DRAFT_SET_COUNT)) fail(FAILURE_DRAFT);
+  }
+}
+
+/** Whether some rule of the protocol allows something. */
+export function hasAllow(draft: usize, protocol: u32): bool {
+  const count = load<u32>(draft, DRAFT_RULE_COUNT);
+  for (let i: u32 = 0; i < count; i++) {
+    const rule = load<usize>(draft, DRAFT_RULES) + <usize>i * RULE_BYTES;
+    if (load<u8>(rule, RULE_PROTOCOL) != <u8>protocol) continue;
+    if (load<u8>(rule, RULE_ACTION) == <u8>ACTION_ALLOW) return true;
+  }
+  return false;
+}
+
+/** Fills `ipv4` and `ipv6` with the sorted entries of a protocol. `portSets` has the builder's port set of each rule. */
+export function gather(draft: usize, protocol: u32, portSets: List): void {
+  ipv4.count = 0;
+  ipv6.count = 0;
+  uses.count = 0;
+  const count = load<u32>(draft, DRAFT_RULE_COUNT);
+  for (let i: u32 = 0; i < count; i++) {
+    const rule = load<usize>(draft, DRAFT_RULES) + <usize>i * RULE_BYTES;
+    if (load<u8>(rule, RULE_PROTOCOL) != <u8>protocol) continue;
+    gatherRule(draft, rule, load<u32>(portSets.at(i)));
+  }
+  gatherUses();
+  prefixes += <u64>ipv4.count + <u64>ipv6.count;
+  // Without anything allowed a family's fold is empty, whatever is denied.
+  if (!listAllows(ipv6)) ipv6.count = 0;
+  else gatherEmbedded();
+  if (!listAllows(ipv4)) ipv4.count = 0;
+  sortEntries(ipv4);
+  sortEntries(ipv6);
+}
+
+function gatherRule(draft: usize, rule: usize, ports: u32): void {
+  const action = <u32>load<u8>(rule, RULE_ACTION);
+  const target = <u32>load<u8>(rule, RULE_TARGET);
+  const bits = <u32>load<u8>(rule, RULE_PREFIX_BITS);
+  const index = load<u32>(rule, RULE_INDEX);
+  if (target == TARGET_ANY) {
+    addEntry(ipv4, 0, 0, 0, action, ports);
+    addEntry(ipv6, 0, 0, 0, action, ports);
+  } else if (target == TARGET_SET) {
+    addEntry(uses, <u64>index, 0, 0, action, ports);
+  } else if (target == TARGET_NAME) {
+    const name = load<usize>(draft, DRAFT_NAMES) + <usize>index * NAME_BYTES;
+    const first = load<u32>(name, NAME_FIRST);
+    const end = first + load<u32>(name, NAME_COUNT);
+    for (let i = first; i < end; i++) {
+      gatherAddress(
+        load<usize>(draft, DRAFT_ADDRESSES) + <usize>i * ADDRESS_BYTES,
+        128,
+        action,
+        ports,
+      );
+    }
+  } else {
+    gatherAddress(rule + RULE_ADDRESS, target == TARGET_IPV4 ? bits + 96 : bits, action, ports);
+  }
+}
+
+/** Adds the prefix of `bits` (of 128) at the 16 bytes `ptr`; the draft has it in canonical form, but host bits are refused here. */
+function gatherAddress(ptr: usize, bits: u32, action: u32, ports: u32): void {
+  const hi = bswap(load<u64>(ptr));
+  const lo = bswap(load<u64>(ptr, 8));
+  if (bits > 128 || hasHostBits(hi, lo, bits)) fail(FAILURE_DRAFT);
+  if (isMapped(hi, lo, bits)) addIpv4(ipv4, <u32>lo, bits - 96, action, ports);
+  else addEntry(ipv6, hi, lo, bits, action, ports);
+}
+
+/** Adds the prefixes of the sets, once for each set and action however many rules name it. */
+function gatherUses(): void {
+  sortEntries(uses);
+  for (let i: u32 = 0; i < uses.count; ) {
+    const set = <u32>load<u64>(uses.at(i));
+    i = readGroup(uses, i);
+    if (groupAllowed != EMPTY) gatherSet(set, ACTION_ALLOW, groupAllowed);
+    if (groupDenied != EMPTY) gatherSet(set, ACTION_DENY, groupDenied);
+  }
+}
+
+function gatherSet(set: u32, action: u32, ports: u32): void {
+  copyEntries(ipv4, setIpv4(set), action, ports);
+  copyEntries(ipv6, setIpv6(set), action, ports);
+}
+
+function copyEntries(to: List, from: List, action: u32, ports: u32): void {
+  for (let i: u32 = 0; i < from.count; i++) {
+    const entry = from.at(i);
+    const bits = <u32>load<u8>(entry, ENTRY_BITS);
+    addEntry(to, load<u64>(entry), load<u64>(entry, ENTRY_LO), bits, action, ports);
+  }
+}
+
+/** Adds the IPv6 forms of all denied IPv4 prefixes. */
+function gatherEmbedded(): void {
+  for (let i: u32 = 0; i < ipv4.count; i++) {
+    const entry = ipv4.at(i);
+    if (load<u8>(entry, ENTRY_ACTION) != <u8>ACTION_DENY) continue;
+    const ports = load<u32>(entry, ENTRY_PORTS);
+    addEmbedded(ipv6, load<u64>(entry), <u32>load<u8>(entry, ENTRY_BITS), ACTION_DENY, ports);
+  }
+}
+
+function listAllows(list: List): bool {
+  for (let i: u32 = 0; i < list.count; i++) {
+    if (load<u8>(list.at(i), ENTRY_ACTION) == <u8>ACTION_ALLOW) return true;
+  }
+  return false;
+}

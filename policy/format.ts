@@ -1,0 +1,236 @@
+/**
+ * Every constant of the table (docs/format.md): magic, version, section kinds, cell sizes, field offsets, limits and the codes with which a
+ * table is refused. The only source: scripts/gen-format.mjs copies this file to compiler/format.gen.ts and executor/src/table/format_gen.rs.
+ *
+ * The generator reads it line by line, so each constant is one `export const NAME: u32 = literal;` under an optional one-line doc comment. The
+ * comment of a DEFECT_ constant is the text that users see.
+ */
+
+/** Bytes 0..4 of a table, "SAND" as a little-endian number. */
+export const MAGIC_LOW: u32 = 0x444e4153;
+/** Bytes 4..8 of a table, "LOCK". */
+export const MAGIC_HIGH: u32 = 0x4b434f4c;
+export const MAJOR: u32 = 1;
+export const MINOR: u32 = 0;
+
+// Header (docs/format.md §2).
+export const HEADER_BYTES: u32 = 64;
+export const HEADER_MAJOR: u32 = 8;
+export const HEADER_MINOR: u32 = 10;
+export const HEADER_SECTIONS: u32 = 12;
+export const HEADER_FILE_BYTES: u32 = 16;
+export const HEADER_CHECKSUM: u32 = 24;
+export const HEADER_RESERVED: u32 = 28;
+
+// Directory record.
+export const DIRECTORY_BYTES: u32 = 16;
+export const DIRECTORY_KIND: u32 = 0;
+export const DIRECTORY_COUNT: u32 = 4;
+export const DIRECTORY_OFFSET: u32 = 8;
+export const DIRECTORY_SIZE: u32 = 12;
+
+// Section kinds, in file order.
+export const SECTIONS: u32 = 9;
+export const SECTION_PLAN: u32 = 1;
+export const SECTION_TRIES: u32 = 2;
+export const SECTION_PORT_SETS: u32 = 3;
+export const SECTION_PORT_RANGES: u32 = 4;
+export const SECTION_RULES: u32 = 5;
+export const SECTION_NAMES: u32 = 6;
+export const SECTION_ADDRESSES: u32 = 7;
+export const SECTION_STRINGS: u32 = 8;
+export const SECTION_CELLS: u32 = 9;
+
+// Bytes of one cell of each section.
+export const PLAN_BYTES: u32 = 8;
+export const TRIE_BYTES: u32 = 40;
+export const PORT_SET_BYTES: u32 = 4;
+export const PORT_RANGE_BYTES: u32 = 4;
+export const RULE_BYTES: u32 = 64;
+export const NAME_BYTES: u32 = 16;
+export const ADDRESS_BYTES: u32 = 16;
+export const STRING_BYTES: u32 = 1;
+export const CELL_BYTES: u32 = 8;
+
+// Plan cell (§3).
+export const PLAN_MODE: u32 = 0;
+export const PLAN_RESERVED: u32 = 4;
+export const MODE_CLOSED: u32 = 0;
+export const MODE_SUPERVISED: u32 = 1;
+
+export const PROTOCOLS: u32 = 3;
+export const PROTOCOL_TCP: u32 = 0;
+export const PROTOCOL_UDP: u32 = 1;
+export const PROTOCOL_ICMP: u32 = 2;
+
+// Trie descriptor (§4).
+export const TRIE_ROOT_BITS: u32 = 0;
+export const TRIE_START_BYTES: u32 = 1;
+export const TRIE_KEY_BITS: u32 = 2;
+export const TRIE_PAD: u32 = 3;
+export const TRIE_COUNT: u32 = 4;
+export const TRIE_ROOT: u32 = 8;
+export const TRIE_STARTS: u32 = 12;
+export const TRIE_SETS: u32 = 16;
+export const TRIE_RESERVED: u32 = 20;
+/** Descriptors before those of the sets: one per protocol and family. */
+export const PROTOCOL_TRIES: u32 = 6;
+export const ROOT_BITS_MAX: u32 = 18;
+/** An array may be named by several descriptors; all namings together hold at most this many times the bytes of the section cells. */
+export const SHARING_MAX: u32 = 16;
+
+/** Port sets, the empty one included; ids are 16 bits wide and 65535 stays free. */
+export const PORT_SETS_MAX: u32 = 65535;
+
+// Rule (§7).
+export const RULE_ACTION: u32 = 0;
+export const RULE_PROTOCOL: u32 = 1;
+export const RULE_TARGET: u32 = 2;
+export const RULE_PREFIX_BITS: u32 = 3;
+export const RULE_PORT_SET: u32 = 4;
+export const RULE_INDEX: u32 = 8;
+export const RULE_LINE: u32 = 12;
+export const RULE_COLUMN: u32 = 16;
+export const RULE_TEXT: u32 = 20;
+export const RULE_TEXT_BYTES: u32 = 24;
+export const RULE_SOURCE: u32 = 28;
+export const RULE_SOURCE_BYTES: u32 = 32;
+export const RULE_SET_NAME: u32 = 36;
+export const RULE_SET_NAME_BYTES: u32 = 40;
+export const RULE_RESERVED: u32 = 44;
+export const RULE_ADDRESS: u32 = 48;
+export const ACTION_DENY: u32 = 0;
+export const ACTION_ALLOW: u32 = 1;
+export const TARGET_ANY: u32 = 0;
+export const TARGET_IPV4: u32 = 1;
+export const TARGET_IPV6: u32 = 2;
+export const TARGET_NAME: u32 = 3;
+export const TARGET_SET: u32 = 4;
+
+// Name (§7).
+export const NAME_TEXT: u32 = 0;
+export const NAME_TEXT_BYTES: u32 = 4;
+export const NAME_FIRST: u32 = 8;
+export const NAME_COUNT: u32 = 12;
+
+// The query record of batch look-ups (docs/native.md).
+export const QUERY_BYTES: u32 = 24;
+export const QUERY_PROTOCOL: u32 = 0;
+export const QUERY_FAMILY: u32 = 1;
+export const QUERY_PORT: u32 = 2;
+export const QUERY_ADDRESS: u32 = 8;
+
+// The draft that compiler/table.ts lays into the memory of policy.wasm; pointers into that memory (policy/draft.ts).
+export const DRAFT_BYTES: u32 = 40;
+export const DRAFT_RULES: u32 = 0;
+export const DRAFT_RULE_COUNT: u32 = 4;
+export const DRAFT_PORT_RANGES: u32 = 8;
+export const DRAFT_NAMES: u32 = 12;
+export const DRAFT_NAME_COUNT: u32 = 16;
+export const DRAFT_ADDRESSES: u32 = 20;
+export const DRAFT_SETS: u32 = 24;
+export const DRAFT_SET_COUNT: u32 = 28;
+export const DRAFT_STRINGS: u32 = 32;
+export const DRAFT_STRING_BYTES: u32 = 36;
+export const DRAFT_SET_BYTES: u32 = 24;
+export const DRAFT_SET_V4: u32 = 0;
+export const DRAFT_SET_V4_BITS: u32 = 4;
+export const DRAFT_SET_V4_COUNT: u32 = 8;
+export const DRAFT_SET_V6: u32 = 12;
+export const DRAFT_SET_V6_BITS: u32 = 16;
+export const DRAFT_SET_V6_COUNT: u32 = 20;
+
+// Why a build stopped (the exported global `failure`).
+export const FAILURE_NONE: u32 = 0;
+/** the policy needs more than 65535 different port sets */
+export const FAILURE_PORT_SETS: u32 = 1;
+/** the policy needs a table above 4 GiB or more memory than there is */
+export const FAILURE_TOO_LARGE: u32 = 2;
+/** the draft breaks the rules of its layout */
+export const FAILURE_DRAFT: u32 = 3;
+
+// Refusals (§8).
+/** the file is shorter than a table's header */
+export const DEFECT_SHORT: u32 = 1;
+/** the file does not begin with SANDLOCK, so it is not a table */
+export const DEFECT_MAGIC: u32 = 2;
+/** the table has a major version that this program does not know */
+export const DEFECT_MAJOR: u32 = 3;
+/** the table has a newer minor version than this program */
+export const DEFECT_MINOR: u32 = 4;
+/** the number of sections is not that of the version */
+export const DEFECT_SECTIONS: u32 = 5;
+/** the file is not as long as its header says */
+export const DEFECT_FILE_BYTES: u32 = 6;
+/** the checksum does not fit: the file was damaged or edited */
+export const DEFECT_CHECKSUM: u32 = 7;
+/** a reserved field is not zero */
+export const DEFECT_RESERVED: u32 = 8;
+/** the sections are not in the order of their kinds */
+export const DEFECT_KIND: u32 = 9;
+/** a section does not begin right after its predecessor */
+export const DEFECT_SECTION_OFFSET: u32 = 10;
+/** a section has another number of bytes than its count says */
+export const DEFECT_SECTION_BYTES: u32 = 11;
+/** a section reaches past the end of the file */
+export const DEFECT_SECTION_END: u32 = 12;
+/** a byte between two sections is not zero */
+export const DEFECT_PADDING: u32 = 13;
+/** something follows the last section */
+export const DEFECT_TRAILING: u32 = 14;
+/** a section has a number of cells that no table can have */
+export const DEFECT_SECTION_COUNT: u32 = 15;
+/** the plan of a protocol is unknown */
+export const DEFECT_PLAN_MODE: u32 = 16;
+/** the plan of a protocol contradicts its rules */
+export const DEFECT_PLAN_RULES: u32 = 17;
+/** a trie's root has too many bits */
+export const DEFECT_ROOT_BITS: u32 = 18;
+/** a trie's start width does not fit its family and root */
+export const DEFECT_START_BYTES: u32 = 19;
+/** a trie's key width is not that of its family */
+export const DEFECT_KEY_BITS: u32 = 20;
+/** a trie has no boundary */
+export const DEFECT_TRIE_COUNT: u32 = 21;
+/** an array does not begin at a multiple of 8 */
+export const DEFECT_ARRAY_ALIGN: u32 = 22;
+/** an array lies outside the section of cells */
+export const DEFECT_ARRAY_PLACE: u32 = 23;
+/** the tries share their arrays more often than allowed */
+export const DEFECT_SHARING: u32 = 24;
+/** the index of a port set's ranges is wrong */
+export const DEFECT_PORT_SET: u32 = 25;
+/** the ranges of a port set are not ascending and apart */
+export const DEFECT_PORT_RANGE: u32 = 26;
+/** the action of a rule is unknown */
+export const DEFECT_RULE_ACTION: u32 = 27;
+/** the protocol of a rule is unknown */
+export const DEFECT_RULE_PROTOCOL: u32 = 28;
+/** the target of a rule is unknown */
+export const DEFECT_RULE_TARGET: u32 = 29;
+/** the prefix length of a rule does not fit its target */
+export const DEFECT_RULE_PREFIX: u32 = 30;
+/** the port set of a rule does not exist, is empty, or is not all ports for icmp */
+export const DEFECT_RULE_PORTS: u32 = 31;
+/** a rule refers to a name or set that does not exist */
+export const DEFECT_RULE_INDEX: u32 = 32;
+/** the address of a rule is not in canonical form or has bits below its prefix */
+export const DEFECT_RULE_ADDRESS: u32 = 33;
+/** a text lies outside the section of strings or cuts a character */
+export const DEFECT_TEXT: u32 = 34;
+/** the addresses of a name do not follow those of its predecessor */
+export const DEFECT_NAME_ADDRESSES: u32 = 35;
+/** the addresses of a name are not canonical and ascending */
+export const DEFECT_ADDRESS: u32 = 36;
+/** the section of strings is not UTF-8 */
+export const DEFECT_UTF8: u32 = 37;
+/** a trie's root does not lead from 0 to its number of boundaries */
+export const DEFECT_ROOT: u32 = 38;
+/** the starts of a trie are not ascending or lie outside their child */
+export const DEFECT_START: u32 = 39;
+/** a boundary names a port set that does not exist */
+export const DEFECT_SET: u32 = 40;
+/** two neighbouring boundaries have the same port set */
+export const DEFECT_SET_REPEATED: u32 = 41;
+/** the trie of a closed protocol allows something */
+export const DEFECT_CLOSED: u32 = 42;

@@ -1,0 +1,83 @@
+/**
+ * What policy.wasm offers. Numbers only; pointers are addresses in its memory (read them as unsigned on the other side). An instance serves
+ * one build or one open table. When a function traps, the exported global `failure` says why, and the instance is of no further use.
+ */
+import { allocate } from './arena';
+import { build as buildTable, builtBytes } from './build';
+import { defectCode, defectOffset as offsetOfDefect } from './defect';
+import { prefixes } from './draft';
+import { QUERY_ADDRESS, QUERY_BYTES, QUERY_FAMILY, QUERY_PORT, QUERY_PROTOCOL } from './format';
+import { attach, decide, hasPort, isIn } from './lookup';
+import { verify } from './verify';
+
+export { failure } from './arena';
+
+/** Zeroed memory of the caller's, at a multiple of 16. */
+export function alloc(bytes: usize): usize {
+  return allocate(bytes);
+}
+
+/** Builds the table of a draft (draft.ts); returns its address. */
+export function build(draft: usize): usize {
+  return buildTable(draft);
+}
+
+/** Bytes of the table that `build` returned. */
+export function tableBytes(): u32 {
+  return builtBytes;
+}
+
+/** Prefixes that the rules of the table that `build` returned stand for; a name counts its addresses, `any` counts two. */
+export function prefixCount(): f64 {
+  return <f64>prefixes;
+}
+
+/** Checks the table at `table` and makes it the one that is asked. 0, or the code of its first defect. */
+export function open(table: usize, bytes: u32): u32 {
+  if (!verify(table, bytes)) return defectCode;
+  attach(table);
+  return 0;
+}
+
+/** Byte offset of the defect that `open` returned. */
+export function defectOffset(): u32 {
+  return offsetOfDefect;
+}
+
+/** 1 allow, 0 deny. The address is the 16-byte form as four big-endian words (IPv4 as ::ffff:a.b.c.d). */
+export function lookup(protocol: u32, a: u32, b: u32, c: u32, d: u32, port: u32): u32 {
+  return decide(protocol, ((<u64>a) << 32) | <u64>b, ((<u64>c) << 32) | <u64>d, port);
+}
+
+/** Answers `count` queries (docs/native.md) at `queries` with one byte each at `verdicts`. An unknown family is denied. */
+export function lookupMany(queries: usize, count: u32, verdicts: usize): void {
+  for (let i: u32 = 0; i < count; i++) {
+    const query = queries + <usize>i * QUERY_BYTES;
+    const family = load<u8>(query, QUERY_FAMILY);
+    let verdict: u32 = 0;
+    if (family == 4) {
+      const low = 0xffff00000000 | <u64>bswap(load<u32>(query, QUERY_ADDRESS));
+      verdict = decide(<u32>load<u8>(query, QUERY_PROTOCOL), 0, low, load<u16>(query, QUERY_PORT));
+    } else if (family == 6) {
+      const high = bswap(load<u64>(query, QUERY_ADDRESS));
+      const low = bswap(load<u64>(query, QUERY_ADDRESS + 8));
+      verdict = decide(
+        <u32>load<u8>(query, QUERY_PROTOCOL),
+        high,
+        low,
+        load<u16>(query, QUERY_PORT),
+      );
+    }
+    store<u8>(verdicts + i, <u8>verdict);
+  }
+}
+
+/** 1 when the address (as for `lookup`, in canonical form) is in the set of that number, which must exist in the open table. */
+export function isMember(set: u32, a: u32, b: u32, c: u32, d: u32): u32 {
+  return isIn(set, ((<u64>a) << 32) | <u64>b, ((<u64>c) << 32) | <u64>d);
+}
+
+/** 1 when the port is in the port set, which must exist in the open table. */
+export function holdsPort(set: u32, port: u32): u32 {
+  return hasPort(set, port);
+}

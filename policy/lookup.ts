@@ -1,0 +1,118 @@
+/**
+ * Answers from an open table (docs/format.md §4–6): what is decided for an address and port, and who is a member of a set. Reads only what
+ * verify.ts has checked, allocates nothing. Addresses come as two 64-bit halves of the 16-byte form (IPv4 as ::ffff:a.b.c.d).
+ *
+ * A key is held top-aligned, IPv4 in the upper 32 bits of `hi`, so both families find their child by the same shift.
+ */
+import {
+  PORT_RANGE_BYTES,
+  PORT_SET_BYTES,
+  PROTOCOL_TRIES,
+  PROTOCOLS,
+  SECTION_PORT_RANGES,
+  SECTION_PORT_SETS,
+  SECTION_TRIES,
+  TRIE_BYTES,
+  TRIE_ROOT,
+  TRIE_ROOT_BITS,
+  TRIE_SETS,
+  TRIE_START_BYTES,
+  TRIE_STARTS,
+} from './format';
+import { sectionOffset } from './section';
+
+const LOOPBACK_V4: u64 = 0x7f000001;
+/** ::ffff:0.0.0.0, lower half. */
+const MAPPED: u64 = 0xffff00000000;
+
+let table: usize = 0;
+let tries: usize = 0;
+let portSets: usize = 0;
+let portRanges: usize = 0;
+
+/** Makes a verified table the one that is asked. */
+export function attach(verified: usize): void {
+  table = verified;
+  tries = verified + sectionOffset(verified, SECTION_TRIES);
+  portSets = verified + sectionOffset(verified, SECTION_PORT_SETS);
+  portRanges = verified + sectionOffset(verified, SECTION_PORT_RANGES);
+}
+
+/** 1 (allow) or 0 (deny) for a destination. An unknown protocol is denied. */
+export function decide(protocol: u32, high: u64, low: u64, port: u32): u32 {
+  if (protocol >= PROTOCOLS) return 0;
+  // The canonical form, docs/format.md §6: unspecified addresses are the loopback.
+  let canonical = low;
+  if (high == 0) {
+    if (low == 0) canonical = 1;
+    else if (low == MAPPED) canonical = MAPPED | LOOPBACK_V4;
+  }
+  return hasPort(findSet(2 * protocol, high, canonical), port);
+}
+
+/** Whether the address, in canonical form already, is in set `set`, which must exist. */
+export function isIn(set: u32, high: u64, low: u64): u32 {
+  return findSet(PROTOCOL_TRIES + 2 * set, high, low);
+}
+
+/** Whether a port is in port set `set`, which must exist. */
+export function hasPort(set: u32, port: u32): u32 {
+  const cell = portSets + <usize>set * PORT_SET_BYTES;
+  let from = load<u32>(cell);
+  let to = load<u32>(cell, PORT_SET_BYTES);
+  const first = from;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (<u32>load<u16>(portRanges + <usize>middle * PORT_RANGE_BYTES) <= port) from = middle + 1;
+    else to = middle;
+  }
+  if (from == first) return 0;
+  return <u32>load<u16>(portRanges + <usize>(from - 1) * PORT_RANGE_BYTES, 2) >= port ? 1 : 0;
+}
+
+/** The port set of the boundary that covers the address; `pair` is the descriptor for IPv4, that for IPv6 follows. */
+function findSet(pair: u32, high: u64, low: u64): u32 {
+  let hi = high;
+  let trie = tries + <usize>pair * TRIE_BYTES;
+  if (hi == 0 && low >> 32 == 0xffff) hi = low << 32;
+  else trie += TRIE_BYTES;
+  const rootBits = <u64>load<u8>(trie, TRIE_ROOT_BITS);
+  // A shift by 64 would be a shift by 0.
+  const child: usize = rootBits == 0 ? 0 : <usize>(hi >> (64 - rootBits));
+  const root = table + load<u32>(trie, TRIE_ROOT) + (child << 2);
+  const starts = table + load<u32>(trie, TRIE_STARTS);
+  let from = load<u32>(root);
+  let to = load<u32>(root, 4);
+  const startBytes = <u32>load<u8>(trie, TRIE_START_BYTES);
+  if (startBytes == 4) {
+    const key = <u32>(hi >> 32);
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (load<u32>(starts + ((<usize>middle) << 2)) <= key) from = middle + 1;
+      else to = middle;
+    }
+  } else if (startBytes == 2) {
+    const key = <u32>(hi >> 32) & 0xffff;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (<u32>load<u16>(starts + ((<usize>middle) << 1)) <= key) from = middle + 1;
+      else to = middle;
+    }
+  } else if (startBytes == 8) {
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      if (load<u64>(starts + ((<usize>middle) << 3)) <= hi) from = middle + 1;
+      else to = middle;
+    }
+  } else {
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      const start = starts + ((<usize>middle) << 4);
+      const startHi = load<u64>(start);
+      if (startHi < hi || (startHi == hi && load<u64>(start, 8) <= low)) from = middle + 1;
+      else to = middle;
+    }
+  }
+  // Boundary 0 has key 0, so there is always one at or before the key.
+  return <u32>load<u16>(table + load<u32>(trie, TRIE_SETS) + ((<usize>(from - 1)) << 1));
+}

@@ -1,0 +1,169 @@
+/** Checks the sections that look-ups read apart from the arrays: plan, trie descriptors, port sets and their ranges. */
+import { report } from './defect';
+import {
+  ACTION_ALLOW,
+  CELL_BYTES,
+  DEFECT_ARRAY_ALIGN,
+  DEFECT_ARRAY_PLACE,
+  DEFECT_KEY_BITS,
+  DEFECT_PLAN_MODE,
+  DEFECT_PLAN_RULES,
+  DEFECT_PORT_RANGE,
+  DEFECT_PORT_SET,
+  DEFECT_RESERVED,
+  DEFECT_ROOT_BITS,
+  DEFECT_SHARING,
+  DEFECT_START_BYTES,
+  DEFECT_TRIE_COUNT,
+  MODE_CLOSED,
+  MODE_SUPERVISED,
+  PLAN_BYTES,
+  PLAN_MODE,
+  PLAN_RESERVED,
+  PORT_RANGE_BYTES,
+  PORT_SET_BYTES,
+  PROTOCOLS,
+  ROOT_BITS_MAX,
+  RULE_ACTION,
+  RULE_BYTES,
+  RULE_PROTOCOL,
+  SECTION_CELLS,
+  SECTION_PLAN,
+  SECTION_PORT_RANGES,
+  SECTION_PORT_SETS,
+  SECTION_RULES,
+  SECTION_TRIES,
+  SHARING_MAX,
+  TRIE_BYTES,
+  TRIE_COUNT,
+  TRIE_KEY_BITS,
+  TRIE_PAD,
+  TRIE_RESERVED,
+  TRIE_ROOT,
+  TRIE_ROOT_BITS,
+  TRIE_SETS,
+  TRIE_START_BYTES,
+  TRIE_STARTS,
+} from './format';
+import { sectionBytes, sectionCount, sectionOffset } from './section';
+
+/** A protocol is closed exactly when no rule allows anything of it. */
+export function checkPlan(table: usize): bool {
+  // Bit p: some rule allows something of protocol p. Rules are checked later; a protocol above 31 sets no bit.
+  let allowed: u32 = 0;
+  const rules = table + sectionOffset(table, SECTION_RULES);
+  const count = sectionCount(table, SECTION_RULES);
+  for (let i: u32 = 0; i < count; i++) {
+    const rule = rules + <usize>i * RULE_BYTES;
+    const protocol = <u32>load<u8>(rule, RULE_PROTOCOL);
+    if (<u32>load<u8>(rule, RULE_ACTION) == ACTION_ALLOW && protocol < 32) allowed |= 1 << protocol;
+  }
+  const plan = sectionOffset(table, SECTION_PLAN);
+  for (let protocol: u32 = 0; protocol < PROTOCOLS; protocol++) {
+    const offset = plan + protocol * PLAN_BYTES;
+    const mode = load<u32>(table + offset, PLAN_MODE);
+    if (mode > MODE_SUPERVISED) return report(DEFECT_PLAN_MODE, offset);
+    if ((mode == MODE_CLOSED) != ((allowed & (1 << protocol)) == 0)) {
+      return report(DEFECT_PLAN_RULES, offset);
+    }
+    if (load<u32>(table + offset, PLAN_RESERVED) != 0) {
+      return report(DEFECT_RESERVED, offset + PLAN_RESERVED);
+    }
+  }
+  return true;
+}
+
+export function checkTries(table: usize): bool {
+  const tries = sectionOffset(table, SECTION_TRIES);
+  const count = sectionCount(table, SECTION_TRIES);
+  const limit = <u64>SHARING_MAX * <u64>sectionBytes(table, SECTION_CELLS);
+  let named: u64 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const offset = tries + i * TRIE_BYTES;
+    if (!checkTrie(table, offset, (i & 1) == 0 ? 32 : 128)) return false;
+    const trie = table + offset;
+    const boundaries = <u64>load<u32>(trie, TRIE_COUNT);
+    const startBytes = <u64>load<u8>(trie, TRIE_START_BYTES);
+    named += padded(rootBytes(trie)) + padded(boundaries * startBytes) + padded(boundaries << 1);
+    if (named > limit) return report(DEFECT_SHARING, offset + TRIE_ROOT);
+  }
+  return true;
+}
+
+function checkTrie(table: usize, offset: u32, keyBits: u32): bool {
+  const trie = table + offset;
+  const rootBits = <u32>load<u8>(trie, TRIE_ROOT_BITS);
+  const startBytes = <u32>load<u8>(trie, TRIE_START_BYTES);
+  const count = <u64>load<u32>(trie, TRIE_COUNT);
+  if (rootBits > ROOT_BITS_MAX) return report(DEFECT_ROOT_BITS, offset + TRIE_ROOT_BITS);
+  const fits =
+    keyBits == 32
+      ? startBytes == 4 || (startBytes == 2 && rootBits >= 16)
+      : startBytes == 8 || startBytes == 16;
+  if (!fits) return report(DEFECT_START_BYTES, offset + TRIE_START_BYTES);
+  if (<u32>load<u8>(trie, TRIE_KEY_BITS) != keyBits) {
+    return report(DEFECT_KEY_BITS, offset + TRIE_KEY_BITS);
+  }
+  if (load<u8>(trie, TRIE_PAD) != 0) return report(DEFECT_RESERVED, offset + TRIE_PAD);
+  if (count == 0) return report(DEFECT_TRIE_COUNT, offset + TRIE_COUNT);
+  if (!checkArray(table, offset + TRIE_ROOT, rootBytes(trie))) return false;
+  if (!checkArray(table, offset + TRIE_STARTS, count * <u64>startBytes)) return false;
+  if (!checkArray(table, offset + TRIE_SETS, count << 1)) return false;
+  for (let field = TRIE_RESERVED; field < TRIE_BYTES; field++) {
+    if (load<u8>(trie + field) != 0) return report(DEFECT_RESERVED, offset + field);
+  }
+  return true;
+}
+
+/** Checks the place of an array of `bytes` bytes, whose offset stands at `field`. */
+function checkArray(table: usize, field: u32, bytes: u64): bool {
+  const start = load<u32>(table + field);
+  const cells = sectionOffset(table, SECTION_CELLS);
+  const end = <u64>cells + <u64>sectionCount(table, SECTION_CELLS) * <u64>CELL_BYTES;
+  if ((start & 7) != 0) return report(DEFECT_ARRAY_ALIGN, field);
+  if (start < cells || <u64>start + bytes > end) return report(DEFECT_ARRAY_PLACE, field);
+  return true;
+}
+
+function rootBytes(trie: usize): u64 {
+  return (((<u64>1) << (<u64>load<u8>(trie, TRIE_ROOT_BITS))) + 1) << 2;
+}
+
+function padded(bytes: u64): u64 {
+  return (bytes + 7) & ~7;
+}
+
+/** The index of ranges: set 0 is empty, every other set is not, the last cell is the number of ranges. */
+export function checkPortSets(table: usize): bool {
+  const portSets = sectionOffset(table, SECTION_PORT_SETS);
+  const count = sectionCount(table, SECTION_PORT_SETS);
+  const ranges = sectionCount(table, SECTION_PORT_RANGES);
+  let before: u32 = 0;
+  for (let i: u32 = 0; i < count; i++) {
+    const offset = portSets + i * PORT_SET_BYTES;
+    const first = load<u32>(table + offset);
+    if (i < 2 ? first != 0 : first <= before) return report(DEFECT_PORT_SET, offset);
+    before = first;
+  }
+  if (before != ranges) return report(DEFECT_PORT_SET, portSets + (count - 1) * PORT_SET_BYTES);
+  return true;
+}
+
+export function checkPortRanges(table: usize): bool {
+  const portSets = table + sectionOffset(table, SECTION_PORT_SETS);
+  const sets = sectionCount(table, SECTION_PORT_SETS) - 1;
+  const ranges = sectionOffset(table, SECTION_PORT_RANGES);
+  for (let set: u32 = 0; set < sets; set++) {
+    const first = load<u32>(portSets + <usize>set * PORT_SET_BYTES);
+    const end = load<u32>(portSets + <usize>(set + 1) * PORT_SET_BYTES);
+    let after: u32 = 0;
+    for (let i = first; i < end; i++) {
+      const offset = ranges + i * PORT_RANGE_BYTES;
+      const low = <u32>load<u16>(table + offset);
+      const high = <u32>load<u16>(table + offset, 2);
+      if (low > high || (i > first && low <= after)) return report(DEFECT_PORT_RANGE, offset);
+      after = high + 1;
+    }
+  }
+  return true;
+}
