@@ -8,7 +8,7 @@ import { type Pattern, parsePattern } from './host-pattern.ts';
 import type { Protocol } from './model.ts';
 import { parsePorts } from './ports.ts';
 import { parseAddress } from './prefix.ts';
-import { splitRule } from './rules.ts';
+import { splitRule } from './rule-parts.ts';
 import { createSource } from './source.ts';
 
 /** Where a packet would go. `address` has 4 or 16 bytes, as written; `port` is 0 for ICMP. */

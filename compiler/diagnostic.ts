@@ -50,6 +50,9 @@ export interface SourceLine {
 const WINDOW_BEFORE = 80;
 const WINDOW_AFTER = 160;
 
+/** Characters of a message, which may quote what the policy says; a longer suggestion helps nobody and is left out. */
+const LONGEST_TEXT = 400;
+
 /**
  * Makes a diagnostic of a fault on one line. `fault.start` and `fault.end` are UTF-16 offsets into
  * `place.text`; `column` is the 1-based character column of `fault.start`, handed in because counting it anew
@@ -69,7 +72,7 @@ export function createDiagnostic(
   return {
     severity: extra.severity ?? 'error',
     code: fault.code,
-    message: fault.message,
+    message: clip(fault.message),
     file: place.file,
     line: place.line,
     column,
@@ -77,7 +80,7 @@ export function createDiagnostic(
     sourceLine: place.text.slice(from, to),
     sourceColumn: column - countCharacters(place.text, from, start),
     ...(fault.expected === undefined ? {} : { expected: fault.expected }),
-    ...(fault.help === undefined ? {} : { help: fault.help }),
+    ...(fault.help === undefined || fault.help.length > LONGEST_TEXT ? {} : { help: fault.help }),
     ...(extra.note === undefined ? {} : { note: extra.note }),
   };
 }
@@ -178,6 +181,10 @@ function displayWidth(character: string): number {
 /** Blocks that Unicode's EastAsianWidth.txt marks W or F, in whole blocks. */
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]/u;
+
+function clip(text: string): string {
+  return text.length > LONGEST_TEXT ? `${text.slice(0, toBoundary(text, LONGEST_TEXT))}…` : text;
+}
 
 /** Moves an offset off the middle of a surrogate pair. */
 function toBoundary(text: string, offset: number): number {

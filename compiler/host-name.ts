@@ -15,6 +15,9 @@ export type ParsedName =
 const LONGEST_NAME = 253;
 const LONGEST_LABEL = 63;
 
+/** Characters before conversion to A-labels, which seldom shortens a name and never to a quarter. */
+const LONGEST_WRITTEN = 4 * LONGEST_NAME;
+
 const EXPECTED = 'labels of letters, digits and inner hyphens, such as api.example.com';
 
 /** Whether the last label is a number, decimal or hexadecimal: such a text can only be meant as IPv4. */
@@ -57,6 +60,9 @@ export function parseName(text: string, at: number): ParsedName {
       return fault(message, start, label.length);
     }
     start += label.length + 1;
+  }
+  if (bare.length > LONGEST_WRITTEN) {
+    return fault(`the name has ${bare.length} characters`, 0, text.length);
   }
   const name = /[^\x20-\x7e]|xn--/i.test(bare) ? toALabels(bare) : bare.toLowerCase();
   if (name === undefined) {

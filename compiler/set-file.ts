@@ -17,6 +17,7 @@ const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const SPACE = 0x20;
 const TAB = 0x09;
+const HASH = 0x23;
 const DOT = 0x2e;
 const SLASH = 0x2f;
 const ZERO = 0x30;
@@ -53,13 +54,11 @@ export function parseSetFile(
     const { end, next } = lineEnd(bytes, at);
     at = next;
     const text = decoder.decode(bytes.subarray(lineStart, end));
-    const item = /^[ \t]*([^#]*?)[ \t]*(?:#.*)?$/.exec(text)?.[1] ?? text;
+    const item = cutItem(text);
     if (item === '') continue;
     const parsed = parseSetItem(item);
     if (parsed.ok) list.add(parsed.prefix);
-    else if (++bad <= MOST_ERRORS) {
-      diagnostics.push(describe({ file, line, text }, text.indexOf(item), parsed.fault, note));
-    } else if (bad === MOST_ERRORS + 1) {
+    else if (++bad <= MOST_ERRORS + 1) {
       diagnostics.push(describe({ file, line, text }, text.indexOf(item), parsed.fault, note));
     }
   }
@@ -69,7 +68,7 @@ export function parseSetFile(
 }
 
 /**
- * Reads a line that holds an IPv4 address or CIDR and nothing else from `at`, adds it and gives the offset of the next
+ * Reads a line that holds an IPv4 address or CIDR and perhaps a comment from `from`, adds it and gives the offset of the next
  * line; gives 0, and adds nothing, when the line holds anything else.
  */
 function readPlainIpv4(bytes: Uint8Array, from: number, list: PrefixListBuilder): number {
@@ -101,12 +100,25 @@ function readPlainIpv4(bytes: Uint8Array, from: number, list: PrefixListBuilder)
     }
     if (at === start || bits > 32 || (at - start > 1 && bytes[start] === ZERO)) return 0;
   }
+  while (bytes[at] === SPACE || bytes[at] === TAB) at++;
+  if (bytes[at] === HASH) at = lineEnd(bytes, at).end;
   if (bytes[at] === RETURN) at++;
   if (at < bytes.length && bytes[at] !== NEWLINE) return 0;
   if (bits < 32 && address << bits !== 0) return 0;
   if (address === 0 && bits === 32) list.add(canonicalPrefix({ address: ipv4Bytes(0), bits }));
   else list.addV4(address, bits);
   return at + 1;
+}
+
+/** A line without its comment and the blanks around what is left. */
+function cutItem(text: string): string {
+  const hash = text.indexOf('#');
+  const line = hash < 0 ? text : text.slice(0, hash);
+  let start = 0;
+  let end = line.length;
+  while (line[start] === ' ' || line[start] === '\t') start++;
+  while (end > start && (line[end - 1] === ' ' || line[end - 1] === '\t')) end--;
+  return line.slice(start, end);
 }
 
 function lineEnd(bytes: Uint8Array, at: number): { end: number; next: number } {

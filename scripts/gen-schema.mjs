@@ -31,7 +31,9 @@ const bundled = await build({
   legalComments: 'none',
   logLevel: 'error',
 });
-const text = `// Generated from compiler/policy.schema.json by scripts/gen-schema.mjs. Do not edit.\n${bundled.outputFiles[0].text}
+const [output] = bundled.outputFiles;
+const text = `// Generated from compiler/policy.schema.json by scripts/gen-schema.mjs. Do not edit.
+${output?.text ?? ''}
 export const KEYS = ${JSON.stringify(keys, undefined, 2)};
 export const UNBUILT = ${JSON.stringify(unbuilt, undefined, 2)};
 `;

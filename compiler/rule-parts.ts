@@ -1,0 +1,163 @@
+/**
+ * Cuts a rule string into scheme, target and ports: `[scheme://]target[:ports]`.
+ * Also the grammar of a destination. Decides where the parts stand and which protocol it is; what the parts say is not
+ * looked at, except to suggest the brackets that an IPv6 address lacks.
+ */
+import type { Fault } from './diagnostic.ts';
+import { isIpv6Target } from './host-pattern.ts';
+import type { Protocol } from './model.ts';
+import { nearest } from './nearest.ts';
+import { parsePorts } from './ports.ts';
+
+/** A rule string cut into its parts; no fault so far. `portsStart` is undefined when no colon follows the target. */
+export interface RuleParts {
+  readonly protocol: Protocol;
+  /** The scheme as written, `://` included, or nothing. */
+  readonly scheme: string;
+  readonly target: string;
+  readonly targetStart: number;
+  readonly portsStart: number | undefined;
+}
+
+const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp', 'icmp'];
+
+/** Ports of the URL schemes that people paste; suggestions only. */
+const URL_PORTS: ReadonlyMap<string, number> = new Map([
+  ['http', 80],
+  ['https', 443],
+  ['ws', 80],
+  ['wss', 443],
+  ['ssh', 22],
+  ['ftp', 21],
+  ['postgres', 5432],
+  ['postgresql', 5432],
+  ['redis', 6379],
+  ['mysql', 3306],
+]);
+
+/**
+ * Cuts a rule, or says why that can not be done. Offsets count from the start of `text`.
+ */
+export function splitRule(text: string): RuleParts | Fault {
+  if (text === '') {
+    return { code: 'SL2018', message: 'the rule is empty', start: 0, end: 0, expected: FORM };
+  }
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+  const blank = /[\s\u0000-\u001f\u007f]+/u.exec(text);
+  if (blank !== null) {
+    const kind = /^[ \t]+$/.test(blank[0]) ? 'a space' : 'a control character';
+    const place = { start: blank.index, end: blank.index + blank[0].length };
+    const fault: Fault = { code: 'SL2017', message: `a rule can not hold ${kind}`, ...place };
+    // Between two words a blank may have been meant as anything; elsewhere it is one too many.
+    if (/\w\s+\w/.test(text) || kind !== 'a space') return fault;
+    return { ...fault, help: `did you mean ${text.replace(/\s+/g, '')}?` };
+  }
+  const slashes = text.indexOf('://');
+  const scheme = slashes < 0 ? '' : text.slice(0, slashes + 3);
+  const protocol =
+    slashes < 0 ? 'tcp' : PROTOCOLS.find((known) => known === text.slice(0, slashes));
+  if (protocol === undefined) return unknownScheme(text, slashes);
+
+  const targetStart = scheme.length;
+  const rest = text.slice(targetStart);
+  const cut = rest.startsWith('[')
+    ? cutBracketed(rest, targetStart, scheme)
+    : cutPlain(rest, text, scheme);
+  if (typeof cut !== 'number') return cut;
+  const target = rest.slice(0, cut);
+  const portsStart = cut < rest.length ? targetStart + cut + 1 : undefined;
+  return { protocol, scheme, target, targetStart, portsStart };
+}
+
+const FORM = 'scheme://target:ports, such as tcp://example.com:443';
+
+/** Length of a target in brackets, or a fault. */
+function cutBracketed(rest: string, at: number, scheme: string): number | Fault {
+  const close = rest.indexOf(']');
+  if (close < 0) {
+    const message = 'the `[` is not closed';
+    return { code: 'SL2019', message, start: at, end: at + 1, expected: 'an IPv6 address and `]`' };
+  }
+  const after = rest.slice(close + 1);
+  if (after === '' || after.startsWith(':')) return close + 1;
+  const place = { start: at + close + 1, end: at + rest.length };
+  const length = /^\/([0-9]{1,3})(?=:|$)/.exec(after);
+  if (length !== null) {
+    const help = `did you mean ${scheme}${rest.slice(0, close)}${length[0]}]${after.slice(length[0].length)}?`;
+    return {
+      code: 'SL2012',
+      message: 'a prefix length stands inside the brackets',
+      ...place,
+      help,
+    };
+  }
+  return {
+    code: 'SL2019',
+    message: `\`${after}\` can not follow the \`]\``,
+    ...place,
+    expected: '`:` and ports',
+  };
+}
+
+/** Length of a target without brackets, or a fault when more than one colon stands in it. */
+function cutPlain(rest: string, text: string, scheme: string): number | Fault {
+  const at = scheme.length;
+  const first = rest.indexOf(':');
+  const last = rest.lastIndexOf(':');
+  if (first < 0) return rest.length;
+  if (first === last) return first;
+  const place = { start: at, end: at + rest.length };
+  const zone = /^([0-9a-f:.]+)%[^:/\]]*(.*)$/i.exec(rest);
+  if (zone !== null && isIpv6Target(zone[1] ?? '')) {
+    const message = 'a zone id can not stand in a policy';
+    const help = `did you mean ${scheme}[${zone[1]}]${zone[2]}?`;
+    return {
+      code: 'SL2011',
+      message,
+      start: at + rest.indexOf('%'),
+      end: at + rest.length - (zone[2] ?? '').length,
+      help,
+    };
+  }
+  const message = 'an IPv6 address stands in brackets';
+  const host = rest.slice(0, last);
+  const port = rest.slice(last + 1);
+  if (scheme !== 'icmp://' && isIpv6Target(host) && parsePorts(port, 1).ok) {
+    return { code: 'SL2009', message, ...place, help: `did you mean ${scheme}[${host}]:${port}?` };
+  }
+  if (isIpv6Target(rest)) {
+    const ports = scheme === 'icmp://' ? '' : ':443';
+    return { code: 'SL2009', message, ...place, help: `did you mean ${scheme}[${rest}]${ports}?` };
+  }
+  const extra = { start: at + last, end: text.length };
+  const short = /^(tcp|udp|icmp):(.*)$/.exec(rest);
+  const help = short === null ? {} : { help: `did you mean ${short[1]}://${short[2]}?` };
+  return {
+    code: 'SL2019',
+    message: 'more than one `:` follows the target',
+    ...extra,
+    expected: FORM,
+    ...help,
+  };
+}
+
+function unknownScheme(text: string, slashes: number): Fault {
+  const scheme = text.slice(0, slashes);
+  const rest = text.slice(slashes + 3);
+  const fault: Fault = {
+    code: 'SL2001',
+    message: `unknown scheme \`${scheme}\``,
+    start: 0,
+    end: slashes === 0 ? 3 : slashes,
+    expected: 'tcp://, udp:// or icmp://, or no scheme for TCP',
+  };
+  if (/raw|^ip$|packet/.test(scheme)) return { ...fault, help: 'raw sockets are never exposed' };
+  const port = URL_PORTS.get(scheme.toLowerCase());
+  if (port !== undefined) {
+    const host = rest.replace(/[/?#].*$/, '').replace(/^.*@/, '');
+    const ports = /:[0-9]+$/.test(host) ? '' : `:${port}`;
+    return { ...fault, help: `did you mean ${host}${ports}?` };
+  }
+  const close = nearest(scheme, PROTOCOLS);
+  return close === undefined ? fault : { ...fault, help: `did you mean ${close}://${rest}?` };
+}
