@@ -8,7 +8,7 @@
 // A file of dist/ is replaced by renaming, never written in place: a running sandlock may have it mapped.
 
 import { chmodSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { install, main, root, run, ScriptError } from './setup.mjs';
 
@@ -76,7 +76,7 @@ async function buildBundle() {
     logLevel: 'error',
   };
   // The command line is cut where `exec` of a compiled table stops needing code: parsing one big file cost 15 % of
-  // node's start. Each lazy import becomes a require of its own file.
+  // node's start. Each of these modules is a file of its own, wherever it is imported.
   /** @type {import('esbuild').BuildOptions & { write: false }} */
   const commandLine = {
     ...shared,
@@ -114,11 +114,11 @@ const LAZY = ['commands', 'compiling'];
 const ownFile = {
   name: 'own-file',
   setup(bundler) {
-    const filter = new RegExp(`^\\./(${LAZY.join('|')})\\.ts$`);
+    const filter = new RegExp(`/(${LAZY.join('|')})\\.ts$`);
     bundler.onResolve({ filter }, ({ kind, path }) =>
-      kind === 'dynamic-import'
-        ? { path: path.replace(/\.ts$/, '.cjs'), external: true }
-        : undefined,
+      kind === 'entry-point'
+        ? undefined
+        : { path: `./${basename(path, '.ts')}.cjs`, external: true },
     );
   },
 };

@@ -8,7 +8,7 @@ import { checkDestinations } from './commands/check.ts';
 import { compileToFile } from './commands/compile.ts';
 import { SandlockError } from './errors.ts';
 import { HELP, type HelpTopic } from './help.ts';
-import { writeOutput } from './standard-error.ts';
+import { writeError, writeOutput } from './standard-error.ts';
 
 /** How results are printed. */
 export type Format = 'text' | 'json';
@@ -18,13 +18,17 @@ export type Format = 'text' | 'json';
  * @throws SandlockError
  */
 export async function runCommand(args: readonly string[]): Promise<void> {
-  if (args.length === 0) throw new SandlockError('usage', HELP.sandlock.trimEnd());
+  if (args.length === 0) {
+    writeError(HELP.sandlock);
+    throw new SandlockError('usage', 'no command was given');
+  }
   try {
     await createProgram().parseAsync(args, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return;
-    throw new SandlockError('usage', error.message.replace(/^error: /, ''), { cause: error });
+    const message = `${error.message.replace(/^error: /, '')}\nsee: sandlock --help`;
+    throw new SandlockError('usage', message, { cause: error });
   }
 }
 

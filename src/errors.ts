@@ -6,8 +6,8 @@
 
 /** Codes of SandlockError. They never change meaning; SL1–SL4 are the compiler's diagnostics. */
 export const ERROR_CODES = {
-  /** A table was refused by its reader. */
-  table: 'SL5001',
+  /** A table was refused by its reader; the text has the defect's number (docs/format.md). */
+  table: 'SL5100',
   /** The kernel, or what surrounds this process, can not carry the sandbox. */
   kernel: 'SL6001',
   /** The command line can not be understood. */
@@ -55,7 +55,7 @@ export class SandlockError extends Error {
   /** What the command line exits with for this error. */
   readonly status: number;
 
-  /** @param status overrides the exit status that the kind stands for. */
+  /** `status` overrides the exit status that the kind stands for. */
   constructor(
     kind: ErrorKind,
     message: string,
@@ -65,6 +65,11 @@ export class SandlockError extends Error {
     this.code = ERROR_CODES[kind];
     this.status = options.status ?? STATUS[kind];
   }
+}
+
+/** Is this a SandlockError? Each file of the bundle has its own copy of the class, so `instanceof` can not tell. */
+export function isSandlockError(error: unknown): error is SandlockError {
+  return error instanceof Error && error.name === 'SandlockError';
 }
 
 /** The text of a system error without Node's wrapping: `no such file or directory`. */

@@ -11,7 +11,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { loadLibrary, type NativeLibrary } from './binding.ts';
 import { createDenialReporter, formatLogLine, formatLostLine } from './denials.ts';
-import { describeCause, EXIT, SandlockError } from './errors.ts';
+import { describeCause, EXIT, isSandlockError, SandlockError } from './errors.ts';
 import { type ExecArguments, parseExecArguments } from './exec-arguments.ts';
 import { isTable, readWhole } from './files.ts';
 import { decodeStatus, type Outcome, startFailure } from './outcome.ts';
@@ -30,8 +30,7 @@ export function exec(args: readonly string[]): Promise<void> | undefined {
   const bytes = parsed.policy === undefined ? undefined : readWhole(parsed.policy);
   if (bytes === undefined || !isTable(bytes)) return compileAndRun(parsed, bytes);
   if (parsed.allow.length + parsed.deny.length > 0) {
-    const fix =
-      'give --allow and --deny together with the TOML policy, or compile them into a table';
+    const fix = 'give --allow and --deny together with the TOML policy';
     throw new SandlockError('usage', `${parsed.policy} is compiled and can not be changed: ${fix}`);
   }
   return run(bytes, parsed);
@@ -56,7 +55,7 @@ function run(table: Buffer, parsed: ExecArguments): Promise<void> | undefined {
   });
   if (!parsed.quiet) writeError(denials.finish(end.dropped));
   if (end.dropped > 0) log?.(formatLostLine(end.dropped));
-  if (end.failure?.stage === 'table') return explainTable(table, end.failure.errno, program);
+  if (end.failure?.stage === 'table') return explainTable(table, parsed, end.failure.errno);
   if (end.failure !== undefined) throw startFailure(end.failure.stage, end.failure.errno, program);
   if (end.outcome === undefined) throw startFailure('supervisor', 0, program);
   return leave(library, end.outcome);
@@ -99,12 +98,10 @@ function leave(library: NativeLibrary, outcome: Outcome): never {
 }
 
 /** The executor says only that it refused the table; the other reader says where it is bad. */
-async function explainTable(table: Buffer, errno: number, program: string): Promise<never> {
+async function explainTable(table: Buffer, parsed: ExecArguments, errno: number): Promise<never> {
   const { describeDefect } = await import('./compiling.ts');
-  const defect = describeDefect(table);
-  throw defect === undefined
-    ? startFailure('table', errno, program)
-    : new SandlockError('table', defect);
+  const defect = describeDefect(parsed.policy ?? 'the table', table);
+  throw defect ?? startFailure('table', errno, parsed.command[0] ?? '');
 }
 
 /** Opens the log before anything starts; a line that can not be written later is reported once. */
@@ -131,7 +128,7 @@ function openLog(path: string | undefined): ((line: string) => void) | undefined
 
 /** Prints an error as one message and returns the exit status that belongs to it. */
 export function reportFailure(error: unknown): number {
-  if (error instanceof SandlockError) {
+  if (isSandlockError(error)) {
     const text = error.message.split('\n').map(printable).join('\n');
     if (text !== '') writeError(`sandlock: ${text}\n`);
     return error.status;

@@ -39,19 +39,6 @@ export function readWhole(path: string): Buffer {
 }
 
 /**
- * Text of a policy's bytes.
- * @throws SandlockError (file) for bytes that are neither text nor, by their first bytes, a table.
- */
-export function decodePolicyText(path: string, bytes: Buffer): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch (cause) {
-    const message = `${path} is neither a policy (it is not UTF-8 text) nor a compiled table`;
-    throw new SandlockError('file', message, { cause });
-  }
-}
-
-/**
  * Replaces a file as a whole: writes beside it, flushes to the disk and renames. A reader sees the old or the
  * new contents; on any error the old file is untouched. A link is followed, the mode of a file that
  * exists is kept, and what is not a regular file (/dev/null, a FIFO) is written to as it is.

@@ -5,7 +5,7 @@
  */
 import { lookup } from 'node:dns';
 import { ipv4Bytes, parseIpv4, parseIpv6 } from '../compiler/address.ts';
-import type { Resolution, Resolver } from '../compiler/resolve.ts';
+import type { Resolver, ResolverAnswer } from '../compiler/resolve.ts';
 import { describeCause } from './errors.ts';
 
 /** What getaddrinfo's errors mean to the author of a policy. */
@@ -17,7 +17,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Resolves one name; a failure is an answer with its reason, never an exception. */
 export const resolveBySystem: Resolver = (name) =>
-  new Promise<Resolution>((answer) => {
+  new Promise<ResolverAnswer>((answer) => {
     lookup(name, { all: true }, (error, found) => {
       if (error) {
         answer({ ok: false, reason: REASONS[error.code ?? ''] ?? describeCause(error) });

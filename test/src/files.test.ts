@@ -15,7 +15,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { decodePolicyText, isTable, readWhole, replaceFile, shippedFile } from '../../src/files.ts';
+import { isTable, readWhole, replaceFile, shippedFile } from '../../src/files.ts';
 
 let folder = '';
 beforeEach(() => {
@@ -92,15 +92,6 @@ describe('a policy that is read', () => {
     expect(() => readWhole(folder)).toThrow(
       expect.objectContaining({
         message: `can not read ${folder}: illegal operation on a directory`,
-      }),
-    );
-  });
-
-  it('and is not text is refused', () => {
-    expect(decodePolicyText('p', Buffer.from('\ufeffé'))).toBe('\ufeffé');
-    expect(() => decodePolicyText('p', Buffer.of(0xff, 0xfe))).toThrow(
-      expect.objectContaining({
-        message: 'p is neither a policy (it is not UTF-8 text) nor a compiled table',
       }),
     );
   });

@@ -1,0 +1,116 @@
+/**
+ * Everything that needs the compiler, for the commands that need it: policies read from files or options, compiled
+ * with the system's resolver and the shipped policy.wasm. A file of its own in the bundle, loaded
+ * lazily, so that `exec` with a table does not pay for it.
+ */
+import { readFileSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { type Diagnostic, formatDiagnostics } from '../compiler/diagnostic.ts';
+import { type CompileResult, compilePolicy } from '../compiler/index.ts';
+import type { SetFileContent } from '../compiler/sets.ts';
+import { type Defect, openTable, type Table } from '../compiler/table.ts';
+import { loadPolicyModule, type PolicyModule } from '../compiler/wasm.ts';
+import { describeCause, SandlockError } from './errors.ts';
+import type { ExecArguments } from './exec-arguments.ts';
+import { isTable, readWhole, shippedFile } from './files.ts';
+import { resolveBySystem } from './resolve.ts';
+import { writeError } from './standard-error.ts';
+
+/** Where the rules come from: a file that was read, options, or both. */
+export interface RuleSources {
+  readonly file: { readonly path: string; readonly bytes: Buffer } | undefined;
+  readonly allow: readonly string[];
+  readonly deny: readonly string[];
+}
+
+/**
+ * Compiles what was given; mistakes in it are part of the result. `purpose` is whether the table is kept or run at once.
+ */
+export function compileSources(
+  { file, allow, deny }: RuleSources,
+  purpose: 'compile' | 'exec',
+): Promise<CompileResult> {
+  const folder = file === undefined ? '.' : dirname(file.path);
+  const policy = file === undefined ? {} : { file: { name: file.path, text: file.bytes } };
+  return compilePolicy(
+    { ...policy, allow, deny, purpose },
+    {
+      resolve: resolveBySystem,
+      readSetFile: (path) => readSetFile(resolve(folder, path)),
+      policyModule: shippedPolicyModule(),
+    },
+  );
+}
+
+/**
+ * The table for `exec`; warnings are printed.
+ * @throws SandlockError (policy) after the diagnostics were printed.
+ */
+export async function compileForExec(
+  args: ExecArguments,
+  bytes: Buffer | undefined,
+): Promise<Buffer> {
+  const file =
+    args.policy === undefined || bytes === undefined ? undefined : { path: args.policy, bytes };
+  const result = await compileSources({ file, allow: args.allow, deny: args.deny }, 'exec');
+  return Buffer.from(tableOf(result, 'nothing was run'));
+}
+
+/** A table from a file, compiled first when the file is a policy; for `check`. */
+export async function openPolicy(path: string): Promise<Table> {
+  const bytes = readWhole(path);
+  const table = isTable(bytes)
+    ? bytes
+    : tableOf(
+        await compileSources({ file: { path, bytes }, allow: [], deny: [] }, 'exec'),
+        'nothing was checked',
+      );
+  return openShipped(path, table);
+}
+
+/**
+ * Opens a table by the shipped policy.wasm; `name` stands for it in messages.
+ * @throws SandlockError (table) with the defect and its place.
+ */
+export function openShipped(name: string, bytes: Uint8Array): Table {
+  const opened = openTable(shippedPolicyModule(), bytes);
+  if (opened.ok) return opened.table;
+  throw refusal(name, opened.defect);
+}
+
+/** Why a table is refused; undefined when this reader finds nothing wrong with it. */
+export function describeDefect(path: string, bytes: Buffer): SandlockError | undefined {
+  const opened = openTable(shippedPolicyModule(), bytes);
+  return opened.ok ? undefined : refusal(path, opened.defect);
+}
+
+/** Prints warnings and returns the table, or prints all diagnostics and throws; `consequence` ends the message. */
+function tableOf(result: CompileResult, consequence: string): Uint8Array {
+  const diagnostics = result.ok ? result.warnings : result.diagnostics;
+  writeError(formatDiagnostics(diagnostics));
+  if (result.ok) return result.table;
+  throw new SandlockError('policy', `${countErrors(diagnostics)}; ${consequence}`);
+}
+
+/** `1 error` or `3 errors`; warnings are not counted. */
+export function countErrors(diagnostics: readonly Diagnostic[]): string {
+  const count = diagnostics.filter(({ severity }) => severity === 'error').length;
+  return `${count} error${count === 1 ? '' : 's'}`;
+}
+
+function refusal(path: string, { code, text, offset }: Defect): SandlockError {
+  const message = `${path} is not a table that can be used: ${text} (defect ${code} at byte ${offset})`;
+  return new SandlockError('table', message);
+}
+
+function shippedPolicyModule(): PolicyModule {
+  return loadPolicyModule(readFileSync(shippedFile('policy.wasm')));
+}
+
+function readSetFile(path: string): SetFileContent {
+  try {
+    return { ok: true, content: readFileSync(path) };
+  } catch (error) {
+    return { ok: false, reason: describeCause(error) };
+  }
+}

@@ -1,0 +1,257 @@
+/** The built `compile` and `check` as processes: what is written, what is printed, and the exit status. */
+import { spawnSync } from 'node:child_process';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+
+const SANDLOCK = join(import.meta.dirname, '../../dist/sandlock.cjs');
+
+const POLICY = `[network]
+allow = [
+  "tcp://10.0.0.0/8:443",
+  "localhost:8080",
+]
+deny = ["tcp://10.9.0.0/16:*"]
+
+[dns]
+resolve = "compile"
+`;
+
+let folder = '';
+beforeEach(() => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'sandlock-commands-')));
+  writeFileSync(join(folder, 'p.toml'), POLICY);
+});
+afterEach(() => rmSync(folder, { recursive: true }));
+
+interface Result {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+function sandlock(...args: string[]): Result {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [SANDLOCK, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  return { status, stdout, stderr };
+}
+
+const withoutTime = (text: string): string => text.replace(/[\d.]+ ms/, 'N ms');
+
+describe('compile', () => {
+  it('writes the table and sums it up on standard error', () => {
+    const { status, stdout, stderr } = sandlock('compile', 'p.toml', '-o', 'p.bin');
+    const { size } = statSync(join(folder, 'p.bin'));
+    expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
+    expect(withoutTime(stderr)).toMatch(
+      new RegExp(
+        `^p\\.toml → p\\.bin: 3 rules, \\d prefixes, ${size.toLocaleString('en')} bytes, N ms\\n$`,
+      ),
+    );
+    expect(readFileSync(join(folder, 'p.bin')).subarray(0, 8).toString()).toBe('SANDLOCK');
+  });
+
+  it('to standard output writes the same bytes there', () => {
+    sandlock('compile', 'p.toml', '-o', 'p.bin');
+    const args = [SANDLOCK, 'compile', 'p.toml', '-o', '-'];
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder });
+    expect(stdout.equals(readFileSync(join(folder, 'p.bin')))).toBe(true);
+    expect([status, stderr.toString().startsWith('p.toml → standard output: 3 rules, ')]).toEqual([
+      0,
+      true,
+    ]);
+  });
+
+  it('of a policy with errors shows them all and touches no file', () => {
+    writeFileSync(join(folder, 'p.toml'), '[network]\nallow = ["a.example:0", "10.0.0.1/8:1"]\n');
+    writeFileSync(join(folder, 'p.bin'), 'old');
+    const { status, stdout, stderr } = sandlock('compile', 'p.toml', '-o', 'p.bin');
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr.match(/^p\.toml:2:\d+: error SL\d{4}: /gm)).toHaveLength(2);
+    expect(stderr.endsWith('sandlock: 2 errors; nothing was written\n')).toBe(true);
+    expect(readFileSync(join(folder, 'p.bin'), 'utf8')).toBe('old');
+    expect(readdirSync(folder).sort()).toEqual(['p.bin', 'p.toml']);
+  });
+
+  it('with --format json gives summary and errors as data', () => {
+    const good = sandlock('compile', 'p.toml', '-o', 'p.bin', '--format', 'json');
+    expect(good.status).toBe(0);
+    expect(JSON.parse(good.stderr)).toMatchObject({
+      ok: true,
+      summary: { rules: 3 },
+      warnings: [],
+    });
+    writeFileSync(join(folder, 'p.toml'), '[network]\nallow = ["a.example:0"]\n');
+    const bad = sandlock('compile', 'p.toml', '-o', 'p.bin', '--format=json');
+    expect(bad.status).toBe(2);
+    expect(JSON.parse(bad.stderr)).toMatchObject({
+      ok: false,
+      diagnostics: [{ code: 'SL2004', file: 'p.toml', line: 2, severity: 'error' }],
+    });
+  });
+
+  it('reads set files beside the policy, wherever it is called from', () => {
+    mkdirSync(join(folder, 'sub'));
+    writeFileSync(join(folder, 'sub/ranges.txt'), '192.0.2.0/24\n');
+    writeFileSync(
+      join(folder, 'sub/s.toml'),
+      '[network]\nallow = ["@r:1"]\n[sets]\nr = { file = "ranges.txt" }\n',
+    );
+    expect(sandlock('compile', 'sub/s.toml', '-o', 's.bin').status).toBe(0);
+    expect(sandlock('check', 's.bin', '192.0.2.9:1').stdout).toBe(
+      'allow 192.0.2.9:1 — s.toml:2 "@r:1"\n',
+    );
+    rmSync(join(folder, 'sub/ranges.txt'));
+    const { status, stderr } = sandlock('compile', 'sub/s.toml', '-o', 's.bin');
+    expect(status).toBe(2);
+    expect(stderr).toContain('no such file or directory');
+  });
+
+  it('of a table says that it is one', () => {
+    sandlock('compile', 'p.toml', '-o', 'p.bin');
+    expect(sandlock('compile', 'p.bin', '-o', 'q.bin')).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: 'sandlock: p.bin is a table already; compile takes a policy in TOML\n',
+    });
+  });
+
+  it('of a file that is missing names it', () => {
+    expect(sandlock('compile', 'none.toml', '-o', 'p.bin')).toEqual({
+      status: 2,
+      stdout: '',
+      stderr: 'sandlock: can not read none.toml: no such file or directory\n',
+    });
+  });
+});
+
+describe('check', () => {
+  it('gives verdict and deciding rule, the same for policy and table', () => {
+    sandlock('compile', 'p.toml', '-o', 'p.bin');
+    const args = ['tcp://10.1.2.3:443', '10.9.1.1:443', '[::ffff:10.1.2.3]:443', '192.0.2.1:443'];
+    const expected = {
+      status: 1,
+      stdout: [
+        'allow tcp://10.1.2.3:443 — p.toml:3 "tcp://10.0.0.0/8:443"',
+        'deny  10.9.1.1:443 — p.toml:6 "tcp://10.9.0.0/16:*"',
+        'allow [::ffff:10.1.2.3]:443 — p.toml:3 "tcp://10.0.0.0/8:443"',
+        'deny  192.0.2.1:443 — no rule allows it',
+        '',
+      ].join('\n'),
+      stderr: '',
+    };
+    expect(sandlock('check', 'p.bin', ...args)).toEqual(expected);
+    expect(sandlock('check', 'p.toml', ...args)).toEqual(expected);
+  });
+
+  it('exits 0 when everything is allowed', () => {
+    expect(sandlock('check', 'p.toml', '10.0.0.1:443').status).toBe(0);
+  });
+
+  it('of a name answers for each pinned address', () => {
+    sandlock('compile', 'p.toml', '-o', 'p.bin');
+    const { status, stdout } = sandlock('check', 'p.bin', 'localhost:8080');
+    expect(status).toBe(0);
+    expect(stdout).toContain('allow localhost:8080 (127.0.0.1) — p.toml:4 "localhost:8080"\n');
+    expect(sandlock('check', 'p.bin', 'localhost:81').status).toBe(1);
+  });
+
+  it('of a name that no rule has says so', () => {
+    expect(sandlock('check', 'p.toml', 'other.example:443')).toEqual({
+      status: 2,
+      stdout: '',
+      stderr:
+        'sandlock: other.example:443: no rule of the policy has this name, so no address of it is known; ask for an address instead\n',
+    });
+  });
+
+  it('with --format json gives data', () => {
+    const { status, stdout } = sandlock('check', 'p.toml', '10.9.1.1:443', '--format', 'json');
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toEqual([
+      {
+        verdict: 'deny',
+        destination: '10.9.1.1:443',
+        protocol: 'tcp',
+        address: '10.9.1.1',
+        port: 443,
+        rules: [{ text: 'tcp://10.9.0.0/16:*', source: 'p.toml', line: 6, column: 9 }],
+      },
+    ]);
+  });
+
+  it('of bad destinations shows every mistake', () => {
+    const { status, stdout, stderr } = sandlock(
+      'check',
+      'p.toml',
+      'a',
+      '10.0.0.1:443',
+      '1.2.3.4:0',
+    );
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr.match(/^destination: error SL\d{4}: /gm)).toHaveLength(2);
+  });
+
+  it('of a damaged table says where the damage is', () => {
+    sandlock('compile', 'p.toml', '-o', 'p.bin');
+    const bytes = readFileSync(join(folder, 'p.bin'));
+    bytes.writeUInt8(bytes.readUInt8(100) ^ 1, 100);
+    writeFileSync(join(folder, 'p.bin'), bytes);
+    expect(sandlock('check', 'p.bin', '10.0.0.1:443')).toEqual({
+      status: 2,
+      stdout: '',
+      stderr:
+        'sandlock: p.bin is not a table that can be used: the checksum does not fit: the file was damaged or edited (defect 7 at byte 24)\n',
+    });
+  });
+});
+
+describe('the command line', () => {
+  it('prints its version', () => {
+    expect(sandlock('--version')).toEqual({ status: 0, stdout: 'sandlock 0.1.0\n', stderr: '' });
+  });
+
+  it.each([['--help'], ['exec', '--help'], ['compile', '--help'], ['check', '--help']])(
+    '%s %s prints help that fits a screen',
+    (...args) => {
+      const { status, stdout, stderr } = sandlock(...args);
+      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+      expect(stdout.split('\n').length).toBeLessThan(24);
+      expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThan(110);
+      expect(stdout).toContain('sandlock');
+    },
+  );
+
+  it.each([
+    [[], 'sandlock: no command was given\n'],
+    [
+      ['compil'],
+      "sandlock: unknown command 'compil'\n(Did you mean compile?)\nsee: sandlock --help\n",
+    ],
+    [
+      ['compile', 'x'],
+      "sandlock: required option '-o, --output <file>' not specified\nsee: sandlock --help\n",
+    ],
+    [['check', 'x'], "sandlock: missing required argument 'destination'\nsee: sandlock --help\n"],
+    [
+      ['compile', 'x', '-o', 'y', '--format', 'xml'],
+      "sandlock: option '--format <format>' argument 'xml' is invalid. Allowed choices are text, json.\nsee: sandlock --help\n",
+    ],
+  ])('refuses %j with status 2', (args, text) => {
+    const { status, stdout, stderr } = sandlock(...args);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr.endsWith(text)).toBe(true);
+  });
+});

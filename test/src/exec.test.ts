@@ -1,0 +1,273 @@
+/**
+ * The built `sandlock exec` as a process of its own, on a stub library that replays records: exit statuses, what is
+ * printed and logged, what reaches the library, and what is loaded on the way.
+ */
+import { execFileSync, type SpawnSyncReturns, spawnSync } from 'node:child_process';
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+
+const ROOT = join(import.meta.dirname, '../..');
+const SANDLOCK = join(ROOT, 'dist/sandlock.cjs');
+
+let folder = '';
+let library = '';
+
+beforeAll(() => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'sandlock-exec-')));
+  library = join(folder, 'stub.so');
+  const source = join(import.meta.dirname, 'stub-library.c');
+  execFileSync('cc', ['-shared', '-fPIC', '-O1', '-Wall', '-Werror', '-o', library, source]);
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+beforeEach(() => {
+  writeFileSync(join(folder, 'p.bin'), TABLE);
+  for (const name of ['log', 'seen']) rmSync(join(folder, name), { force: true });
+});
+
+/** Only its first bytes are looked at before the library gets it. */
+const TABLE = 'SANDLOCK and the rest';
+
+type Fill = (record: Buffer) => void;
+
+function records(...fills: Fill[]): void {
+  const bytes = fills.map((fill) => {
+    const record = Buffer.alloc(64);
+    fill(record);
+    return record;
+  });
+  writeFileSync(join(folder, 'records'), Buffer.concat(bytes));
+}
+
+const STARTED: Fill = (record) => record.set([1]);
+const ENDED: Fill = (record) => record.set([6]);
+
+function exited(status: number, dropped = 0): Fill {
+  return (record) => {
+    record.set([4]);
+    record.writeInt32LE(status, 12);
+    record.writeUInt32LE(dropped, 60);
+  };
+}
+
+function failed(stage: string, errno: number): Fill {
+  return (record) => {
+    record.set([5]);
+    record.writeInt32LE(errno, 12);
+    record.write(stage, 32);
+  };
+}
+
+const DENIED: Fill = (record) => {
+  record.set([2, 0, 80, 0]);
+  record.writeUInt32LE(4711, 4);
+  record.writeUInt32LE(4712, 8);
+  record.writeInt32LE(111, 12);
+  record.set([255, 255, 127, 0, 0, 2], 26);
+  record.write('curl', 32);
+  record.writeBigUInt64LE(1_700_000_000_123_456_789n, 48);
+  record.writeUInt32LE(1, 56);
+};
+
+const DENIED_LINE = 'sandlock: denied tcp 127.0.0.2:80 — curl[4711]\n';
+
+function sandlock(args: string[], env: NodeJS.ProcessEnv = {}): SpawnSyncReturns<string> {
+  return spawnSync(process.execPath, [SANDLOCK, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: {
+      PATH: '/usr/bin:/bin',
+      SANDLOCK_LIBRARY: library,
+      STUB_RECORDS: join(folder, 'records'),
+      ...env,
+    },
+  });
+}
+
+/** Status or signal, and everything printed. */
+function outcome(args: string[], env: NodeJS.ProcessEnv = {}): [number | string | null, string] {
+  const { status, signal, stdout, stderr } = sandlock(args, env);
+  expect(stdout).toBe('');
+  return [signal ?? status, stderr];
+}
+
+describe('exec of a table', () => {
+  it('exits with the status of the command', () => {
+    for (const status of [0, 3, 255]) {
+      records(STARTED, exited(status << 8), ENDED);
+      expect(outcome(['exec', 'p.bin', '--', 'true'])).toEqual([status, '']);
+    }
+  });
+
+  it('dies by the signal that the command died by', () => {
+    for (const [number, name] of [
+      [2, 'SIGINT'],
+      [9, 'SIGKILL'],
+      [15, 'SIGTERM'],
+    ] as const) {
+      records(STARTED, exited(number), ENDED);
+      expect(outcome(['exec', 'p.bin', '--', 'true'])).toEqual([name, '']);
+    }
+  });
+
+  it('hands over the library, the table and the request unchanged', () => {
+    records(STARTED, exited(0), ENDED);
+    const seen = join(folder, 'seen');
+    const env = { STUB_SEEN: seen, ONLY: 'é' };
+    expect(outcome(['exec', 'p.bin', '--', 'a', '', '--x'], env)).toEqual([0, '']);
+    const strings = [
+      ...['a', '', '--x', 'PATH=/usr/bin:/bin', `SANDLOCK_LIBRARY=${library}`],
+      ...[`STUB_RECORDS=${folder}/records`, `STUB_SEEN=${seen}`, 'ONLY=é', ''],
+    ];
+    const header = '\u0003\0\0\0\u0005\0\0\0\u0001\0\0\0\0\0\0\0';
+    const request = `${header}${strings.join('\0')}\0`;
+    expect(readFileSync(seen, 'utf8')).toBe(`${library}\0${TABLE}${request}`);
+  });
+
+  it('tells of a denial on standard error and goes on', () => {
+    records(STARTED, DENIED, exited(7 << 8), DENIED, ENDED);
+    expect(outcome(['exec', 'p.bin', '--', 'c'])).toEqual([7, DENIED_LINE + DENIED_LINE]);
+  });
+
+  it('counts denials beyond the first ten, and lost ones', () => {
+    records(STARTED, ...Array(14).fill(DENIED), exited(0, 6), ENDED);
+    expect(outcome(['exec', 'p.bin', '--', 'c'])).toEqual([
+      0,
+      `${DENIED_LINE.repeat(10)}sandlock: … 10 more denied\n`,
+    ]);
+  });
+
+  it('with --quiet prints nothing and still logs every denial', () => {
+    records(STARTED, ...Array(12).fill(DENIED), exited(0, 6), ENDED);
+    writeFileSync(join(folder, 'log'), 'before\n');
+    expect(outcome(['exec', 'p.bin', '-q', '--log', 'log', '--', 'c'])).toEqual([0, '']);
+    const line =
+      '{"event":"denied","time":"2023-11-14T22:13:20.123Z","pid":4711,"tid":4712,"program":"curl",' +
+      '"call":"connect","protocol":"tcp","address":"127.0.0.2","port":80,"errno":"ECONNREFUSED"}\n';
+    expect(readFileSync(join(folder, 'log'), 'utf8')).toBe(
+      `before\n${line.repeat(12)}{"event":"lost","count":6}\n`,
+    );
+  });
+
+  it('goes on without a log that can no longer be written, and says so once', () => {
+    records(STARTED, DENIED, DENIED, exited(0), ENDED);
+    expect(outcome(['exec', 'p.bin', '-q', '--log', '/dev/full', '--', 'c'])).toEqual([
+      0,
+      'sandlock: the log ends here: /dev/full: no space left on device\n',
+    ]);
+  });
+
+  it('loads nothing but itself and ffi-rs', () => {
+    records(STARTED, exited(0), ENDED);
+    const hook = join(folder, 'hook.cjs');
+    const list = join(folder, 'list');
+    writeFileSync(
+      hook,
+      `process.on('exit', () => require('fs').writeFileSync(${JSON.stringify(list)},
+        Object.keys(require.cache).map((file) => require('path').basename(file)).sort().join(' ')));`,
+    );
+    expect(outcome(['exec', 'p.bin', '--', 'c'], { NODE_OPTIONS: `--require ${hook}` })[0]).toBe(0);
+    const loaded = readFileSync(list, 'utf8').split(' ');
+    const native = loaded.filter((name) => /^ffi-rs\.linux-\w+-\w+\.node$/.test(name));
+    expect(native).toHaveLength(1);
+    expect(loaded).toEqual([...native, 'hook.cjs', 'index.js', 'sandlock.cjs']);
+  });
+
+  it('reads the table before it opens a log, and leaves no file behind', () => {
+    expect(outcome(['exec', 'none.bin', '--log', 'log', '--', 'c'])).toEqual([
+      2,
+      'sandlock: can not read none.bin: no such file or directory\n',
+    ]);
+    expect(readdirSync(folder)).not.toContain('log');
+  });
+});
+
+describe('exec that can not run the command', () => {
+  it.each([
+    [failed('exec', 2), 127, 'sandlock: c: not found\n'],
+    [failed('exec', 13), 126, 'sandlock: c: permission denied\n'],
+    [
+      failed('cwd', 2),
+      125,
+      'sandlock: the working directory could not be entered; nothing was run (cwd: ENOENT)\n',
+    ],
+    [
+      failed('supervisor', 0),
+      125,
+      'sandlock: the supervisor died; the command and all its processes were ended\n',
+    ],
+  ])('because of a failed stage says so', (record, status, text) => {
+    records(record);
+    expect(outcome(['exec', 'p.bin', '--', 'c'])).toEqual([status, text]);
+  });
+
+  it('because the supervisor died after the command ended does not claim success', () => {
+    records(STARTED, exited(0), failed('supervisor', 0));
+    expect(outcome(['exec', 'p.bin', '--', 'c'])[0]).toBe(125);
+  });
+
+  it('because records end without an end exits 125', () => {
+    records(STARTED);
+    expect(outcome(['exec', 'p.bin', '--', 'c'])[0]).toBe(125);
+  });
+
+  it('because the table is refused says where it is bad, with status 2', () => {
+    records(failed('table', 22));
+    const [status, text] = outcome(['exec', 'p.bin', '--', 'c']);
+    expect([status, text]).toEqual([
+      2,
+      "sandlock: p.bin is not a table that can be used: the file is shorter than a table's header (defect 1 at byte 21)\n",
+    ]);
+  });
+
+  it('because the start itself failed exits 125', () => {
+    records();
+    expect(outcome(['exec', 'p.bin', '--', 'c'], { STUB_START: '-11' })).toEqual([
+      125,
+      'sandlock: the sandbox could not be started; nothing was run (front: EAGAIN)\n',
+    ]);
+  });
+
+  it('because the library has another version exits 125', () => {
+    const text = `sandlock: ${library} speaks version 2 of the native interface, 1 is needed: rebuild or reinstall sandlock\n`;
+    expect(outcome(['exec', 'p.bin', '--', 'c'], { STUB_ABI: '2' })).toEqual([125, text]);
+  });
+
+  it('because the library is missing names the path', () => {
+    expect(outcome(['exec', 'p.bin', '--', 'c'], { SANDLOCK_LIBRARY: '/none.so' })).toEqual([
+      125,
+      'sandlock: SANDLOCK_LIBRARY names /none.so, which does not exist\n',
+    ]);
+  });
+
+  it('because the library is no library says what the loader says', () => {
+    const [status, text] = outcome(['exec', 'p.bin', '--', 'c'], { SANDLOCK_LIBRARY: SANDLOCK });
+    expect(status).toBe(125);
+    expect(text.startsWith(`sandlock: can not load ${SANDLOCK}: `)).toBe(true);
+  });
+
+  it('because a table is combined with rules exits 2', () => {
+    expect(outcome(['exec', 'p.bin', '--allow', 'a:1', '--', 'c'])).toEqual([
+      2,
+      'sandlock: p.bin is compiled and can not be changed: give --allow and --deny together with the TOML policy\n',
+    ]);
+  });
+
+  it('because the log can not be opened exits 2 and runs nothing', () => {
+    const seen = join(folder, 'seen');
+    const args = ['exec', 'p.bin', '--log', 'none/log', '--', 'c'];
+    expect(outcome(args, { STUB_SEEN: seen })).toEqual([
+      2,
+      'sandlock: can not write none/log: no such file or directory\n',
+    ]);
+    expect(readdirSync(folder)).not.toContain(basename(seen));
+  });
+});
