@@ -29,6 +29,7 @@ export function parsePattern(text: string, at: number): ParsedPattern {
   if (text === '' || text === '*') return { ok: true, pattern: { kind: 'any' } };
   if (text.startsWith('[')) return parseBracketed(text, at);
   if (text.startsWith('@')) return parseSetName(text.slice(1), at + 1);
+  if (text.startsWith('*.')) return parseWildcard(text, at);
   const slash = text.indexOf('/');
   const host = slash < 0 ? text : text.slice(0, slash);
   if (endsInNumber(host)) {
@@ -40,7 +41,6 @@ export function parsePattern(text: string, at: number): ParsedPattern {
     const expected = 'a name alone, or an address with its prefix length';
     return failed({ code: 'SL2012', message, start: at + slash, end, expected });
   }
-  if (text.startsWith('*.')) return parseWildcard(text, at);
   const star = text.indexOf('*');
   if (star >= 0) return failed(misplacedStar(text, at + star));
   const parsed = parseName(text, at);

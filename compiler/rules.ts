@@ -36,7 +36,8 @@ export function parseRule(text: string, action: Action): ParsedRule {
     if (refusal !== undefined) faults.push(refusal);
   }
   const ports = parts.protocol === 'icmp' ? checkIcmp(parts, text) : checkPorts(parts, text);
-  faults.push(...ports.faults);
+  // What to append to a target that is wrong itself would be a wrong suggestion.
+  faults.push(...(pattern.ok ? ports.faults : ports.faults.map(withoutPortHelp)));
   const target = targetOf(pattern);
   if (faults.length > 0 || target === undefined) return { ok: false, faults };
   const { protocol, targetStart } = parts;
@@ -64,6 +65,11 @@ function refusePattern(
   const message = 'wildcard names are not implemented yet';
   const help = `name the hosts below ${pattern.suffix} one by one`;
   return { code: 'SL2105', message, start, end, help };
+}
+
+function withoutPortHelp(fault: Fault): Fault {
+  const { help, ...rest } = fault;
+  return fault.code === 'SL2002' || help === undefined ? rest : fault;
 }
 
 function targetOf(parsed: ParsedPattern): Target | undefined {
