@@ -75,12 +75,6 @@ function toRust(constants) {
     if (comment !== '') lines.push(`/// ${comment}`);
     lines.push(`pub(crate) const ${name}: u32 = ${groupDigits(literal)};`);
   }
-  lines.push('', '/// What a refusal means.', '#[rustfmt::skip]');
-  lines.push("pub(crate) const fn defect_text(code: u32) -> &'static str {", '    match code {');
-  for (const { name, comment } of texts(constants, 'DEFECT_')) {
-    lines.push(`        ${name} => "${comment}",`);
-  }
-  lines.push('        _ => "the table is refused for a reason without a text",', '    }', '}');
   return `${lines.join('\n')}\n`;
 }
 

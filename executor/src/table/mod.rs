@@ -1,0 +1,104 @@
+//! The executor's reader of tables (docs/format.md): checks a table whole once, then answers look-ups from it in place, without allocation
+//! and without a way to panic. Knows nothing of rules, names or texts beyond their being well-formed; those are for `sandlock check`.
+//!
+//! `policy/verify*.ts` and `policy/lookup.ts` are the same checks and the same look-up in WebAssembly; tests hold the two together.
+
+mod bytes;
+mod checksum;
+mod format_gen;
+mod lookup;
+mod verify;
+mod verify_arrays;
+mod verify_cells;
+mod verify_rules;
+
+#[cfg(test)]
+mod tests;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use lookup::{Layout, Trie};
+
+/// A transport protocol, numbered as in the table (docs/format.md §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// Number 0.
+    Tcp,
+    /// Number 1.
+    Udp,
+    /// Number 2; its port is always 0.
+    Icmp,
+}
+
+/// What a table says about a destination.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Some allow rule and no deny rule covers it.
+    Allow,
+    /// Everything else.
+    Deny,
+}
+
+/// What the executor has to do for a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// No rule allows anything of it.
+    Closed,
+    /// Every destination is looked up.
+    Supervised,
+}
+
+/// Why bytes are not a table: a code of `policy/format.ts` and the offset in bytes of the field at fault.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Defect {
+    /// A `DEFECT_` code; its text is in the same file.
+    pub code: u32,
+    /// From the start of the file.
+    pub offset: u64,
+}
+
+/// A verified table. Owns or borrows its bytes; whoever may write to them may not do so while the table lives, and even then a look-up
+/// only answers wrongly or with deny: every read is bounds-checked.
+#[derive(Debug)]
+pub struct Table<B> {
+    bytes: B,
+    layout: Layout,
+}
+
+impl<B: AsRef<[u8]>> Table<B> {
+    /// Checks all of `bytes`, in time linear in their length.
+    pub fn open(bytes: B) -> Result<Self, Defect> {
+        let view = bytes.as_ref();
+        verify::verify(view)?;
+        let layout = Layout::read(view)?;
+        Ok(Self { bytes, layout })
+    }
+
+    /// Decides on a destination. `port` is 0 for ICMP.
+    pub fn lookup(&self, protocol: Protocol, address: IpAddr, port: u16) -> Verdict {
+        let [ipv4, ipv6] = self.layout.tries(protocol);
+        let (trie, key): (&Trie, u128) = match canonical(address) {
+            IpAddr::V4(address) => (ipv4, u128::from(address.to_bits()) << 96),
+            IpAddr::V6(address) => (ipv6, address.to_bits()),
+        };
+        match self.layout.holds(self.bytes.as_ref(), trie, key, port) {
+            Some(true) => Verdict::Allow,
+            _ => Verdict::Deny,
+        }
+    }
+
+    /// What the executor has to do for a protocol.
+    pub fn plan(&self, protocol: Protocol) -> Mode {
+        self.layout.plan(protocol)
+    }
+}
+
+/// The canonical form of an address (docs/format.md §6): `::ffff:a.b.c.d` is `a.b.c.d`, and the unspecified addresses are the loopback that
+/// Linux connects them to.
+pub fn canonical(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        other => other,
+    }
+}
