@@ -90,9 +90,15 @@ function follow(
   }
 }
 
-/** Dies as the command died: a shell's loop goes on after Ctrl-C if it only sees a status of 130. */
+/**
+ * Ends as the command ended. Not by process.exit: it sets the terminal back to what it was, so that `stty` as a command
+ * would do nothing. And a shell's loop goes on after Ctrl-C if it only sees a status of 130.
+ */
 function leave(library: NativeLibrary, outcome: Outcome): never {
-  if ('exit' in outcome) process.exit(outcome.exit);
+  if ('exit' in outcome) {
+    library.exit(outcome.exit);
+    process.exit(outcome.exit);
+  }
   library.raise(outcome.signal);
   process.exit(128 + outcome.signal);
 }

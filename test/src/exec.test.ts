@@ -83,14 +83,24 @@ function sandlock(args: string[], env: NodeJS.ProcessEnv = {}): SpawnSyncReturns
   return spawnSync(process.execPath, [SANDLOCK, ...args], {
     cwd: folder,
     encoding: 'utf8',
-    env: {
-      PATH: '/usr/bin:/bin',
-      SANDLOCK_LIBRARY: library,
-      STUB_RECORDS: join(folder, 'records'),
-      ...env,
-    },
+    env: { ...environment(), ...env },
   });
 }
+
+function environment(): Record<string, string> {
+  const records = join(folder, 'records');
+  return { PATH: '/usr/bin:/bin', SANDLOCK_LIBRARY: library, STUB_RECORDS: records };
+}
+
+/** Runs a program on a terminal of its own: prints whether it echoed before, the exit status, whether it echoes after. */
+const TERMINAL = `
+import os, subprocess, sys, termios
+_, terminal = os.openpty()
+echo = lambda: bool(termios.tcgetattr(terminal)[3] & termios.ECHO)
+before = echo()
+ended = subprocess.run(sys.argv[1:], stdin=terminal, stdout=terminal, stderr=terminal)
+print(before, ended.returncode, echo())
+`;
 
 /** Status or signal, and everything printed. */
 function outcome(args: string[], env: NodeJS.ProcessEnv = {}): [number | string | null, string] {
@@ -166,19 +176,34 @@ describe('exec of a table', () => {
   });
 
   it('loads nothing but itself and ffi-rs', () => {
-    records(STARTED, exited(0), ENDED);
+    records(STARTED, exited(0), DENIED, ENDED);
     const hook = join(folder, 'hook.cjs');
     const list = join(folder, 'list');
     writeFileSync(
       hook,
-      `process.on('exit', () => require('fs').writeFileSync(${JSON.stringify(list)},
-        Object.keys(require.cache).map((file) => require('path').basename(file)).sort().join(' ')));`,
+      `const { writeFileSync, writeSync } = require('fs');
+      require('fs').writeSync = (...args) => {
+        const files = Object.keys(require.cache).map((file) => require('path').basename(file));
+        writeFileSync(${JSON.stringify(list)}, files.sort().join(' '));
+        return writeSync(...args);
+      };`,
     );
     expect(outcome(['exec', 'p.bin', '--', 'c'], { NODE_OPTIONS: `--require ${hook}` })[0]).toBe(0);
     const loaded = readFileSync(list, 'utf8').split(' ');
     const native = loaded.filter((name) => /^ffi-rs\.linux-\w+-\w+\.node$/.test(name));
     expect(native).toHaveLength(1);
     expect(loaded).toEqual([...native, 'hook.cjs', 'index.js', 'sandlock.cjs']);
+  });
+
+  it('leaves the terminal as the command left it', () => {
+    records(STARTED, exited(0), ENDED);
+    const script = join(folder, 'terminal.py');
+    writeFileSync(script, TERMINAL);
+    const args = [script, process.execPath, SANDLOCK, 'exec', 'p.bin', '--', 'c'];
+    const env = { ...environment(), STUB_ECHO_OFF: '1' };
+    expect(execFileSync('python3', args, { cwd: folder, encoding: 'utf8', env })).toBe(
+      'True 0 False\n',
+    );
   });
 
   it('reads the table before it opens a log, and leaves no file behind', () => {

@@ -63,7 +63,7 @@ describe('the modules', () => {
         'src/sandlock.ts',
         'src/standard-error.ts',
       ],
-      others: ['node:fs', 'node:module', 'node:os', 'node:path'],
+      others: ['node:fs', 'node:path'],
     });
   });
 

@@ -1,7 +1,8 @@
 /*
  * A library with the functions of docs/native.md that starts nothing: it writes what sl_start was given to the file
  * STUB_SEEN and then hands out the 64-byte records of the file STUB_RECORDS. With it the front is tested
- * byte for byte, without the executor. STUB_ABI and STUB_START replace a version and a result.
+ * byte for byte, without the executor. STUB_ABI and STUB_START replace a version and a result; STUB_ECHO_OFF makes
+ * the command that never was turn the terminal's echo off.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 static int records = -1;
@@ -32,6 +34,12 @@ int32_t sl_start(const char *library, const uint8_t *table, uint64_t table_bytes
       return -EIO;
     close(seen);
   }
+  if (getenv("STUB_ECHO_OFF")) {
+    struct termios terminal;
+    if (tcgetattr(0, &terminal)) return -errno;
+    terminal.c_lflag &= ~ECHO;
+    tcsetattr(0, TCSANOW, &terminal);
+  }
   records = open(getenv("STUB_RECORDS"), O_RDONLY | O_CLOEXEC);
   return number("STUB_START", records < 0 ? -errno : 7);
 }
@@ -46,4 +54,9 @@ int32_t sl_raise(int32_t number, uint32_t flags) {
   if (flags) return -EINVAL;
   signal(number, SIG_DFL);
   return raise(number) ? -errno : 0;
+}
+
+int32_t sl_exit(int32_t status, uint32_t flags) {
+  if (flags) return -EINVAL;
+  _exit(status);
 }
