@@ -4,7 +4,7 @@
  */
 
 import { endsInNumber } from './host-name.ts';
-import { isIpv6Target } from './host-pattern.ts';
+import { parsePorts } from './ports.ts';
 import { type ParsedPrefix, parsePrefix } from './prefix.ts';
 
 /** Parses a member. Offsets of the fault count from the start of `text`. */
@@ -28,28 +28,25 @@ export function parseSetItem(text: string): ParsedPrefix {
 
 /** What is written in place of an address, and what may have been meant. */
 function describeMisfit(text: string): readonly [message: string, help?: string] | undefined {
-  const bare = text
-    .replace(/^\[/, '')
-    .replace(/\](?=\/[0-9]+$|$)/, '')
-    .replace(']', '');
   if (text === '') return ['the address is missing'];
   if (/\s/.test(text)) return [`\`${text}\` is not one address`];
   if (text.startsWith('@')) return ['a set can not hold another set'];
   if (text.includes('://')) return ['a set holds addresses, not rules'];
-  if (text.startsWith('[') && isIpv6Target(bare)) {
-    return ['an address in a set takes no brackets', `did you mean ${bare}?`];
+  const [, inner, length = '', port] = /^\[([^\]]*)\](\/[0-9]+)?(:[^:]*)?$/.exec(text) ?? [];
+  if (inner !== undefined) {
+    const message = port === undefined ? 'an address in a set takes no brackets' : PORTLESS;
+    return [message, `did you mean ${inner}${length}?`];
   }
-  const ported = /^\[?([^\]]*[^\]:])\]?:[0-9*,-]+$/.exec(text)?.[1];
-  if (
-    ported !== undefined &&
-    !isIpv6Target(text) &&
-    (!ported.includes(':') || text.startsWith('['))
-  ) {
-    return ['a set holds addresses without ports', `did you mean ${ported}?`];
+  const [, host, ports] = /^([^:]*):([^:]*)$/.exec(text) ?? [];
+  if (host !== undefined && endsInNumber(host.replace(/\/.*$/, ''))) {
+    return parsePorts(ports ?? '', 1).ok ? [PORTLESS, `did you mean ${host}?`] : [PORTLESS];
   }
   if (/^[0-9.]+-[0-9.]+$/.test(text)) {
     return ['a set holds addresses and CIDRs, not ranges', 'write the range as CIDRs'];
   }
-  if (text.includes(':') || endsInNumber(text.replace(/\/.*$/, ''))) return undefined;
+  if (host === undefined && text.includes(':')) return undefined;
+  if (endsInNumber(text.replace(/\/.*$/, ''))) return undefined;
   return [`\`${text}\` is not an address`];
 }
+
+const PORTLESS = 'a set holds addresses without ports';

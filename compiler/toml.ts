@@ -129,14 +129,19 @@ const MESSAGES: ReadonlyMap<string, string> = new Map([
 
 function toFault(error: ParseError, text: string): Fault {
   const known = MESSAGES.get(error.message);
-  const message = known ?? error.message.charAt(0).toLowerCase() + error.message.slice(1);
   // What is missing at the end of the text is reported behind the last thing that stands there.
   const end = text.trimEnd().length;
   const start = Math.min(error.index, end);
+  const open = error.index >= end && /[,[]$/.test(text.slice(0, end));
+  const message = open ? 'the array is not closed' : (known ?? lowerFirst(error.message));
   const token = /[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'|\S/uy;
   token.lastIndex = start;
   const length = token.exec(text)?.[0].length ?? 1;
   return { code: 'SL1001', message, start, end: start + length };
+}
+
+function lowerFirst(text: string): string {
+  return text.charAt(0).toLowerCase() + text.slice(1);
 }
 
 function toTree(program: AST.TOMLProgram): TomlTable {
