@@ -6,6 +6,7 @@ import { formatAddress } from '../../compiler/address.ts';
 import type { PrefixList } from '../../compiler/model.ts';
 import { parseSetFile } from '../../compiler/set-file.ts';
 import { parseSetItem } from '../../compiler/set-item.ts';
+import { seeded } from './seeded.ts';
 import { draftText, errorsOf, goodDraft } from './support.ts';
 
 function show(list: PrefixList): string[] {
@@ -198,17 +199,6 @@ test('a broken set is no undefined set', async () => {
   const errors = await errorsOf(`${USES}a = ["x"]`);
   expect(errors.match(/SL\d+/g)).toEqual(['SL3004']);
 });
-
-/** Deterministic numbers in [0, n): a 32-bit xorshift. */
-function seeded(seed: number): (n: number) => number {
-  let state = seed;
-  return (n) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    return (state >>> 0) % n;
-  };
-}
 
 test('a line read as bytes means what it means as text, seed 20260', () => {
   const next = seeded(20260);

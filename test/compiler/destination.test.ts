@@ -1,0 +1,81 @@
+/**
+ * Destinations as `sandlock check` takes them.
+ */
+import { expect, test } from 'vitest';
+import { formatAddress } from '../../compiler/address.ts';
+import { type Destination, parseDestination } from '../../compiler/destination.ts';
+import { formatDiagnostics } from '../../compiler/diagnostic.ts';
+
+function show({ protocol, host, port }: Destination): string {
+  const where = host.kind === 'name' ? host.name : formatAddress(host.address);
+  return `${protocol} ${host.kind} ${where} ${port}`;
+}
+
+test.each([
+  ['tcp://10.1.2.3:443', 'tcp address 10.1.2.3 443'],
+  ['udp://[::1]:53', 'udp address ::1 53'],
+  ['icmp://1.2.3.4', 'icmp address 1.2.3.4 0'],
+  ['icmp://[2001:db8::1]', 'icmp address 2001:db8::1 0'],
+  ['1.2.3.4:443', 'tcp address 1.2.3.4 443'],
+  ['0.0.0.0:80', 'tcp address 0.0.0.0 80'],
+  ['[::ffff:1.2.3.4]:80', 'tcp address ::ffff:1.2.3.4 80'],
+  ['Example.COM.:443', 'tcp name example.com 443'],
+  ['icmp://localhost', 'icmp name localhost 0'],
+])('%s is %s', (text, meaning) => {
+  const parsed = parseDestination(text);
+  expect(parsed.ok && show(parsed.destination)).toBe(meaning);
+});
+
+const FORM = 'expected: one destination, such as tcp://192.0.2.7:443 or example.com:443';
+
+test.each([
+  ['', `error SL2018: the destination is empty\n  \n  ^\n${FORM}`],
+  [
+    '10.0.0.0/8:1',
+    `error SL2019: \`10.0.0.0/8\` is not one destination\n  10.0.0.0/8:1\n  ^^^^^^^^^^\n${FORM}`,
+  ],
+  [
+    '10.0.0.1/32:1',
+    `error SL2019: \`10.0.0.1/32\` is not one destination\n  10.0.0.1/32:1\n  ^^^^^^^^^^^\n${FORM}`,
+  ],
+  ['@set:1', `error SL2019: \`@set\` is not one destination\n  @set:1\n  ^^^^\n${FORM}`],
+  ['*:1', `error SL2019: \`*\` is not one destination\n  *:1\n  ^\n${FORM}`],
+  [
+    '*.example.com:1',
+    `error SL2019: \`*.example.com\` is not one destination\n  *.example.com:1\n  ^^^^^^^^^^^^^\n${FORM}`,
+  ],
+  [':443', `error SL2019: the destination has no host\n  :443\n  ^\n${FORM}`],
+  [
+    'a:1,2',
+    'error SL2003: a destination has one port\n  a:1,2\n    ^^^\nexpected: a port from 1 to 65535',
+  ],
+  [
+    'a:1-2',
+    'error SL2003: a destination has one port\n  a:1-2\n    ^^^\nexpected: a port from 1 to 65535',
+  ],
+  [
+    'a:*',
+    'error SL2003: a destination has one port\n  a:*\n    ^\nexpected: a port from 1 to 65535',
+  ],
+  [
+    'a:0',
+    'error SL2004: port 0 can not be reached\n  a:0\n    ^\nexpected: a port from 1 to 65535\nhelp: write `*` for every port',
+  ],
+  ['a', 'error SL2002: expected host:port, found no port\n  a\n  ^\nhelp: did you mean a:443?'],
+  [
+    'icmp://a:1',
+    'error SL2007: icmp has no ports\n  icmp://a:1\n          ^^\nhelp: did you mean icmp://a?',
+  ],
+  [
+    'raw://a',
+    'error SL2001: unknown scheme `raw`\n  raw://a\n  ^^^\nexpected: tcp://, udp:// or icmp://, or no scheme for TCP\nhelp: raw sockets are never exposed',
+  ],
+  [
+    '1.2.3:80',
+    'error SL2010: `1.2.3` has 3 octets instead of 4\n  1.2.3:80\n  ^^^^^\nexpected: four decimal octets, such as 192.0.2.7',
+  ],
+])('%j is refused', (text, complete) => {
+  const parsed = parseDestination(text);
+  const shown = parsed.ok ? '' : formatDiagnostics(parsed.diagnostics);
+  expect(shown.replace(/ +$/gm, '')).toBe(`destination: ${complete}\n`.replace(/ +$/gm, ''));
+});
