@@ -1,6 +1,6 @@
 /* connect(2) in its forms. usage: connect FORM=HOST/PORT…
  *   tcp      blocking, then writes the token
- *   tcp-nb   non-blocking: the call, the wait, SO_ERROR, and a second connect; then the token
+ *   tcp-nb   non-blocking: the call, the wait, SO_ERROR, two more connects; then the token
  *   udp      connect, then send without an address
  *   udp-again  connects to itself by AF_UNSPEC first (dissolves the peer), then as `udp` */
 #include "probe.h"
@@ -27,6 +27,7 @@ static void non_blocking(const char *name, const struct sockaddr *to, socklen_t 
     errno = error;
     say("so_error", error ? -1 : 0);
     say("again", connect(s, to, length));
+    say("and again", connect(s, to, length));
     say("flags", (fcntl(s, F_GETFL) & O_NONBLOCK) ? 1 : 0);
     if (write(s, TOKEN, strlen(TOKEN)) < 0) say("write", -1);
   }

@@ -2,6 +2,7 @@
  *   sendto, sendmsg, sendmmsg   by that call
  *   unspec     sendto whose sockaddr says AF_UNSPEC: for an IPv4 socket Linux takes it as IPv4
  *   mixed      an IPv6 socket given a plain IPv4 sockaddr
+ *   bound      from a socket bound to 127.0.0.5, where 0.0.0.0 means that address
  *   connected  the socket is connected to the destination, then sends in every way that names none
  *   renamed    connected to the first destination seen, then sendto names this one */
 #include "probe.h"
@@ -37,7 +38,12 @@ int main(int argc, char **argv) {
     if (s < 0) { say(argv[i], -1); continue; }
     if (is_form(argv[i], "sendto") || is_form(argv[i], "mixed"))
       say(argv[i], sendto(s, TOKEN, 5, 0, (void *)&to, length));
-    else if (is_form(argv[i], "sendmsg")) say(argv[i], by_sendmsg(s, &to, length, 0));
+    else if (is_form(argv[i], "bound")) {
+      struct sockaddr_storage source;
+      socklen_t size = address("127.0.0.5/0", &source);
+      say("bind", bind(s, (void *)&source, size));
+      say(argv[i], sendto(s, TOKEN, 5, 0, (void *)&to, length));
+    } else if (is_form(argv[i], "sendmsg")) say(argv[i], by_sendmsg(s, &to, length, 0));
     else if (is_form(argv[i], "sendmmsg")) say(argv[i], by_sendmsg(s, &to, length, 1));
     else if (is_form(argv[i], "unspec")) {
       to.ss_family = AF_UNSPEC;

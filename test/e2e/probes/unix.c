@@ -1,6 +1,7 @@
-/* AF_UNIX. usage: unix pair | own DIRECTORY | reach PATH-OR-@NAME…
+/* AF_UNIX. usage: unix pair | own DIRECTORY | datagram DIRECTORY | reach PATH-OR-@NAME…
  *   pair    socketpairs of each type: data, a passed descriptor (SCM_RIGHTS) and what it carries
- *   own     listens on a path of its own, connects to it from a forked child; then a datagram between two own paths
+ *   own     listens on a path of its own, connects to it from a forked child
+ *   datagram  one datagram to a path of its own, and a datagram pair
  *   reach   connects (stream) and sends (datagram, sendto and sendmsg) to sockets of others */
 #include "probe.h"
 #include <stddef.h>
@@ -75,13 +76,23 @@ static void own(const char *directory) {
   say("accept", peer < 0 ? -1 : 0);
   if (peer >= 0) say("read", read(peer, data, 5));
   unlink(path);
+}
+
+static void datagram(const char *directory) {
+  char path[100], data[8];
+  struct sockaddr_un at;
+  int ends[2];
   snprintf(path, sizeof path, "%s/own-d.sock", directory);
-  length = unix_address(path, &at);
+  socklen_t length = unix_address(path, &at);
   int to = socket(AF_UNIX, SOCK_DGRAM, 0), from = socket(AF_UNIX, SOCK_DGRAM, 0);
-  say("bind datagram", bind(to, (void *)&at, length));
-  say("sendto", sendto(from, TOKEN, 5, 0, (void *)&at, length));
-  say("recv", recv(to, data, 5, MSG_DONTWAIT));
-  unlink(path);
+  say("socket", to < 0 || from < 0 ? -1 : 0);
+  if (to >= 0 && from >= 0) {
+    say("bind", bind(to, (void *)&at, length));
+    say("sendto", sendto(from, TOKEN, 5, 0, (void *)&at, length));
+    say("recv", recv(to, data, 5, MSG_DONTWAIT));
+    unlink(path);
+  }
+  say("pair", socketpair(AF_UNIX, SOCK_DGRAM, 0, ends));
 }
 
 static void reach(const char *name) {
@@ -109,6 +120,7 @@ int main(int argc, char **argv) {
     pass_descriptor("stream rights", SOCK_STREAM);
     pass_descriptor("seqpacket rights", SOCK_SEQPACKET);
   } else if (strcmp(argv[1], "own") == 0 && argc > 2) own(argv[2]);
+  else if (strcmp(argv[1], "datagram") == 0 && argc > 2) datagram(argv[2]);
   else if (strcmp(argv[1], "reach") == 0) for (int i = 2; i < argc; i++) reach(argv[i]);
   else return 2;
   return 0;

@@ -1,6 +1,7 @@
 /* The ways around the trap, each tried once. usage: walls NAME…   (see `ways` below)
  * A line tells the kernel's answer; where a way could carry a packet, the destination is the second half of
- * NAME=HOST/PORT and the token is sent to it, so that a listener can tell too. */
+ * NAME=HOST/PORT and the token is sent to it, so that a listener can tell too; ways that concern another process
+ * are NAME=PID. */
 #include "probe.h"
 #include <dirent.h>
 #include <linux/audit.h>
@@ -123,8 +124,8 @@ static void descriptors(const char *name) {
 static void user_namespace(const char *name) { say(name, syscall(SYS_unshare, 0x10000000)); }
 
 static void limit_of_another(const char *name) {
-  struct rlimit limit = {1, 1};
-  say(name, syscall(SYS_prlimit64, getppid(), RLIMIT_NOFILE, &limit, NULL));
+  struct rlimit limit;
+  say(name, syscall(SYS_prlimit64, (pid_t)atoi(target), RLIMIT_NOFILE, NULL, &limit));
 }
 
 static void own_limit(const char *name) {
@@ -132,9 +133,9 @@ static void own_limit(const char *name) {
   say(name, syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit));
 }
 
-/* The number of the first task of the PID namespace is that of a process outside every sandbox of the tests. */
-static void signal_outside(const char *name) { say(name, kill(1, 0)); }
-static void trace_outside(const char *name) { say(name, ptrace(PTRACE_ATTACH, 1, 0, 0)); }
+/* NAME=PID: what is tried on another process does no harm when it is not refused. */
+static void signal_outside(const char *name) { say(name, kill((pid_t)atoi(target), 0)); }
+static void trace_outside(const char *name) { say(name, ptrace(PTRACE_SEIZE, (pid_t)atoi(target), 0, 0)); }
 static void signal_parent(const char *name) { say(name, kill(getppid(), 0)); }
 
 static void trace_inside(const char *name) {
@@ -206,7 +207,7 @@ static const struct { const char *name; void (*run)(const char *); } ways[] = {
   {"fastopen-message", fastopen_message}, {"fastopen-connect", fastopen_connect},
   {"listen", listen_unbound}, {"listen6", listen_unbound6}, {"listen-bound", listen_bound},
   {"new-listener", new_listener}, {"own-filter", own_filter}, {"inherited", inherited},
-  {"descriptors", descriptors}, {"user-namespace", user_namespace}, {"limit-of-another", limit_of_another},
+  {"descriptors", descriptors}, {"user-namespace", user_namespace}, {"limit-outside", limit_of_another},
   {"own-limit", own_limit}, {"signal-outside", signal_outside}, {"trace-outside", trace_outside},
   {"signal-parent", signal_parent}, {"trace-inside", trace_inside}, {"own-affinity", own_affinity},
   {"split-table", split_table}, {"secret-memory", secret_memory},

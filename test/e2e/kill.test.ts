@@ -1,0 +1,154 @@
+/**
+ * Whatever dies, nothing survives it: a command with a child and an orphan in a session of its own, both ignoring every
+ * signal, both reaching an allowed listener 50 times a second, until Node, the supervisor or both are killed.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { type Listener, openTcp } from './harness/listen.ts';
+import { parentOf, processesWith, sleep, until } from './harness/processes.ts';
+import { finished, killGroup, policyOf, sandlock, start } from './harness/run.ts';
+import { makeDirectory, probe, type User, users } from './harness/stage.ts';
+
+interface Running {
+  readonly child: ChildProcess;
+  /** In every command line of the tree below the launcher, and nowhere else. */
+  readonly mark: string;
+  readonly files: readonly string[];
+  readonly listener: Listener;
+}
+
+describe.each(users)('as $name', (user) => {
+  test('the same tree without sandlock: the orphan outlives its process group and reaches on', async () => {
+    const running = await startTree(user, (command) => command);
+    killGroup(running.child.pid ?? 0);
+    await sleep(300);
+    expect(processesWith(running.mark).length).toBeGreaterThan(0);
+    await running.listener.take();
+    await sleep(200);
+    expect(await running.listener.take()).not.toEqual([]);
+    endAll(running.mark);
+  });
+
+  test('Node is killed: the tree is gone and nothing arrives any more', async () => {
+    const running = await startSandboxed(user);
+    running.child.kill('SIGKILL');
+    await expectGone(running);
+  });
+
+  test('the supervisor is killed: the tree is gone, sandlock says so with status 125', async () => {
+    const running = await startSandboxed(user);
+    const outcome = finished(running.child);
+    process.kill(supervisorOf(running), 'SIGKILL');
+    await expectGone(running);
+    expect(await outcome).toEqual({
+      stdout: '',
+      stderr:
+        'sandlock: the supervisor died; the command and all its processes were ended (supervisor: EOWNERDEAD)\n',
+      status: 125,
+      signal: null,
+      timedOut: false,
+    });
+  });
+
+  test("Node's process group is killed, the command with it: the rest of the tree is gone", async () => {
+    const running = await startSandboxed(user);
+    killGroup(running.child.pid ?? 0);
+    await expectGone(running);
+  });
+
+  test('Node is stopped and then killed: the tree is gone', async () => {
+    const running = await startSandboxed(user);
+    running.child.kill('SIGSTOP');
+    running.child.kill('SIGKILL');
+    await expectGone(running);
+  });
+
+  test('the supervisor is stopped while Node is killed: gone once it goes on', async () => {
+    const running = await startSandboxed(user);
+    const supervisor = supervisorOf(running);
+    process.kill(supervisor, 'SIGSTOP');
+    running.child.kill('SIGKILL');
+    process.kill(supervisor, 'SIGCONT');
+    await expectGone(running);
+  });
+
+  test('Node and the supervisor are killed in the same instant: nothing arrives any more', async () => {
+    const running = await startSandboxed(user);
+    const supervisor = supervisorOf(running);
+    process.kill(supervisor, 'SIGKILL');
+    running.child.kill('SIGKILL');
+    await sleep(300);
+    await running.listener.take();
+    await sleep(300);
+    expect(await running.listener.take()).toEqual([]);
+    // Who ends survivors when both are gone at once is not promised; that they reach nothing is.
+    endAll(running.mark);
+  });
+
+  test('a termination signal after the command has ended: ends the orphans it left', async () => {
+    const [listener] = await openTcp('127.0.0.1');
+    const file = join(makeDirectory(), 'orphan');
+    const child = start(
+      user,
+      sandlock(policyOf([listener.rule]), probe('heartbeat', file, listener.at, 'orphan')),
+    );
+    const running = { child, mark: file, files: [file], listener };
+    onTestFinished(() => endAll(file));
+    await until('one process is left', () => isBeating(file) && processesWith(file).length === 2);
+    child.kill('SIGTERM');
+    await expectGone(running);
+  });
+});
+
+/** Starts the tree and waits until both of its members have reached the listener. */
+async function startTree(
+  user: User,
+  wrap: (command: string[], listener: Listener) => string[],
+): Promise<Running> {
+  const [listener] = await openTcp('127.0.0.1');
+  const mark = makeDirectory();
+  const files = [join(mark, 'orphan'), join(mark, 'child')] as const;
+  const beat = probe('heartbeat')[0] ?? '';
+  const script = '"$0" "$1" "$3" orphan; exec "$0" "$2" "$3"';
+  const command = ['bash', '-c', script, beat, ...files, listener.at];
+  const child = start(user, wrap(command, listener));
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+    endAll(mark);
+  });
+  await until('both members beat', () => files.every(isBeating));
+  return { child, mark, files, listener };
+}
+
+function startSandboxed(user: User): Promise<Running> {
+  return startTree(user, (command, listener) => sandlock(policyOf([listener.rule]), command));
+}
+
+/** The process that started the command. */
+function supervisorOf({ child, files }: Running): number {
+  const beats = probe('heartbeat')[0] ?? '';
+  const command = processesWith(`${beats} ${files[1]}`).find((pid) => pid !== child.pid) ?? 0;
+  const supervisor = parentOf(command);
+  expect(supervisor).toBeGreaterThan(1);
+  expect(supervisor).not.toBe(child.pid);
+  return supervisor;
+}
+
+async function expectGone({ mark, files, listener }: Running): Promise<void> {
+  await until('no process is left', () => processesWith(mark).length === 0, 3000);
+  await listener.take();
+  const sizes = files.map((file) => statSync(file).size);
+  await sleep(200);
+  expect(await listener.take()).toEqual([]);
+  expect(files.map((file) => statSync(file).size)).toEqual(sizes);
+}
+
+function isBeating(file: string): boolean {
+  return existsSync(file) && statSync(file).size > 0;
+}
+
+function endAll(mark: string): void {
+  for (const pid of processesWith(mark)) process.kill(pid, 'SIGKILL');
+}

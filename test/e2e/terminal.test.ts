@@ -1,0 +1,139 @@
+/**
+ * Job control as without sandlock: an interactive shell on a terminal starts the command, and the keys that stop,
+ * interrupt and continue do what they always do. Each dialogue is first held with the bare command.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { processesWith, until } from './harness/processes.ts';
+import { policyOf, run, sandlock } from './harness/run.ts';
+import { makeDirectory, makeFile, users } from './harness/stage.ts';
+
+type Step = readonly ['send' | 'expect' | 'without', string] | readonly ['hangup'];
+
+/** Lines typed have quotes inside their words, so that their echo is not taken for output. */
+const WAITS = `bash -c 'echo rea""dy; exec sleep 100'`;
+
+const DIALOGUES: Record<string, readonly Step[]> = {
+  'Ctrl-C: the command dies of SIGINT, the shell sees 130': [
+    ['send', `sl ${WAITS}\n`],
+    ['expect', 'ready\r\n'],
+    ['send', '\x03'],
+    ['send', 'echo "rc="$?\n'],
+    ['expect', 'rc=130\r\n'],
+  ],
+  'Ctrl-C in a loop of the shell: the loop ends': [
+    ['send', `for i in 1 2 3; do sl ${WAITS}; echo ne""xt; done\n`],
+    ['expect', 'ready\r\n'],
+    ['send', '\x03'],
+    ['send', 'echo do""ne\n'],
+    ['expect', 'done\r\n'],
+    ['without', 'next|ready'],
+  ],
+  'Ctrl-\\: the command dies of SIGQUIT, the shell sees 131': [
+    ['send', `ulimit -c 0; sl ${WAITS}\n`],
+    ['expect', 'ready\r\n'],
+    ['send', '\x1c'],
+    ['send', 'echo "rc="$?\n'],
+    ['expect', 'rc=131\r\n'],
+  ],
+  'Ctrl-Z, fg, twice, then Ctrl-C: stopped, continued, interrupted': [
+    [
+      'send',
+      `sl bash -c 'trap "echo conti\\"\\"nued" CONT; echo rea""dy; while :; do sleep 0.1; done'\n`,
+    ],
+    ['expect', 'ready\r\n'],
+    ['send', '\x1a'],
+    ['expect', 'Stopped'],
+    ['send', 'fg\n'],
+    ['expect', 'continued\r\n'],
+    ['send', '\x1a'],
+    ['expect', 'Stopped'],
+    ['send', 'fg\n'],
+    ['expect', 'continued\r\n'],
+    ['send', '\x03'],
+    ['send', 'echo "rc="$?\n'],
+    ['expect', 'rc=130\r\n'],
+  ],
+  'a background job that reads the terminal: stopped until it is brought to the front': [
+    ['send', `sl bash -c 'read line; echo "got $line"' &\n`],
+    ['expect', '\\[1\\] \\d+'],
+    ['send', 'sleep 0.5; jobs\n'],
+    ['expect', 'Stopped'],
+    ['send', 'fg\n'],
+    ['send', 'words\n'],
+    ['expect', 'got words\r\n'],
+  ],
+  'an interactive interpreter: Ctrl-C is its own affair': [
+    ['send', 'sl python3 -q\n'],
+    ['expect', '>>> '],
+    ['send', '\x03'],
+    ['expect', 'KeyboardInterrupt'],
+    ['send', 'print(6 * 7)\n'],
+    ['expect', '42\r\n'],
+    ['send', 'exit(7)\n'],
+    ['send', 'echo "rc="$?\n'],
+    ['expect', 'rc=7\r\n'],
+  ],
+  'the size of the terminal: the command sees it': [
+    ['send', 'stty rows 33 cols 99; sl stty size\n'],
+    ['expect', '33 99\r\n'],
+  ],
+  'a reader that ends early: the command dies of SIGPIPE, as in any pipe': [
+    ['send', 'sl yes | head -n 1; declare -p PIPESTATUS\n'],
+    ['expect', 'PIPESTATUS=\\(\\[0\\]="141" \\[1\\]="0"\\)\r\n'],
+  ],
+  'kill with SIGTERM: forwarded, the shell sees 143': [
+    ['send', `sl ${WAITS} &\n`],
+    ['expect', 'ready\r\n'],
+    ['send', 'kill $!; wait $!; echo "rc="$?\n'],
+    ['expect', 'rc=143\r\n'],
+  ],
+  'SIGUSR1 with a handler in the command: forwarded, and nothing else happens': [
+    [
+      'send',
+      `sl bash -c 'trap "echo usr""one; exit 9" USR1; echo rea""dy; while :; do sleep 0.1; done' &\n`,
+    ],
+    ['expect', 'ready\r\n'],
+    ['send', 'kill -USR1 $!; wait $!; wait $!; echo "rc="$?\n'],
+    ['expect', 'usrone\r\n'],
+    ['expect', 'rc=9\r\n'],
+    ['without', 'inspector|Debugger'],
+  ],
+};
+
+const SCRIPT = readFileSync(join(import.meta.dirname, 'harness/terminal.py'), 'utf8');
+
+describe.each(users)('as $name', (user) => {
+  test.each(Object.keys(DIALOGUES))('%s', async (name) => {
+    const steps = DIALOGUES[name] ?? [];
+    const ok = { stdout: 'ok\n', stderr: '', status: 0, signal: null, timedOut: false };
+    const hold = (command: readonly string[]) =>
+      run(user, ['python3', '-c', SCRIPT, JSON.stringify([...alias(command), ...steps])]);
+    expect(await hold([])).toEqual(ok);
+    expect(await hold(sandlock(policyOf(['127.0.0.1:*']), []))).toEqual(ok);
+  });
+
+  test('the terminal hangs up: nothing of the tree is left', async () => {
+    const directory = makeDirectory();
+    const script = makeFile('wait.sh', 'trap "" HUP TERM; echo rea""dy; sleep 60; sleep 60\n');
+    const steps: Step[] = [
+      ...alias(sandlock(policyOf([]), [])),
+      ['send', `sl bash ${script} ${directory}\n`],
+      ['expect', 'ready\r\n'],
+      ['hangup'],
+    ];
+    const outcome = await run(user, ['python3', '-c', SCRIPT, JSON.stringify(steps)]);
+    expect(outcome.stdout).toBe('ok\n');
+    await until('no process is left', () => processesWith(`${script} ${directory}`).length === 0);
+  });
+});
+
+/** Steps that name the command `sl`; for no command, the words after it are run as they are. */
+function alias(command: readonly string[]): Step[] {
+  const words = command.map((word) => `'\\''${word}'\\''`).join(' ');
+  return [
+    ['send', `alias sl='${words === '' ? 'command' : words} '\n`],
+    ['expect', '\\$ $'],
+  ];
+}
