@@ -57,7 +57,6 @@ const PACKAGES = {
   ip: 'iproute2',
   unshare: 'util-linux',
   setpriv: 'util-linux',
-  ping: 'iputils-ping',
 };
 
 /** One line for each program that is missing, with the package that has it. */

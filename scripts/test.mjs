@@ -12,7 +12,19 @@ import { install, main, missingTools, root, runCaptured, ScriptError } from './s
 const RUNNERS = { unit: runUnit, rust: runRust, e2e: runEndToEnd };
 
 /** Programs the build and the tests start. */
-const TOOLS = ['cargo', 'cc', 'curl', 'git', 'ip', 'nc', 'ping', 'python3', 'setpriv', 'unshare'];
+const TOOLS = [
+  'cargo',
+  'cc',
+  'curl',
+  'git',
+  'ip',
+  'nc',
+  'python3',
+  'setpriv',
+  'socat',
+  'strace',
+  'unshare',
+];
 
 await main(async (names) => {
   const parts = names.length === 0 ? Object.keys(RUNNERS) : names;
