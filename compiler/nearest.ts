@@ -6,10 +6,10 @@
 
 /**
  * The candidate closest to `word`, ignoring case, or undefined when none is close: more than a third of the word's
- * length away (at least one step is always forgiven).
+ * length away (one step is forgiven to any word of two letters or more).
  */
 export function nearest(word: string, candidates: Iterable<string>): string | undefined {
-  const limit = Math.max(1, Math.floor(word.length / 3));
+  const limit = Math.min(word.length - 1, Math.max(1, Math.floor(word.length / 3)));
   let best: string | undefined;
   let bestDistance = limit + 1;
   for (const candidate of candidates) {

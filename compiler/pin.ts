@@ -51,14 +51,14 @@ export async function pinNames(
     const answer = answers.get(name);
     if (answer?.ok !== true) {
       const fault = unresolved(name, answer);
-      errors.push(...naming.map((rule) => rule.place(fault)));
+      for (const rule of naming) errors.push(rule.place(fault));
       continue;
     }
     const kept = answer.addresses.filter((address) => mayKeep(name, address));
     const dropped = answer.addresses.filter((address) => !kept.includes(address));
     if (kept.length === 0) {
       const fault = onlyPrivate(name, dropped);
-      errors.push(...naming.map((rule) => rule.place(fault)));
+      for (const rule of naming) errors.push(rule.place(fault));
       continue;
     }
     if (dropped.length > 0) {

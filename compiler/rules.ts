@@ -30,14 +30,13 @@ export function parseRule(text: string, action: Action): ParsedRule {
   if ('code' in parts) return { ok: false, faults: [parts] };
   const pattern = parsePattern(parts.target, parts.targetStart);
   const targetEnd = parts.targetStart + parts.target.length;
-  const faults: Fault[] = pattern.ok ? [] : [pattern.fault];
-  if (pattern.ok) {
-    const refusal = refusePattern(pattern.pattern, parts.targetStart, targetEnd, action);
-    if (refusal !== undefined) faults.push(refusal);
-  }
+  const refusal = pattern.ok
+    ? refusePattern(pattern.pattern, parts.targetStart, targetEnd, action)
+    : pattern.fault;
   const ports = parts.protocol === 'icmp' ? checkIcmp(parts, text) : checkPorts(parts, text);
   // What to append to a target that is wrong itself would be a wrong suggestion.
-  faults.push(...(pattern.ok ? ports.faults : ports.faults.map(withoutPortHelp)));
+  const portFaults = pattern.ok ? ports.faults : ports.faults.map(withoutPortHelp);
+  const faults = refusal === undefined ? portFaults : [refusal, ...portFaults];
   const target = targetOf(pattern);
   if (faults.length > 0 || target === undefined) return { ok: false, faults };
   const { protocol, targetStart } = parts;

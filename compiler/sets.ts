@@ -40,7 +40,7 @@ export async function readSets(
         ? readInline(name, entry, entry.node, source)
         : await readFile(name, entry, source, readSetFile);
     if (builder === undefined) continue;
-    errors.push(...builder.errors);
+    for (const error of builder.errors) errors.push(error);
     if (builder.set !== undefined) sets.set(name, builder.set);
   }
   return { sets, errors };

@@ -54,8 +54,7 @@ export function parseToml(name: string, input: string | Uint8Array): ParsedToml 
     const program = parseTOML(source.text, { tomlVersion: '1.0' });
     return { ok: true, source, root: toTree(program) };
   } catch (error) {
-    const syntax = error instanceof ParseError ? toFault(error, source.text) : TOO_LARGE;
-    return { ok: false, diagnostic: source.diagnose(syntax) };
+    return { ok: false, diagnostic: source.diagnose(toFault(error, source.text)) };
   }
 }
 
@@ -80,7 +79,7 @@ export function offsetInString(text: string, node: TomlScalar): number | undefin
   return text.startsWith(value, node.start + quotes) ? node.start + quotes : undefined;
 }
 
-/** The parser recurses and spreads arrays; what breaks it is nothing that a policy would hold. */
+/** The parser recurses and spreads strings; what breaks it, or DEEPEST, is nothing that a policy would hold. */
 const TOO_LARGE: Fault = {
   code: 'SL1001',
   message: 'a string is too long or brackets are nested too deeply',
@@ -127,7 +126,11 @@ const MESSAGES: ReadonlyMap<string, string> = new Map([
   ['Defining a key multiple times is invalid', 'this is defined already'],
 ]);
 
-function toFault(error: ParseError, text: string): Fault {
+function toFault(error: unknown, text: string): Fault {
+  if (error instanceof Redefinition) {
+    return { code: 'SL1001', message: 'this is defined already', ...error.span };
+  }
+  if (!(error instanceof ParseError)) return TOO_LARGE;
   const known = MESSAGES.get(error.message);
   // What is missing at the end of the text is reported behind the last thing that stands there.
   const end = text.trimEnd().length;
@@ -142,6 +145,23 @@ function toFault(error: ParseError, text: string): Fault {
 
 function lowerFirst(text: string): string {
   return text.charAt(0).toLowerCase() + text.slice(1);
+}
+
+/** Deepest nesting of values that is read; the language itself needs three levels. */
+const DEEPEST = 100;
+
+/** A key that stands twice and that the parser let pass; nothing of a policy may be lost. */
+class Redefinition extends Error {
+  readonly span: Span;
+
+  constructor(span: Span) {
+    super('defined already');
+    this.span = span;
+  }
+}
+
+function checkDepth(depth: number): void {
+  if (depth > DEEPEST) throw new RangeError('nested too deeply');
 }
 
 function toTree(program: AST.TOMLProgram): TomlTable {
@@ -159,6 +179,7 @@ function toTree(program: AST.TOMLProgram): TomlTable {
 
 /** Finds or makes the table that a header names; numbers in `resolvedKey` count arrays of tables. */
 function openTable(root: TomlTable, header: AST.TOMLTable): TomlTable {
+  checkDepth(header.resolvedKey.length);
   let node: TomlNode = root;
   let part = 0;
   for (const [i, step] of header.resolvedKey.entries()) {
@@ -172,9 +193,10 @@ function openTable(root: TomlTable, header: AST.TOMLTable): TomlTable {
       node = node.items[step] ?? node;
     } else if (node.kind === 'table') {
       node = enter(node, String(step), span, made);
-    }
+    } else throw new Redefinition(span);
   }
-  return node.kind === 'table' ? node : root;
+  if (node.kind !== 'table') throw new Redefinition(toSpan(header.key));
+  return node;
 }
 
 function enter(table: TomlTable, key: string, span: Span, made: () => TomlNode): TomlNode {
@@ -185,33 +207,44 @@ function enter(table: TomlTable, key: string, span: Span, made: () => TomlNode):
   return node;
 }
 
-/** Adds `a.b.c = value`; the parser has refused what is defined twice. */
-function addKeyValue(table: TomlTable, pair: AST.TOMLKeyValue): void {
+/** Adds `a.b.c = value`. */
+function addKeyValue(table: TomlTable, pair: AST.TOMLKeyValue, depth = 0): void {
   let target = table;
   const parts = pair.key.keys;
+  checkDepth(depth + parts.length);
   for (const part of parts.slice(0, -1)) {
     const span = toSpan(part);
     const made = (): TomlNode => ({ kind: 'table', keys: new Map(), ...span });
     const next = enter(target, keyText(part), span, made);
-    if (next.kind === 'table') target = next;
+    if (next.kind !== 'table') throw new Redefinition(span);
+    target = next;
   }
   const last = parts.at(-1);
   if (last === undefined) return;
-  target.keys.set(keyText(last), { ...toSpan(last), node: toNode(pair.value) });
+  if (target.keys.has(keyText(last))) throw new Redefinition(toSpan(last));
+  target.keys.set(keyText(last), {
+    ...toSpan(last),
+    node: toNode(pair.value, depth + parts.length),
+  });
 }
 
 function keyText(key: AST.TOMLBare | AST.TOMLQuoted): string {
   return key.type === 'TOMLBare' ? key.name : key.value;
 }
 
-function toNode(content: AST.TOMLContentNode): TomlNode {
+function toNode(content: AST.TOMLContentNode, depth: number): TomlNode {
+  checkDepth(depth);
   const span = toSpan(content);
   if (content.type === 'TOMLArray') {
-    return { kind: 'array', items: content.elements.map(toNode), ...span };
+    return {
+      kind: 'array',
+      items: content.elements.map((item) => toNode(item, depth + 1)),
+      ...span,
+    };
   }
   if (content.type === 'TOMLInlineTable') {
     const table: TomlTable = { kind: 'table', keys: new Map(), ...span };
-    for (const pair of content.body) addKeyValue(table, pair);
+    for (const pair of content.body) addKeyValue(table, pair, depth + 1);
     return table;
   }
   if (content.kind === 'string') return { kind: 'string', value: content.value, ...span };

@@ -38,7 +38,7 @@ export function readFileRules(network: TomlTable | undefined, source: Source): W
       const text = String(item.value);
       const parsed = parseRule(text, key);
       if (!parsed.ok) {
-        errors.push(...parsed.faults.map((fault) => placeInString(source, item, fault)));
+        for (const fault of parsed.faults) errors.push(placeInString(source, item, fault));
         continue;
       }
       const { protocol, target, ports, targetStart, targetEnd } = parsed.content;
@@ -73,7 +73,7 @@ export function readOptionRules(action: Action, texts: readonly string[]): Writt
     });
     const parsed = parseRule(text, action);
     if (!parsed.ok) {
-      errors.push(...parsed.faults.map((fault) => place(fault)));
+      for (const fault of parsed.faults) errors.push(place(fault));
       continue;
     }
     const { protocol, target, ports, targetStart: start, targetEnd: end } = parsed.content;

@@ -3,7 +3,7 @@
  */
 import { expect, test } from 'vitest';
 import { parseToml, toPlain } from '../../compiler/toml.ts';
-import { diagnosticsOf, draftText, errorsOf } from './support.ts';
+import { diagnosticsOf, draft, draftText, errorsOf } from './support.ts';
 
 test.each([
   ['an open string', 'a = "x\n', '1:7', 'the string is not closed on its line'],
@@ -42,11 +42,25 @@ test('what is missing at the end is shown behind the last thing that stands ther
 `);
 });
 
-test('brackets nested beyond the parser are an error, not a crash', async () => {
-  const text = `a = ${'['.repeat(200_000)}`;
+test.each([
+  ['open brackets', `a = ${'['.repeat(200_000)}`],
+  ['closed brackets', `a = ${'['.repeat(2000)}${']'.repeat(2000)}`],
+  ['dotted keys', `${'a.'.repeat(100_000)}a = 1`],
+  ['a header of dotted keys', `[${'a.'.repeat(100_000)}a]`],
+  ['a string of a million characters', `a = "${'x'.repeat(1_000_000)}"`],
+])('%s beyond measure are an error, not a crash', async (_, text) => {
   const [first, ...rest] = await diagnosticsOf(text);
   expect(rest).toEqual([]);
   expect(first?.code).toBe('SL1001');
+});
+
+test('a rule with hundreds of thousands of faults is an error for each, not a crash', async () => {
+  const text = `[network]\nallow = [${'"a:x", '.repeat(200_000)}]`;
+  expect((await diagnosticsOf(text)).length).toBe(200_000);
+  const names = `[network]\nallow = [${'"a:1", '.repeat(200_000)}]`;
+  expect((await diagnosticsOf(names, { names: {} })).length).toBe(200_000);
+  const result = await draft({ allow: [`a:${'x,'.repeat(200_000)}1`] });
+  expect(result.ok || result.diagnostics.length).toBe(200_000);
 });
 
 test('bytes that are not UTF-8 are refused where they stand', async () => {
