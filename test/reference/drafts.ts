@@ -1,0 +1,126 @@
+/** Small drafts by hand: the base of the damaged tables and the vectors. Rules are given as they would be written. */
+import type {
+  Action,
+  AddressSet,
+  PortRange,
+  Prefix,
+  Rule,
+  TableDraft,
+} from '../../compiler/model.ts';
+import { parseIp } from './ip.ts';
+
+const ALL_PORTS: readonly PortRange[] = [{ low: 0, high: 65535 }];
+
+/** A rule from `tcp://10.0.0.0/8:80,443-444`; `*` any address, `@set`, `#name`, IPv6 in brackets; icmp without ports. */
+export function rule(action: Action, text: string, line: number, source = 'policy.toml'): Rule {
+  const parts = /^(tcp|udp|icmp):\/\/(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(text);
+  const [, protocol = '', target = '', ports = '*'] = parts ?? [];
+  return {
+    action,
+    protocol: protocol as Rule['protocol'],
+    ports: ports === '*' ? ALL_PORTS : ports.split(',').map(range),
+    target: targetOf(target),
+    text,
+    source,
+    line,
+    column: 3,
+  };
+}
+
+function range(text: string): PortRange {
+  const [low = 0, high = low] = text.split('-').map(Number);
+  return { low, high };
+}
+
+function targetOf(text: string): Rule['target'] {
+  if (text === '*') return { kind: 'any' };
+  if (text.startsWith('@')) return { kind: 'set', set: text.slice(1) };
+  if (text.startsWith('#')) return { kind: 'name', name: text.slice(1) };
+  return { kind: 'prefix', prefix: prefix(text.replace(/[[\]]/g, '')) };
+}
+
+/** A prefix from `10.0.0.0/8` or `2001:db8::/32`; without a length, one address. */
+export function prefix(text: string): Prefix {
+  const [address = '', bits] = text.split('/');
+  const bytes = parseIp(address);
+  return { address: bytes, bits: bits === undefined ? bytes.length * 8 : Number(bits) };
+}
+
+/** A set from prefixes as text. */
+export function set(name: string, prefixes: readonly string[]): AddressSet {
+  const all = prefixes.map(prefix);
+  const v4 = all.filter(({ address }) => address.length === 4);
+  const v6 = all.filter(({ address }) => address.length === 16);
+  return {
+    name,
+    prefixes: {
+      v4: Uint32Array.from(v4, ({ address }) => new DataView(address.buffer).getUint32(0)),
+      v4Bits: Uint8Array.from(v4, ({ bits }) => bits),
+      v6: Uint8Array.from(v6.flatMap(({ address }) => [...address])),
+      v6Bits: Uint8Array.from(v6, ({ bits }) => bits),
+    },
+  };
+}
+
+/** The rule of the worked example in docs/format.md. */
+export const EXAMPLE: TableDraft = {
+  rules: [rule('allow', 'tcp://10.0.0.0/8:443', 4)],
+  names: [],
+  sets: [],
+};
+
+/** Every kind of target, a closed protocol with a deny rule, and text beyond ASCII. */
+export const MIXED: TableDraft = {
+  rules: [
+    rule('allow', 'tcp://10.0.0.0/8:443,8000-8010', 4, 'polïcy.toml'),
+    rule('allow', 'tcp://#db.example:5432', 5, 'polïcy.toml'),
+    rule('allow', 'tcp://@mirrors:80,443', 6, 'polïcy.toml'),
+    rule('deny', 'tcp://10.1.0.0/16:*', 7, 'polïcy.toml'),
+    rule('allow', 'tcp://[2001:db8::/32]:443', 8, 'polïcy.toml'),
+    rule('allow', 'tcp://[64:ff9b::/96]:443', 9, 'polïcy.toml'),
+    rule('allow', 'udp://*:53', 0, '--allow'),
+    rule('deny', 'udp://1.1.1.1:53', 0, '--deny'),
+    rule('deny', 'icmp://192.0.2.7', 0, '--deny'),
+  ],
+  names: [
+    {
+      name: 'db.example',
+      addresses: [parseIp('192.0.2.9'), parseIp('2001:db8::9'), parseIp('192.0.2.8')],
+    },
+  ],
+  sets: [set('mirrors', ['151.101.0.0/16', '2a04:4e42::/32', '198.51.100.7'])],
+};
+
+/** Enough boundaries for roots with several bits; IPv6 only in upper halves. */
+export const NESTED: TableDraft = {
+  rules: [
+    ...Array.from({ length: 24 }, (_, i) =>
+      rule('allow', `tcp://10.${i * 8}.0.0/14:${443 + i}`, i + 1),
+    ),
+    rule('allow', 'tcp://10.0.0.0/8:22', 25),
+    rule('deny', 'tcp://10.64.0.0/10:22', 26),
+    ...Array.from({ length: 24 }, (_, i) =>
+      rule('allow', `tcp://[2001:db8:${i * 8}::/47]:443`, 27 + i),
+    ),
+    rule('allow', 'icmp://10.0.0.0/8', 51),
+    rule('deny', 'icmp://10.0.0.1', 52),
+  ],
+  names: [],
+  sets: [],
+};
+
+/** Everything allowed, but for what is denied: IPv4 in the forms that IPv6 carries, loopback and unspecified addresses. */
+export const OPEN: TableDraft = {
+  rules: [
+    rule('allow', 'tcp://*:*', 1),
+    rule('allow', 'udp://*:*', 2),
+    rule('allow', 'icmp://*', 3),
+    rule('deny', 'tcp://169.254.169.254:*', 4),
+    rule('deny', 'tcp://0.0.0.0:*', 5),
+    rule('deny', 'udp://[::]:*', 6),
+    rule('deny', 'udp://10.0.0.0/8:1-65534', 7),
+    rule('deny', 'icmp://[::ffff:192.0.2.0/120]', 8),
+  ],
+  names: [],
+  sets: [],
+};
