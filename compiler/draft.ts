@@ -21,7 +21,8 @@ import type { Resolver } from './resolve.ts';
 import { readSets, type SetFileReader } from './sets.ts';
 import { checkShape, locate } from './shape.ts';
 import { createSource } from './source.ts';
-import { parseToml, type TomlTable } from './toml.ts';
+import { parseToml } from './toml.ts';
+import type { TomlTable } from './toml-tree.ts';
 import { readFileRules, readOptionRules, type WrittenRule } from './written-rules.ts';
 
 /** What is to be compiled: a file, rules from options, or both. */

@@ -4,7 +4,7 @@
  */
 import type { Diagnostic, Fault } from './diagnostic.ts';
 import type { Source } from './source.ts';
-import { offsetInString, type TomlScalar } from './toml.ts';
+import { offsetInString, type TomlScalar } from './toml-tree.ts';
 
 /** A diagnostic and where it belongs: a UTF-16 offset into the policy. */
 export interface Placed {

@@ -8,7 +8,7 @@ import { type Placed, placeInString } from './placed.ts';
 import type { PrivateName } from './private-answers.ts';
 import { locate } from './shape.ts';
 import type { Source } from './source.ts';
-import type { TomlTable } from './toml.ts';
+import type { TomlTable } from './toml-tree.ts';
 
 /** The names of the list that parse, and what is wrong with the others. */
 export interface PrivateNames {

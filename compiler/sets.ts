@@ -10,7 +10,7 @@ import { PrefixListBuilder } from './prefix-list.ts';
 import { parseSetFile } from './set-file.ts';
 import { parseSetItem } from './set-item.ts';
 import type { Source } from './source.ts';
-import type { TomlArray, TomlEntry, TomlTable } from './toml.ts';
+import type { TomlArray, TomlEntry, TomlTable } from './toml-tree.ts';
 
 /** A set file's contents, or why there are none. */
 export type SetFileContent =

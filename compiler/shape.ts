@@ -5,7 +5,7 @@
  */
 import type { Fault } from './diagnostic.ts';
 import { nearest } from './nearest.ts';
-import { type TomlNode, type TomlTable, toPlain } from './toml.ts';
+import { type TomlNode, type TomlTable, toPlain } from './toml-tree.ts';
 import { KEYS, type SchemaError, UNBUILT, validate } from './validate.gen.js';
 
 /** The word of `[dns] resolve` that is not built yet; words have no place in UNBUILT. */

@@ -8,7 +8,7 @@ import type { Action, Rule } from './model.ts';
 import { type Placed, placeInString } from './placed.ts';
 import { parseRule } from './rules.ts';
 import { createSource, type Source } from './source.ts';
-import type { TomlScalar, TomlTable } from './toml.ts';
+import type { TomlScalar, TomlTable } from './toml-tree.ts';
 
 /** What is wrong with a rule's target; the rule knows where that stands. */
 export type TargetFault = Omit<Fault, 'start' | 'end'>;

@@ -4,7 +4,8 @@
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';
 import { expect, test } from 'vitest';
-import { parseToml, toPlain } from '../../compiler/toml.ts';
+import { parseToml } from '../../compiler/toml.ts';
+import { toPlain } from '../../compiler/toml-tree.ts';
 import { KEYS, UNBUILT, validate } from '../../compiler/validate.gen.js';
 import { diagnosticsOf, errorsOf } from './support.ts';
 

@@ -2,7 +2,8 @@
  * The text of a policy: TOML syntax, encodings, and places that stay right with tabs, wide characters and escapes.
  */
 import { expect, test } from 'vitest';
-import { parseToml, toPlain } from '../../compiler/toml.ts';
+import { parseToml } from '../../compiler/toml.ts';
+import { toPlain } from '../../compiler/toml-tree.ts';
 import { diagnosticsOf, draft, draftText, errorsOf } from './support.ts';
 
 test.each([
