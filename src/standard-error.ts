@@ -4,6 +4,7 @@
  * them, for every process that holds it. So everything is written to the descriptor itself.
  */
 import { writeSync } from 'node:fs';
+import { describeCause, SandlockError } from './errors.ts';
 
 /**
  * Writes to descriptor 2 and reports nothing: a closed or full standard error (EPIPE, EBADF, EAGAIN)
@@ -18,14 +19,20 @@ export function writeError(text: string): void {
   }
 }
 
-/** Writes all bytes to descriptor 1, waiting while a non-blocking reader is slow (EAGAIN). */
+/**
+ * Writes all bytes to descriptor 1, waiting while a non-blocking reader is slow (EAGAIN).
+ * @throws SandlockError (file) when the reader is gone or the disk is full.
+ */
 export function writeOutput(data: string | Uint8Array): void {
   let rest = typeof data === 'string' ? Buffer.from(data) : data;
   while (rest.length > 0) {
     try {
       rest = rest.subarray(writeSync(1, rest));
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error;
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'EAGAIN') {
+        const message = `can not write standard output: ${describeCause(cause)}`;
+        throw new SandlockError('file', message, { cause });
+      }
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     }
   }

@@ -1,8 +1,10 @@
 /** The built `compile` and `check` as processes: what is written, what is printed, and the exit status. */
 import { spawnSync } from 'node:child_process';
 import {
+  closeSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   realpathSync,
@@ -117,6 +119,19 @@ describe('compile', () => {
     const { status, stderr } = sandlock('compile', 'sub/s.toml', '-o', 's.bin');
     expect(status).toBe(2);
     expect(stderr).toContain('no such file or directory');
+  });
+
+  it('to a standard output that is full says so', () => {
+    const args = [SANDLOCK, 'compile', join(folder, 'p.toml'), '-o', '-'];
+    const full = openSync('/dev/full', 'w');
+    const { status, stderr } = spawnSync(process.execPath, args, {
+      stdio: ['ignore', full, 'pipe'],
+    });
+    closeSync(full);
+    expect([status, stderr.toString()]).toEqual([
+      2,
+      'sandlock: can not write standard output: no space left on device\n',
+    ]);
   });
 
   it('of a table says that it is one', () => {

@@ -215,6 +215,61 @@ describe('exec of a table', () => {
   });
 });
 
+describe('exec of a policy', () => {
+  const seen = (): string => readFileSync(join(folder, 'seen'), 'latin1');
+  const started = (): boolean => readdirSync(folder).includes('seen');
+
+  beforeEach(() => {
+    records(STARTED, exited(0), ENDED);
+    writeFileSync(join(folder, 'p.toml'), '[network]\nallow = ["192.0.2.1:443"]\n');
+  });
+
+  it('in TOML compiles it and hands over the table', () => {
+    const args = ['exec', 'p.toml', '--', 'c'];
+    expect(outcome(args, { STUB_SEEN: join(folder, 'seen') })).toEqual([0, '']);
+    expect(seen().startsWith(`${library}\0SANDLOCK`)).toBe(true);
+    expect(seen()).toContain('192.0.2.1:443');
+  });
+
+  it('from options only needs no file', () => {
+    const args = ['exec', '--allow', 'udp://192.0.2.2:53', '--deny', '192.0.2.3:*', '--', 'c'];
+    expect(outcome(args, { STUB_SEEN: join(folder, 'seen') })).toEqual([0, '']);
+    expect(seen()).toContain('udp://192.0.2.2:53');
+    expect(seen()).toContain('192.0.2.3:*');
+  });
+
+  it('in TOML takes more rules from options', () => {
+    const args = ['exec', 'p.toml', '--deny', '192.0.2.1:*', '--', 'c'];
+    expect(outcome(args, { STUB_SEEN: join(folder, 'seen') })).toEqual([0, '']);
+    expect(seen()).toContain('192.0.2.1:443');
+    expect(seen()).toContain('--deny');
+  });
+
+  it('with errors shows all of them and starts nothing', () => {
+    writeFileSync(join(folder, 'p.toml'), '[network]\nallow = ["a.example:0"]\n');
+    const args = ['exec', 'p.toml', '--allow', '192.0.2.1', '--', 'c'];
+    const [status, text] = outcome(args, { STUB_SEEN: join(folder, 'seen') });
+    expect(status).toBe(2);
+    expect(text.match(/^(p\.toml:2:\d+|--allow): error SL\d{4}: /gm)).toHaveLength(2);
+    expect(text.endsWith('sandlock: 2 errors; nothing was run\n')).toBe(true);
+    expect(started()).toBe(false);
+  });
+
+  it('that is neither text nor a table is refused and starts nothing', () => {
+    writeFileSync(join(folder, 'p.toml'), Buffer.of(0x7f, 0x45, 0xff, 0xfe));
+    const args = ['exec', 'p.toml', '--', 'c'];
+    expect(outcome(args, { STUB_SEEN: join(folder, 'seen') })[0]).toBe(2);
+    expect(started()).toBe(false);
+  });
+
+  it('that is empty is refused and starts nothing', () => {
+    writeFileSync(join(folder, 'p.toml'), '');
+    const args = ['exec', 'p.toml', '--', 'c'];
+    expect(outcome(args, { STUB_SEEN: join(folder, 'seen') })[0]).toBe(2);
+    expect(started()).toBe(false);
+  });
+});
+
 describe('exec that can not run the command', () => {
   it.each([
     [failed('exec', 2), 127, 'sandlock: c: not found\n'],
