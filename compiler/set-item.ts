@@ -9,9 +9,10 @@ import { type ParsedPrefix, parsePrefix } from './prefix.ts';
 
 /** Parses a member. Offsets of the fault count from the start of `text`. */
 export function parseSetItem(text: string): ParsedPrefix {
-  const form = (written: string): string => written;
-  const misfit = describeMisfit(text);
-  if (misfit === undefined) return parsePrefix(text, 0, text.includes(':') ? 6 : 4, form);
+  // Parsing comes first: what is no address is rare, and telling what it is costs more.
+  const parsed = parsePrefix(text, 0, text.includes(':') ? 6 : 4, (written) => written);
+  const misfit = parsed.ok ? undefined : describeMisfit(text);
+  if (misfit === undefined) return parsed;
   const [message, help] = misfit;
   return {
     ok: false,
