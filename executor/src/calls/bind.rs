@@ -1,0 +1,135 @@
+//! bind(2) and listen(2) on behalf. Choosing a source (port 0) is a client's right where its protocol has rules; a port of one's own, and listening on
+//! the network, are refused. Unix sockets are bound and listen as programs like, and their files are remembered as ours.
+
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+
+use super::unix;
+use crate::event::Call;
+use crate::receiver::{Outcome, Receiver, address, kind};
+use crate::sockaddr::{self, Inet, Kind, Target, connect_target};
+use crate::sys::seccomp::Notification;
+use crate::sys::socket::Name;
+use crate::sys::{Errno, Result, fd, socket};
+use crate::table::{Mode, Protocol};
+use crate::task::Status;
+
+/// bind(fd, address, length)
+pub fn bind(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
+    let [_, pointer, length, ..] = notification.args;
+    let socket = receiver.descriptor(notification)?;
+    let name = address(notification, pointer, length)?;
+    let bytes = name.as_bytes();
+    match kind(&socket)? {
+        Kind::Unix { .. } => bind_unix(receiver, notification, &socket, bytes),
+        Kind::Netlink => {
+            // Port id and groups are the program's own affair: groups of the routing family are news of the kernel.
+            receiver.still_waiting(notification)?;
+            bound(&socket, &Name::new(bytes.get(..12).ok_or(Errno(libc::EINVAL))?))
+        }
+        kind => bind_inet(receiver, notification, &socket, kind, bytes),
+    }
+}
+
+fn bind_inet(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    socket: &OwnedFd,
+    kind: Kind,
+    bytes: &[u8],
+) -> Result<Outcome> {
+    let inet = source(kind, bytes)?;
+    receiver.still_waiting(notification)?;
+    let (protocol, own_port) = match kind {
+        Kind::Tcp { .. } => (Protocol::Tcp, inet.port != 0),
+        Kind::Udp { .. } => (Protocol::Udp, inet.port != 0),
+        // The "port" of an echo socket is the identifier of its own requests.
+        _ => (Protocol::Icmp, false),
+    };
+    if own_port || receiver.table.plan(protocol) == Mode::Closed {
+        let error = Errno(libc::EACCES);
+        receiver.tell_denied(notification, Call::Bind, kind, &inet, error);
+        return Err(error);
+    }
+    bound(socket, &inet.name())
+}
+
+/// The address of a bind on an IP socket. Linux takes AF_UNSPEC for AF_INET when the address is 0.0.0.0 (inet_bind).
+fn source(kind: Kind, bytes: &[u8]) -> Result<Inet> {
+    let v4_any = [0u8; 4];
+    let unspecified = bytes.len() >= 16 && bytes.get(..2) == Some(&[0, 0]);
+    let is_v4 = matches!(kind, Kind::Tcp { v6: false } | Kind::Udp { v6: false } | Kind::Icmp { v6: false });
+    if is_v4 && unspecified {
+        if bytes.get(4..8) != Some(&v4_any) {
+            return Err(Errno(libc::EAFNOSUPPORT));
+        }
+        let mut bytes = bytes.to_vec();
+        if let Some(family) = bytes.get_mut(..2) {
+            family.copy_from_slice(&2u16.to_ne_bytes());
+        }
+        return source(kind, &bytes);
+    }
+    match connect_target(kind, bytes) {
+        Ok(Target::Inet(inet)) => Ok(inet),
+        Ok(_) => Err(Errno(libc::EAFNOSUPPORT)),
+        Err(error) => Err(error),
+    }
+}
+
+/// A path is bound as the caller would have: its directory, its umask, the bytes it gave (getsockname(2) shows them).
+fn bind_unix(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    socket: &OwnedFd,
+    bytes: &[u8],
+) -> Result<Outcome> {
+    let autobind = bytes.len() == 2 && bytes == (1u16).to_ne_bytes();
+    let path = match connect_target(Kind::Unix { datagram: true, stream: false }, bytes) {
+        _ if autobind => None,
+        Ok(Target::Path(path)) => Some(path),
+        Ok(Target::Abstract(_)) => None,
+        Ok(_) => return Err(Errno(libc::EINVAL)),
+        Err(error) => return Err(error),
+    };
+    let Some(path) = path else {
+        receiver.still_waiting(notification)?;
+        return bound(socket, &Name::new(bytes));
+    };
+    let umask = Status::read(notification.tid)?.umask;
+    unix::enter_directory(notification)?;
+    receiver.still_waiting(notification)?;
+    let ours = fd::set_umask(umask);
+    let result = bound(socket, &Name::new(bytes));
+    fd::set_umask(ours);
+    if result.is_ok() {
+        // A file that can not be remembered can not be connected to: that is all that follows from an error here.
+        let path = CString::new(path.as_bytes()).map_err(|_| Errno(libc::EINVAL))?;
+        let _ = fd::open_path(&path).and_then(|file| receiver.inside.remember(socket, file));
+    }
+    result
+}
+
+fn bound(fd: &OwnedFd, name: &Name) -> Result<Outcome> {
+    socket::bind(fd, name).map(|()| Outcome::Done(0))
+}
+
+/// listen(fd, backlog)
+pub fn listen(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
+    let [_, backlog, ..] = notification.args;
+    let socket = receiver.descriptor(notification)?;
+    let kind = kind(&socket)?;
+    receiver.still_waiting(notification)?;
+    let backlog = u32::try_from(backlog & 0xffff_ffff).unwrap_or(0).cast_signed();
+    match kind {
+        Kind::Unix { .. } => socket::listen(&socket, backlog).map(|()| Outcome::Done(0)),
+        Kind::Tcp { .. } => {
+            let error = Errno(libc::EACCES);
+            if let Some((ip, port)) = sockaddr::from_kernel(&socket::local_name(&socket)?) {
+                let inet = Inet { ip, port, scope: 0, form: sockaddr::Form::V6 };
+                receiver.tell_denied(notification, Call::Listen, kind, &inet, error);
+            }
+            Err(error)
+        }
+        Kind::Udp { .. } | Kind::Icmp { .. } | Kind::Netlink => Err(Errno(libc::EOPNOTSUPP)),
+    }
+}

@@ -1,0 +1,120 @@
+//! connect(2) on behalf.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::unix;
+use crate::event::Call;
+use crate::receiver::{Outcome, Receiver, address, kind, waits};
+use crate::sockaddr::{Inet, Kind, Target, connect_target};
+use crate::sys::seccomp::{Listener, Notification};
+use crate::sys::socket::Name;
+use crate::sys::{Errno, Result, socket};
+use crate::table::{Mode, Protocol, Verdict};
+
+/// connect(fd, address, length)
+pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
+    let [_, address_at, length, ..] = notification.args;
+    let socket = receiver.descriptor(notification)?;
+    let name = address(notification, address_at, length)?;
+    let kind = kind(&socket)?;
+    let target = connect_target(kind, name.as_bytes())?;
+    receiver.still_waiting(notification)?;
+    match target {
+        Target::Disconnect => at_once(&socket, &Name::new(&[0; 16])),
+        Target::Inet(inet) => to_inet(receiver, notification, kind, socket, inet),
+        Target::Path(path) => {
+            let file = unix::open_inside(receiver, notification, &path)?;
+            let name = unix::pinned(&file);
+            to_unix(receiver, notification, kind, socket, name, Some(file))
+        }
+        Target::Abstract(name) => {
+            unix::abstract_allowed(receiver)?;
+            to_unix(receiver, notification, kind, socket, name, None)
+        }
+        Target::Kernel => at_once(&socket, &unix::netlink_kernel()),
+        Target::NoName => Err(Errno(libc::EINVAL)),
+    }
+}
+
+fn to_inet(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    kind: Kind,
+    socket: OwnedFd,
+    inet: Inet,
+) -> Result<Outcome> {
+    match receiver.decide(kind, &socket, inet) {
+        Ok(inet) => {
+            let name = inet.name();
+            // Datagram sockets only note the peer. A socket that does not wait connects or fails at once.
+            if !matches!(kind, Kind::Tcp { .. }) || !waits(&socket)? {
+                return at_once(&socket, &name);
+            }
+            wait_for(receiver, notification, socket, name, None)
+        }
+        Err(error) => {
+            if !is_probe(receiver, kind, &inet) {
+                receiver.tell_denied(notification, Call::Connect, kind, &inet, error);
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Resolvers sort addresses by connecting a datagram socket to each and asking for its own address; nothing is sent. Where
+/// TCP may go there, that is what it is, and not worth a line.
+fn is_probe(receiver: &Receiver, kind: Kind, inet: &Inet) -> bool {
+    matches!(kind, Kind::Udp { .. })
+        && receiver.table.plan(Protocol::Tcp) != Mode::Closed
+        && receiver.table.lookup(Protocol::Tcp, inet.canonical(), inet.port) == Verdict::Allow
+}
+
+fn to_unix(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    kind: Kind,
+    socket: OwnedFd,
+    name: Name,
+    file: Option<OwnedFd>,
+) -> Result<Outcome> {
+    if matches!(kind, Kind::Unix { datagram: true, .. }) || !waits(&socket)? {
+        return at_once(&socket, &name);
+    }
+    wait_for(receiver, notification, socket, name, file)
+}
+
+fn at_once(fd: &OwnedFd, name: &Name) -> Result<Outcome> {
+    socket::connect(fd, name).map(|()| Outcome::Done(0))
+}
+
+/// Connects in a thread of its own. `file` stays open until then: `name` may lead through it.
+fn wait_for(
+    receiver: &Receiver,
+    notification: &Notification,
+    socket: OwnedFd,
+    name: Name,
+    file: Option<OwnedFd>,
+) -> Result<Outcome> {
+    let listener = Arc::clone(&receiver.listener);
+    let id = notification.id;
+    let work = move || {
+        let result = until_connected(&listener, id, &socket, &name);
+        drop(file);
+        result
+    };
+    receiver.pending.hand_over(id, Box::new(work)).map(|()| Outcome::Pending)
+}
+
+fn until_connected(listener: &Listener, id: u64, socket: &OwnedFd, name: &Name) -> Result<i64> {
+    let mut interrupted = false;
+    loop {
+        match socket::connect(socket, name) {
+            Ok(()) => return Ok(0),
+            // Our own earlier attempt went on in the kernel and succeeded.
+            Err(Errno(libc::EISCONN)) if interrupted => return Ok(0),
+            Err(Errno(libc::EINTR)) if listener.is_waiting(id) => interrupted = true,
+            Err(error) => return Err(error),
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! sendto(2), sendmsg(2) and sendmmsg(2) on behalf. A message is copied whole before it is decided on: header, parts, name, control
+//! messages, payload; only the payload of a byte stream, which nothing is decided on, is copied piece by piece.
+//!
+//! First every send is tried without waiting; when it would wait and the program wants that, a thread of its own goes on from there.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::unix;
+use crate::cmsg::{self, Control};
+use crate::event::Call;
+use crate::receiver::{Outcome, Receiver, address, kind, waits};
+use crate::sockaddr::{Kind, Target, send_target};
+use crate::sys::memory::{self, Remote};
+use crate::sys::seccomp::{Listener, Notification};
+use crate::sys::socket::{self, NAME_BYTES, Name};
+use crate::sys::{Errno, Result};
+use crate::task;
+
+/// Largest datagram of IP; more is EMSGSIZE in Linux too.
+const MOST_IP_BYTES: u64 = 65_535;
+/// Largest message on other sockets, and largest piece of a stream. Linux bounds a unix datagram by SO_SNDBUF, which is below.
+const MOST_BYTES: usize = 1 << 20;
+/// `UIO_MAXIOV`
+const MOST_PARTS: u64 = 1024;
+/// `MAX_RW_COUNT`: longer totals are cut.
+const MOST_TOTAL: u64 = 0x7fff_f000;
+/// Bound on control messages, as net.core.optmem_max of current kernels.
+const MOST_CONTROL: u64 = 128 * 1024;
+
+/// Flags that are passed on. Others have no meaning for a send (they are for receiving, or internal), or must not come from a program:
+/// MSG_FASTOPEN connects, MSG_ZEROCOPY would queue pages of ours.
+const FLAGS: i32 = libc::MSG_OOB
+    | libc::MSG_DONTROUTE
+    | libc::MSG_DONTWAIT
+    | libc::MSG_EOR
+    | libc::MSG_CONFIRM
+    | libc::MSG_NOSIGNAL
+    | libc::MSG_MORE;
+const MSG_CMSG_COMPAT: u32 = 0x8000_0000;
+
+/// A message of the caller, its header copied.
+struct Message {
+    name: Option<Vec<u8>>,
+    parts: Vec<Remote>,
+    total: u64,
+    control: (u64, u64),
+    flags: i32,
+    call: Call,
+    /// Where to write the count sent (sendmmsg).
+    count_at: Option<u64>,
+}
+
+/// A message ready to be sent.
+struct Outgoing {
+    tid: u32,
+    id: u64,
+    socket: OwnedFd,
+    kind: Kind,
+    name: Option<Name>,
+    /// The file that `name` leads through.
+    _file: Option<OwnedFd>,
+    control: Control,
+    parts: Vec<Remote>,
+    total: u64,
+    flags: i32,
+    count_at: Option<u64>,
+}
+
+/// sendto(fd, buffer, length, flags, address, length)
+pub fn sendto(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
+    let [_, base, length, flags, name, name_length] = notification.args;
+    let socket = receiver.descriptor(notification)?;
+    let name =
+        if name == 0 { None } else { Some(address(notification, name, name_length)?.as_bytes().to_vec()) };
+    let total = length.min(MOST_TOTAL);
+    let message = Message {
+        name,
+        parts: vec![Remote { base, length: total }],
+        total,
+        control: (0, 0),
+        flags: low(flags),
+        call: Call::Sendto,
+        count_at: None,
+    };
+    send(receiver, notification, socket, message)
+}
+
+/// sendmsg(fd, message, flags)
+pub fn sendmsg(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
+    let [_, header, flags, ..] = notification.args;
+    let socket = receiver.descriptor(notification)?;
+    let message = header_at(notification.tid, header, low(flags), Call::Sendmsg)?;
+    send(receiver, notification, socket, message)
+}
+
+/// sendmmsg(fd, messages, count, flags): the number of messages sent before the first that failed; its errno if that was the first.
+pub fn sendmmsg(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
+    const MMSGHDR: u64 = 64;
+    let [_, base, count, flags, ..] = notification.args;
+    let socket = receiver.descriptor(notification)?;
+    let mut sent = 0i64;
+    for index in 0..(count & 0xffff_ffff).min(MOST_PARTS) {
+        let header = base.wrapping_add(index * MMSGHDR);
+        let result = socket.try_clone().map_err(Errno::from).and_then(|socket| {
+            let mut message = header_at(notification.tid, header, low(flags), Call::Sendmmsg)?;
+            message.count_at = Some(header.wrapping_add(56));
+            if sent > 0 {
+                // What was sent is reported before anything waits.
+                message.flags |= libc::MSG_DONTWAIT;
+            }
+            send(receiver, notification, socket, message)
+        });
+        match result {
+            Ok(Outcome::Done(_)) => sent += 1,
+            Ok(Outcome::Pending) => return Ok(Outcome::Pending),
+            Err(error) if sent == 0 => return Err(error),
+            Err(_) => break,
+        }
+    }
+    Ok(Outcome::Done(sent))
+}
+
+fn low(flags: u64) -> i32 {
+    u32::try_from(flags & 0xffff_ffff).unwrap_or(0).cast_signed()
+}
+
+/// Copies a `struct msghdr` (64-bit layout) with its name and its array of parts.
+fn header_at(tid: u32, pointer: u64, flags: i32, call: Call) -> Result<Message> {
+    if flags.cast_unsigned() & MSG_CMSG_COMPAT != 0 {
+        return Err(Errno(libc::EINVAL));
+    }
+    let mut header = [0u8; 56];
+    memory::read_exact(tid, pointer, &mut header)?;
+    let field = |offset: usize| {
+        let bytes = header.get(offset..offset + 8).and_then(|bytes| bytes.try_into().ok());
+        bytes.map_or(0, u64::from_ne_bytes)
+    };
+    let (name, name_length) = (field(0), low(field(8)));
+    let (parts, part_count, control) = (field(16), field(24), (field(32), field(40)));
+    let Ok(name_length) = usize::try_from(name_length) else { return Err(Errno(libc::EINVAL)) };
+    let mut bytes = vec![0; if name == 0 { 0 } else { name_length.min(NAME_BYTES) }];
+    memory::read_exact(tid, name, &mut bytes)?;
+    if part_count > MOST_PARTS {
+        return Err(Errno(libc::EMSGSIZE));
+    }
+    let (parts, total) = parts_at(tid, parts, part_count)?;
+    // Length 0 is no name at all here, unlike in sendto.
+    let name = (!bytes.is_empty()).then_some(bytes);
+    Ok(Message { name, parts, total, control, flags, call, count_at: None })
+}
+
+fn parts_at(tid: u32, pointer: u64, count: u64) -> Result<(Vec<Remote>, u64)> {
+    let count = usize::try_from(count).unwrap_or(0);
+    let mut bytes = vec![0; count * 16];
+    memory::read_exact(tid, pointer, &mut bytes)?;
+    let mut parts = Vec::with_capacity(count);
+    let mut total = 0u64;
+    for pair in bytes.chunks_exact(16) {
+        let cell = |bytes: Option<&[u8]>| bytes.and_then(|b| b.try_into().ok()).map_or(0, u64::from_ne_bytes);
+        let (base, length) = (cell(pair.get(..8)), cell(pair.get(8..)));
+        if i64::try_from(length).is_err() {
+            return Err(Errno(libc::EINVAL));
+        }
+        let length = length.min(MOST_TOTAL - total);
+        total += length;
+        parts.push(Remote { base, length });
+    }
+    Ok((parts, total))
+}
+
+/// Steps 3 to 5 for one message.
+fn send(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    socket: OwnedFd,
+    message: Message,
+) -> Result<Outcome> {
+    let kind = kind(&socket)?;
+    let (name, file) = destination(receiver, notification, kind, &socket, &message)?;
+    let control = control(receiver, notification, kind, &message)?;
+    let bound = match kind {
+        Kind::Udp { .. } | Kind::Icmp { .. } => MOST_IP_BYTES,
+        Kind::Tcp { .. } | Kind::Unix { stream: true, .. } => MOST_TOTAL,
+        Kind::Unix { .. } | Kind::Netlink => MOST_BYTES as u64,
+    };
+    if message.total > bound {
+        return Err(Errno(libc::EMSGSIZE));
+    }
+    let waits = message.flags & libc::MSG_DONTWAIT == 0 && waits(&socket)?;
+    let outgoing = Outgoing {
+        tid: notification.tid,
+        id: notification.id,
+        socket,
+        kind,
+        name,
+        _file: file,
+        control,
+        parts: message.parts,
+        total: message.total,
+        flags: message.flags & FLAGS,
+        count_at: message.count_at,
+    };
+    let mut data = std::mem::take(&mut receiver.data);
+    let result = transmit(receiver, outgoing, &mut data, waits);
+    receiver.data = data;
+    result
+}
+
+fn transmit(receiver: &mut Receiver, outgoing: Outgoing, data: &mut Vec<u8>, waits: bool) -> Result<Outcome> {
+    let progress = outgoing.advance(&receiver.listener, data, Progress::default(), false);
+    match progress {
+        Advance::Finished(result) => outgoing.finish(result).map(Outcome::Done),
+        Advance::WouldWait(progress) if waits => {
+            let listener = Arc::clone(&receiver.listener);
+            let mut data = data.clone();
+            let id = outgoing.id;
+            let work = move || {
+                let result = match outgoing.advance(&listener, &mut data, progress, true) {
+                    Advance::Finished(result) => result,
+                    Advance::WouldWait(progress) => progress.result(Errno(libc::EAGAIN)),
+                };
+                let is_one_of_many = outgoing.count_at.is_some();
+                outgoing.finish(result).map(|count| if is_one_of_many { 1 } else { count })
+            };
+            receiver.pending.hand_over(id, Box::new(work)).map(|()| Outcome::Pending)
+        }
+        Advance::WouldWait(progress) => {
+            outgoing.finish(progress.result(Errno(libc::EAGAIN))).map(Outcome::Done)
+        }
+    }
+}
+
+/// How far a stream has got.
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    sent: u64,
+}
+
+impl Progress {
+    /// A call that has sent something succeeds with that; otherwise it fails.
+    fn result(self, error: Errno) -> Result<i64> {
+        if self.sent > 0 { Ok(self.sent.cast_signed()) } else { Err(error) }
+    }
+}
+
+enum Advance {
+    Finished(Result<i64>),
+    WouldWait(Progress),
+}
+
+impl Outgoing {
+    /// Sends as much as goes; with `wait` until all is sent or the caller is gone.
+    fn advance(
+        &self,
+        listener: &Listener,
+        data: &mut Vec<u8>,
+        mut progress: Progress,
+        wait: bool,
+    ) -> Advance {
+        let flags = if wait { self.flags & !libc::MSG_DONTWAIT } else { self.flags | libc::MSG_DONTWAIT };
+        loop {
+            let left = self.total - progress.sent;
+            let wanted = usize::try_from(left).unwrap_or(MOST_BYTES).min(MOST_BYTES);
+            // A whole message that already was copied is not copied again.
+            let is_copied = wait && !self.kind.is_stream() && data.len() == wanted;
+            if !is_copied && let Err(error) = self.copy(data, progress.sent, wanted) {
+                return Advance::Finished(progress.result(error));
+            }
+            if !listener.is_waiting(self.id) {
+                return Advance::Finished(Err(Errno(libc::ESRCH)));
+            }
+            let first = progress.sent == 0;
+            let control: &[u8] = if first { &self.control.bytes } else { &[] };
+            match socket::send(&self.socket, self.name.as_ref(), data, control, flags) {
+                Ok(count) => {
+                    progress.sent += count as u64;
+                    if progress.sent >= self.total || !self.kind.is_stream() || data.len() < wanted {
+                        return Advance::Finished(Ok(progress.sent.cast_signed()));
+                    }
+                    if !wait && count < data.len() {
+                        return Advance::WouldWait(progress);
+                    }
+                }
+                Err(Errno(libc::EINTR)) => {}
+                Err(Errno(libc::EAGAIN)) if !wait => return Advance::WouldWait(progress),
+                Err(error) => return Advance::Finished(progress.result(error)),
+            }
+        }
+    }
+
+    /// Copies `wanted` bytes of the payload from `offset` on. A stream takes what can be read; a message is whole or EFAULT.
+    fn copy(&self, data: &mut Vec<u8>, offset: u64, wanted: usize) -> Result<()> {
+        data.resize(wanted, 0);
+        if wanted == 0 {
+            return Ok(());
+        }
+        let (mut skip, mut rest) = (offset, wanted as u64);
+        let mut pieces = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            let skipped = skip.min(part.length);
+            skip -= skipped;
+            let length = (part.length - skipped).min(rest);
+            rest -= length;
+            if length > 0 {
+                pieces.push(Remote { base: part.base.wrapping_add(skipped), length });
+            }
+        }
+        let count = memory::read_many(self.tid, &pieces, data)?;
+        if count < wanted && !(self.kind.is_stream() && count > 0) {
+            return Err(Errno(libc::EFAULT));
+        }
+        data.truncate(count);
+        Ok(())
+    }
+
+    /// What remains to be done in the caller once the call is over: its SIGPIPE, its count.
+    fn finish(&self, result: Result<i64>) -> Result<i64> {
+        if result == Err(Errno(libc::EPIPE)) && self.kind.is_stream() && self.flags & libc::MSG_NOSIGNAL == 0
+        {
+            // ESRCH: the caller is gone.
+            let _ = task::open_thread(self.tid)
+                .and_then(|pidfd| crate::sys::process::pidfd_send_signal(&pidfd, libc::SIGPIPE));
+        }
+        let count = result?;
+        if let Some(pointer) = self.count_at {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            memory::write_exact(self.tid, pointer, &count.to_ne_bytes())?;
+        }
+        Ok(count)
+    }
+}
+
+/// Where the message goes: a name of our own making, decided on; or none, to the peer that connect(2) was allowed.
+fn destination(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    kind: Kind,
+    socket: &OwnedFd,
+    message: &Message,
+) -> Result<(Option<Name>, Option<OwnedFd>)> {
+    let Some(bytes) = &message.name else { return Ok((None, None)) };
+    if let Kind::Unix { datagram: false, stream } = kind {
+        // A connected socket takes no other peer; what exactly it answers is the kernel's to say. SEQPACKET ignores the name.
+        return Ok((stream.then(|| Name::new(&(1u16).to_ne_bytes())), None));
+    }
+    let target = send_target(kind, bytes)?;
+    receiver.still_waiting(notification)?;
+    match target {
+        Target::NoName => Ok((None, None)),
+        Target::Inet(inet) => match receiver.decide(kind, socket, inet) {
+            Ok(inet) => Ok((Some(inet.name()), None)),
+            Err(error) => {
+                receiver.tell_denied(notification, message.call, kind, &inet, error);
+                Err(error)
+            }
+        },
+        Target::Path(path) => {
+            let file = unix::open_inside(receiver, notification, &path)?;
+            Ok((Some(unix::pinned(&file)), Some(file)))
+        }
+        Target::Abstract(name) => {
+            unix::abstract_allowed(receiver)?;
+            Ok((Some(name), None))
+        }
+        Target::Kernel => Ok((Some(unix::netlink_kernel()), None)),
+        Target::Disconnect => Err(Errno(libc::EINVAL)),
+    }
+}
+
+fn control(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    kind: Kind,
+    message: &Message,
+) -> Result<Control> {
+    let (pointer, length) = message.control;
+    if length == 0 {
+        return Ok(Control::default());
+    }
+    if length > MOST_CONTROL {
+        return Err(Errno(libc::ENOBUFS));
+    }
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    memory::read_exact(notification.tid, pointer, &mut bytes)?;
+    let tid = notification.tid;
+    cmsg::translate(kind, &bytes, |number| receiver.tasks.descriptor(tid, u64::from(number.cast_unsigned())))
+}

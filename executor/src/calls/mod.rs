@@ -1,0 +1,6 @@
+//! The calls made on behalf, one family a file. Each follows the five steps of `receiver.rs` and answers as Linux would.
+
+pub mod bind;
+pub mod connect;
+pub mod message;
+mod unix;

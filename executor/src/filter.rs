@@ -1,0 +1,437 @@
+//! Which system calls of the sandbox run, are refused, or go to the supervisor: the seccomp filter as a table that people can read.
+//!
+//! What the registers decide is decided here, at no cost; what lies behind a pointer is never looked at here and goes to the supervisor. The
+//! default is to run the call: this filter closes the ways to reach a network destination, to make a socket that could, to get at the supervisor or
+//! around the filter. It refuses to know the table; it is told only which protocols have rules.
+
+use crate::bpf::{Action, Decision, Test, Word, ask, ask_any, ask_masked, assemble, select};
+use crate::sys::seccomp::{Instruction, NEW_LISTENER};
+
+/// What the policy says as far as the filter must know it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protocols {
+    /// UDP has allow rules.
+    pub udp: bool,
+    /// ICMP has allow rules.
+    pub icmp: bool,
+    /// The command lives in a Landlock domain, which keeps ptrace and its kin inside.
+    pub confined: bool,
+}
+
+impl Protocols {
+    /// A message can carry a destination: then sendmsg and sendmmsg are trapped. Otherwise the sandbox has no socket that would honour one
+    /// (no datagram socket of IP, none of unix) and they run at full speed, descriptors and credentials included.
+    pub fn messages_carry_destinations(self) -> bool {
+        self.udp || self.icmp
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+const ARCH: u32 = 0xc000_003e; // AUDIT_ARCH_X86_64, linux/audit.h
+#[cfg(target_arch = "aarch64")]
+const ARCH: u32 = 0xc000_00b7; // AUDIT_ARCH_AARCH64, linux/audit.h
+
+/// System calls of the x32 ABI carry this bit and share the architecture value of x86-64 (asm/unistd.h).
+const X32: u32 = 0x4000_0000;
+
+const UNIX: u32 = 1;
+const INET: u32 = 2;
+const INET6: u32 = 10;
+const NETLINK: u32 = 16;
+const STREAM: u32 = 1;
+const DGRAM: u32 = 2;
+const RAW: u32 = 3;
+const SEQPACKET: u32 = 5;
+/// The kernel masks a socket's type so; the rest are flags it checks itself.
+const TYPE_MASK: u32 = 0xf;
+const MSG_FASTOPEN: u32 = 0x2000_0000;
+
+/// Every flag of clone(2) and unshare(2) that makes a namespace. `CLONE_NEWTIME` exists for unshare only; in clone its bit is part of the signal.
+const NAMESPACES: u32 =
+    0x0002_0000 | 0x0200_0000 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000;
+const NEW_TIME: u32 = 0x80;
+
+/// Socket options that send packets elsewhere than the address says, or make the kernel send some of its own: (level, option, errno).
+const OPTIONS: &[(u32, u32, i32)] = &[
+    (0, 4, libc::EPERM),       // IP_OPTIONS: source routes
+    (0, 15, libc::EPERM),      // IP_FREEBIND: foreign source
+    (0, 19, libc::EPERM),      // IP_TRANSPARENT
+    (0, 35, libc::EPERM),      // IP_ADD_MEMBERSHIP: IGMP to groups nobody listed
+    (0, 39, libc::EPERM),      // IP_ADD_SOURCE_MEMBERSHIP
+    (0, 42, libc::EPERM),      // MCAST_JOIN_GROUP
+    (0, 46, libc::EPERM),      // MCAST_JOIN_SOURCE_GROUP
+    (0, 50, libc::EPERM),      // IP_UNICAST_IF
+    (1, 25, libc::EPERM),      // SO_BINDTODEVICE
+    (1, 60, libc::EOPNOTSUPP), // SO_ZEROCOPY: the buffer sent on behalf would be the supervisor's
+    (1, 62, libc::EPERM),      // SO_BINDTOIFINDEX
+    (6, 31, libc::ENOENT),     // TCP_ULP: other protocols inside a TCP socket
+    (41, 5, libc::EPERM),      // IPV6_2292RTHDR
+    (41, 6, libc::EPERM),      // IPV6_2292PKTOPTIONS: carries any header
+    (41, 20, libc::EPERM),     // IPV6_JOIN_GROUP
+    (41, 27, libc::EPERM),     // IPV6_JOIN_ANYCAST
+    (41, 42, libc::EPERM),     // MCAST_JOIN_GROUP
+    (41, 46, libc::EPERM),     // MCAST_JOIN_SOURCE_GROUP
+    (41, 54, libc::EPERM),     // IPV6_HOPOPTS
+    (41, 55, libc::EPERM),     // IPV6_RTHDRDSTOPTS
+    (41, 57, libc::EPERM),     // IPV6_RTHDR: segment routing needs no capability
+    (41, 59, libc::EPERM),     // IPV6_DSTOPTS
+    (41, 75, libc::EPERM),     // IPV6_TRANSPARENT
+    (41, 76, libc::EPERM),     // IPV6_UNICAST_IF
+    (41, 78, libc::EPERM),     // IPV6_FREEBIND
+];
+
+fn word(value: i64) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+fn refuse(errno: i32) -> Decision {
+    Action::Refuse(errno).into()
+}
+
+/// socket(domain, type, protocol)
+fn socket(protocols: Protocols) -> Decision {
+    let opens = |yes: bool| if yes { Action::Allow } else { Action::Refuse(libc::EACCES) };
+    let datagram = |icmp: u32| {
+        let other = refuse(libc::EPROTONOSUPPORT);
+        let ping = ask(Word::Low(2), Test::Is(icmp), opens(protocols.icmp), other);
+        ask_any(Word::Low(2), u32::MAX, &[0, 17], &opens(protocols.udp).into(), ping)
+    };
+    let stream =
+        || ask_any(Word::Low(2), u32::MAX, &[0, 6], &Action::Allow.into(), refuse(libc::EPROTONOSUPPORT));
+    let internet = |icmp: u32| {
+        let raw = ask_masked(
+            Word::Low(1),
+            TYPE_MASK,
+            Test::Is(RAW),
+            Action::Refuse(libc::EPROTONOSUPPORT),
+            refuse(libc::ESOCKTNOSUPPORT),
+        );
+        let rest = ask_masked(Word::Low(1), TYPE_MASK, Test::Is(DGRAM), datagram(icmp), raw);
+        ask_masked(Word::Low(1), TYPE_MASK, Test::Is(STREAM), stream(), rest)
+    };
+    let route = ask(Word::Low(2), Test::Is(0), Action::Allow, refuse(libc::EPROTONOSUPPORT));
+    let netlink = ask_any(Word::Low(1), TYPE_MASK, &[DGRAM, RAW], &route, refuse(libc::ESOCKTNOSUPPORT));
+    select(
+        Word::Low(0),
+        &[(UNIX, unix(protocols)), (INET, internet(1)), (INET6, internet(58)), (NETLINK, netlink)],
+        &refuse(libc::EAFNOSUPPORT),
+    )
+}
+
+/// The unix sockets there may be. A datagram one honours a name in every message, so it exists only where messages are looked at.
+fn unix(protocols: Protocols) -> Decision {
+    let datagram =
+        if protocols.messages_carry_destinations() { Action::Allow } else { Action::Refuse(libc::EACCES) };
+    // The kernel makes a datagram socket of SOCK_RAW (net/unix/af_unix.c, unix_create).
+    let rest =
+        ask_any(Word::Low(1), TYPE_MASK, &[DGRAM, RAW], &datagram.into(), refuse(libc::ESOCKTNOSUPPORT));
+    ask_any(Word::Low(1), TYPE_MASK, &[STREAM, SEQPACKET], &Action::Allow.into(), rest)
+}
+
+/// A message call: TCP Fast Open would connect without connect(2).
+fn message(flags: u8, otherwise: impl Into<Decision>) -> Decision {
+    ask(Word::Low(flags), Test::AnyOf(MSG_FASTOPEN), Action::Refuse(libc::EOPNOTSUPP), otherwise)
+}
+
+/// sendto(fd, buffer, length, flags, address, …) without an address reaches only the peer that connect(2) was allowed.
+fn sendto() -> Decision {
+    let addressed = ask(Word::High(4), Test::Is(0), Action::Allow, Action::Notify);
+    message(3, ask(Word::Low(4), Test::Is(0), addressed, Action::Notify))
+}
+
+fn setsockopt() -> Decision {
+    let mut levels: Vec<u32> = OPTIONS.iter().map(|(level, ..)| *level).collect();
+    levels.dedup();
+    let cases: Vec<(u32, Decision)> = levels
+        .into_iter()
+        .map(|level| {
+            let options: Vec<(u32, Decision)> = OPTIONS
+                .iter()
+                .filter(|(of, ..)| *of == level)
+                .map(|(_, option, errno)| (*option, refuse(*errno)))
+                .collect();
+            (level, select(Word::Low(2), &options, &Action::Allow.into()))
+        })
+        .collect();
+    select(Word::Low(1), &cases, &Action::Allow.into())
+}
+
+/// The table: system call number → decision. Every call that is not in it runs.
+fn calls(protocols: Protocols) -> Vec<(u32, Decision)> {
+    let allow = || Decision::from(Action::Allow);
+    let notify = || Decision::from(Action::Notify);
+    let messages = |flags| {
+        let trapped = protocols.messages_carry_destinations();
+        message(flags, if trapped { Action::Notify } else { Action::Allow })
+    };
+    let namespaces = |bits| ask(Word::Low(0), Test::AnyOf(bits), Action::Refuse(libc::EPERM), allow());
+    // Kept for programs: a process that is not dumpable could not be looked at by an unprivileged supervisor, so every network call of it would
+    // fail. Saying yes without doing it costs a program nothing it can observe from inside.
+    let dumpable = ask(Word::Low(1), Test::Is(0), Action::Refuse(0), allow());
+    let listener = ask(Word::Low(1), Test::AnyOf(NEW_LISTENER), Action::Refuse(libc::EBUSY), allow());
+    let mut calls = vec![
+        (libc::SYS_connect, notify()),
+        (libc::SYS_sendto, sendto()),
+        (libc::SYS_sendmsg, messages(2)),
+        (libc::SYS_sendmmsg, messages(3)),
+        (libc::SYS_bind, notify()),
+        (libc::SYS_listen, notify()),
+        (libc::SYS_socket, socket(protocols)),
+        (
+            libc::SYS_socketpair,
+            ask(Word::Low(0), Test::Is(UNIX), unix(protocols), refuse(libc::EAFNOSUPPORT)),
+        ),
+        (libc::SYS_setsockopt, setsockopt()),
+        // Rings make calls that no filter sees. ENOSYS makes runtimes fall back.
+        (libc::SYS_io_uring_setup, refuse(libc::ENOSYS)),
+        (libc::SYS_io_uring_enter, refuse(libc::ENOSYS)),
+        (libc::SYS_io_uring_register, refuse(libc::ENOSYS)),
+        // Whoever owns a newer listener answers first, and after our death alone.
+        (libc::SYS_seccomp, ask(Word::Low(0), Test::Is(1), listener, allow())),
+        (libc::SYS_prctl, ask(Word::Low(0), Test::Is(4), dumpable, allow())),
+        // Limits of the supervisor are not Landlock's business (security/landlock has no hook).
+        (libc::SYS_prlimit64, ask(Word::Low(0), Test::Is(0), Action::Allow, refuse(libc::EPERM))),
+        // The flags of clone3 lie behind a pointer; libc falls back to clone.
+        (libc::SYS_clone3, refuse(libc::ENOSYS)),
+        (libc::SYS_clone, namespaces(NAMESPACES)),
+        (libc::SYS_unshare, namespaces(NAMESPACES | NEW_TIME)),
+        (libc::SYS_setns, refuse(libc::EPERM)),
+        // Typing into the user's terminal.
+        (libc::SYS_ioctl, ask_any(Word::Low(1), u32::MAX, &[0x5412, 0x541c], &refuse(libc::EPERM), allow())),
+    ];
+    // Attack surface, and ways to make the kernel or a helper of it reach out; no program here needs them.
+    for number in [
+        libc::SYS_bpf,
+        libc::SYS_perf_event_open,
+        libc::SYS_userfaultfd,
+        libc::SYS_add_key,
+        libc::SYS_request_key,
+        libc::SYS_keyctl,
+        libc::SYS_memfd_secret,
+        libc::SYS_kcmp,
+        libc::SYS_fanotify_init,
+        libc::SYS_name_to_handle_at,
+        libc::SYS_open_by_handle_at,
+    ] {
+        calls.push((number, refuse(libc::EPERM)));
+    }
+    if !protocols.confined {
+        for number in
+            [libc::SYS_ptrace, libc::SYS_process_vm_readv, libc::SYS_process_vm_writev, libc::SYS_pidfd_getfd]
+        {
+            calls.push((number, refuse(libc::EPERM)));
+        }
+    }
+    let mut calls: Vec<(u32, Decision)> =
+        calls.into_iter().map(|(number, decision)| (word(number), decision)).collect();
+    calls.sort_by_key(|(number, _)| *number);
+    calls
+}
+
+/// The filter for a policy with these protocols.
+pub fn program(protocols: Protocols) -> Vec<Instruction> {
+    let native = select(Word::Number, &calls(protocols), &Action::Allow.into());
+    let native = if cfg!(target_arch = "x86_64") {
+        ask(Word::Number, Test::AtLeast(X32), Action::Refuse(libc::ENOSYS), native)
+    } else {
+        native
+    };
+    assemble(&ask(Word::Arch, Test::Is(ARCH), native, Action::Kill))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bpf::{Sample, interpret};
+
+    const CLOSED: Protocols = Protocols { udp: false, icmp: false, confined: true };
+    const UDP: Protocols = Protocols { udp: true, icmp: false, confined: true };
+    const ICMP: Protocols = Protocols { udp: false, icmp: true, confined: true };
+
+    fn run(protocols: Protocols, nr: i64, args: [u64; 6]) -> u32 {
+        interpret(&program(protocols), &Sample { nr: word(nr), arch: ARCH, args }).0
+    }
+
+    fn args(values: &[u64]) -> [u64; 6] {
+        let mut args = [0; 6];
+        args[..values.len()].copy_from_slice(values);
+        args
+    }
+
+    #[test]
+    fn every_number_of_a_foreign_architecture_is_killed() {
+        for arch in [0x4000_0003, 0xc000_00b8, 0, u32::MAX] {
+            for nr in (0..600).chain([X32, u32::MAX]) {
+                let (code, _) = interpret(&program(UDP), &Sample { nr, arch, args: [0; 6] });
+                assert_eq!(code, Action::Kill.code(), "arch {arch:#x} nr {nr}");
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(target_arch = "x86_64")]
+    fn every_number_of_the_x32_abi_does_not_exist() {
+        for nr in (X32..X32 + 600).chain([u32::MAX]) {
+            assert_eq!(run(UDP, i64::from(nr), [0; 6]), Action::Refuse(libc::ENOSYS).code(), "nr {nr:#x}");
+        }
+    }
+
+    #[test]
+    fn calls_that_are_not_in_the_table_run_whatever_their_arguments() {
+        let listed: Vec<u32> = calls(UDP).into_iter().map(|(number, _)| number).collect();
+        for nr in (0..600).filter(|nr| !listed.contains(nr)) {
+            for value in [0, 1, u64::MAX] {
+                assert_eq!(run(UDP, i64::from(nr), [value; 6]), Action::Allow.code(), "nr {nr}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_untrapped_call_passes_few_instructions() {
+        for nr in [libc::SYS_read, libc::SYS_write, libc::SYS_futex, libc::SYS_epoll_wait, libc::SYS_openat] {
+            let (code, executed) =
+                interpret(&program(UDP), &Sample { nr: word(nr), arch: ARCH, args: [0; 6] });
+            assert_eq!(code, Action::Allow.code());
+            assert!(executed <= 14, "{executed} instructions for {nr}");
+        }
+    }
+
+    #[test]
+    fn sockets_are_an_allowlist_by_family_type_and_protocol() {
+        let allow = Action::Allow.code();
+        let refuse = |errno| Action::Refuse(errno).code();
+        let rows: &[(Protocols, [u64; 3], u32)] = &[
+            (CLOSED, [2, 1, 0], allow),
+            (CLOSED, [2, 1, 6], allow),
+            (CLOSED, [10, 1 | 0o2_004_000, 6], allow),
+            (CLOSED, [0x1_0000_0002, 1, 0], allow),
+            (CLOSED, [2, 1, 262], refuse(libc::EPROTONOSUPPORT)),
+            (CLOSED, [2, 1, 132], refuse(libc::EPROTONOSUPPORT)),
+            (CLOSED, [2, 2, 0], refuse(libc::EACCES)),
+            (CLOSED, [10, 2, 17], refuse(libc::EACCES)),
+            (CLOSED, [2, 2, 1], refuse(libc::EACCES)),
+            (CLOSED, [2, 2, 136], refuse(libc::EPROTONOSUPPORT)),
+            (UDP, [2, 2, 0], allow),
+            (UDP, [10, 2, 17], allow),
+            (UDP, [2, 2, 1], refuse(libc::EACCES)),
+            (UDP, [2, 2, 136], refuse(libc::EPROTONOSUPPORT)),
+            (ICMP, [2, 2, 1], allow),
+            (ICMP, [10, 2, 58], allow),
+            (ICMP, [10, 2, 1], refuse(libc::EPROTONOSUPPORT)),
+            (ICMP, [2, 2, 17], refuse(libc::EACCES)),
+            (UDP, [2, 3, 1], refuse(libc::EPROTONOSUPPORT)),
+            (UDP, [2, 10, 0x300], refuse(libc::ESOCKTNOSUPPORT)),
+            (UDP, [2, 5, 132], refuse(libc::ESOCKTNOSUPPORT)),
+            (CLOSED, [1, 1, 0], allow),
+            (CLOSED, [1, 5, 0], allow),
+            (CLOSED, [1, 2, 0], refuse(libc::EACCES)),
+            (CLOSED, [1, 3, 0], refuse(libc::EACCES)),
+            (UDP, [1, 2, 0], allow),
+            (UDP, [1, 4, 0], refuse(libc::ESOCKTNOSUPPORT)),
+            (CLOSED, [16, 3, 0], allow),
+            (CLOSED, [16, 2, 0], allow),
+            (CLOSED, [16, 3, 4], refuse(libc::EPROTONOSUPPORT)),
+            (CLOSED, [16, 3, 2], refuse(libc::EPROTONOSUPPORT)),
+        ];
+        for (protocols, triple, expected) in rows {
+            assert_eq!(
+                run(*protocols, libc::SYS_socket, args(triple)),
+                *expected,
+                "{triple:?} {protocols:?}"
+            );
+        }
+        for family in (0..64).filter(|family| ![1, 2, 10, 16].contains(family)).chain([0xffff_ffff]) {
+            for kind in 0..16 {
+                let code = run(UDP, libc::SYS_socket, args(&[family, kind, 0]));
+                assert_eq!(code, refuse(libc::EAFNOSUPPORT), "family {family} type {kind}");
+            }
+        }
+    }
+
+    #[test]
+    fn socket_pairs_are_unix_and_datagram_ones_exist_only_where_messages_are_trapped() {
+        let pair = |protocols, domain, kind| run(protocols, libc::SYS_socketpair, args(&[domain, kind]));
+        assert_eq!(pair(CLOSED, 1, 1), Action::Allow.code());
+        assert_eq!(pair(CLOSED, 1, 5), Action::Allow.code());
+        assert_eq!(pair(CLOSED, 1, 2), Action::Refuse(libc::EACCES).code());
+        assert_eq!(pair(UDP, 1, 2), Action::Allow.code());
+        assert_eq!(pair(UDP, 2, 1), Action::Refuse(libc::EAFNOSUPPORT).code());
+    }
+
+    #[test]
+    fn a_send_is_trapped_exactly_when_it_can_carry_a_destination() {
+        let fast_open = u64::from(MSG_FASTOPEN);
+        let refused = Action::Refuse(libc::EOPNOTSUPP).code();
+        for protocols in [CLOSED, UDP] {
+            let sendto = |flags, address| run(protocols, libc::SYS_sendto, [3, 1, 1, flags, address, 16]);
+            assert_eq!(sendto(0, 0), Action::Allow.code());
+            assert_eq!(sendto(0, 1), Action::Notify.code());
+            assert_eq!(sendto(0, 1 << 32), Action::Notify.code());
+            assert_eq!(sendto(fast_open, 0), refused);
+            assert_eq!(sendto(fast_open | 1 << 40, 1), refused);
+        }
+        for (protocols, expected) in [(CLOSED, Action::Allow), (UDP, Action::Notify), (ICMP, Action::Notify)]
+        {
+            assert_eq!(run(protocols, libc::SYS_sendmsg, args(&[3, 1, 0])), expected.code());
+            assert_eq!(run(protocols, libc::SYS_sendmmsg, args(&[3, 1, 1, 0])), expected.code());
+            assert_eq!(run(protocols, libc::SYS_sendmsg, args(&[3, 1, fast_open])), refused);
+            assert_eq!(run(protocols, libc::SYS_sendmmsg, args(&[3, 1, 1, fast_open])), refused);
+        }
+        for nr in [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen] {
+            assert_eq!(run(CLOSED, nr, [0; 6]), Action::Notify.code());
+        }
+    }
+
+    #[test]
+    fn redirecting_options_are_refused_by_level_and_number_and_all_others_run() {
+        for level in 0..300u32 {
+            for option in 0..130u32 {
+                let listed = OPTIONS.iter().find(|(l, o, _)| (*l, *o) == (level, option));
+                let expected = listed.map_or(Action::Allow, |(_, _, errno)| Action::Refuse(*errno));
+                let arguments = args(&[3, u64::from(level) | 1 << 33, u64::from(option)]);
+                assert_eq!(run(CLOSED, libc::SYS_setsockopt, arguments), expected.code(), "{level}/{option}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_rest_of_the_table_looks_at_the_right_register() {
+        let refuse = |errno| Action::Refuse(errno).code();
+        let allow = Action::Allow.code();
+        let rows: &[(i64, &[u64], u32)] = &[
+            (libc::SYS_io_uring_setup, &[8, 1], refuse(libc::ENOSYS)),
+            (libc::SYS_io_uring_enter, &[3], refuse(libc::ENOSYS)),
+            (libc::SYS_io_uring_register, &[3], refuse(libc::ENOSYS)),
+            (libc::SYS_seccomp, &[1, 8], refuse(libc::EBUSY)),
+            (libc::SYS_seccomp, &[1, 8 | 1 << 40], refuse(libc::EBUSY)),
+            (libc::SYS_seccomp, &[1, 1], allow),
+            (libc::SYS_seccomp, &[3, 0], allow),
+            (libc::SYS_prctl, &[4, 0], Action::Refuse(0).code()),
+            (libc::SYS_prctl, &[4, 1], allow),
+            (libc::SYS_prctl, &[15, 0], allow),
+            (libc::SYS_prlimit64, &[0, 7], allow),
+            (libc::SYS_prlimit64, &[1, 7], refuse(libc::EPERM)),
+            (libc::SYS_clone3, &[1], refuse(libc::ENOSYS)),
+            (libc::SYS_clone, &[0x003d_0f00], allow),
+            (libc::SYS_clone, &[0x1000_0011], refuse(libc::EPERM)),
+            (libc::SYS_clone, &[0x4000_0011], refuse(libc::EPERM)),
+            (libc::SYS_unshare, &[0x400], allow),
+            (libc::SYS_unshare, &[0x80], refuse(libc::EPERM)),
+            (libc::SYS_unshare, &[0x1000_0000], refuse(libc::EPERM)),
+            (libc::SYS_setns, &[3, 0], refuse(libc::EPERM)),
+            (libc::SYS_ioctl, &[0, 0x5412], refuse(libc::EPERM)),
+            (libc::SYS_ioctl, &[0, 0x1_0000_5412], refuse(libc::EPERM)),
+            (libc::SYS_ioctl, &[0, 0x541c], refuse(libc::EPERM)),
+            (libc::SYS_ioctl, &[0, 0x5413], allow),
+            (libc::SYS_ptrace, &[16, 1], allow),
+            (libc::SYS_bpf, &[0], refuse(libc::EPERM)),
+            (libc::SYS_keyctl, &[0], refuse(libc::EPERM)),
+        ];
+        for (nr, values, expected) in rows {
+            assert_eq!(run(CLOSED, *nr, args(values)), *expected, "{nr} {values:x?}");
+        }
+        let bare = Protocols { confined: false, ..CLOSED };
+        assert_eq!(run(bare, libc::SYS_ptrace, args(&[16, 1])), refuse(libc::EPERM));
+        assert_eq!(run(bare, libc::SYS_pidfd_getfd, args(&[3, 1])), refuse(libc::EPERM));
+    }
+}

@@ -1,0 +1,262 @@
+//! The front in the host process (Node): one thread for each sandbox, which confines itself, starts the supervisor and ends the tree if the supervisor dies.
+//!
+//! The thread lives as long as the sandbox. It enters a Landlock domain that may signal, and reach by abstract unix socket, only what is inside it; the
+//! supervisor and the command inherit the domain. So: nothing in the sandbox can signal the host; kill(-1) of the thread or of the supervisor
+//! reaches exactly the sandbox.
+//!
+//! Who ends whom: the host dies → the control pipe ends → the supervisor ends the tree. The supervisor dies → this thread sees its pidfd → it ends the
+//! tree. The reader of the records goes away (a worker thread that was terminated) → this thread asks the supervisor to end the tree.
+//!
+//! Must not: change anything of the host process (dispositions, dumpable, limits, directory), wait for children that are not ours, kill anything without a
+//! proven domain.
+
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::mpsc;
+
+use crate::event::{Events, Kind, RECORD_BYTES, Record, Stage};
+use crate::request::{Request, TERMINAL};
+use crate::spawn::Failure;
+use crate::supervisor::{CONTROL, EVENTS, PROOF, REQUEST, TABLE};
+use crate::sys::landlock::Abi;
+use crate::sys::process::{self, Vector, child};
+use crate::sys::signal::Mask;
+use crate::sys::{Errno, Result, fd, landlock, signal};
+use crate::tree::{self, Proven};
+
+/// Descriptors handed to the supervisor are first moved here, out of the way of the numbers they get there.
+const OUT_OF_THE_WAY: i32 = 16;
+/// The thread blocks in poll(2) and calls little.
+const STACK_BYTES: usize = 128 * 1024;
+
+/// A running sandbox, as the host holds it.
+#[derive(Debug)]
+pub struct Front {
+    control: OwnedFd,
+    events: OwnedFd,
+    is_terminal: bool,
+}
+
+/// What the thread is given.
+struct Plan {
+    program: CString,
+    table: OwnedFd,
+    request: OwnedFd,
+    events: OwnedFd,
+    control_read: OwnedFd,
+    control_write: OwnedFd,
+    /// Where the supervisor says that the domain is proven.
+    proof: OwnedFd,
+    proof_write: OwnedFd,
+}
+
+impl Front {
+    /// Starts a sandbox: `program` is this ELF, `table` the table's bytes, `request` as docs/native.md has it. Returns once the supervisor runs; how
+    /// the command fares is told by records.
+    pub fn start(program: CString, table: &[u8], request: &[u8]) -> Result<Self> {
+        let mask = signal::mask();
+        let is_terminal = Request::parse(request, mask)?.options & TERMINAL != 0;
+        let (events_read, events_write) = fd::pipe()?;
+        let (control_read, control_write) = fd::pipe()?;
+        let (proof, proof_write) = fd::pipe()?;
+        let plan = Plan {
+            program,
+            table: moved(&fd::sealed(c"sandlock-table", table)?)?,
+            request: moved(&fd::sealed(c"sandlock-request", &Request::hand_over(mask, request))?)?,
+            events: moved(&events_write)?,
+            control_read: moved(&control_read)?,
+            control_write: fd::duplicate_from(&control_write, OUT_OF_THE_WAY)?,
+            proof,
+            proof_write: moved(&proof_write)?,
+        };
+        drop((events_write, control_read, proof_write));
+        if is_terminal {
+            signal::take_over(&control_write)?;
+        }
+        let (report, started) = mpsc::channel();
+        // Signals are for the host's own threads: the mask is inherited by the new thread.
+        let before: Mask = signal::block_all();
+        let spawned = std::thread::Builder::new()
+            .name("sl-front".into())
+            .stack_size(STACK_BYTES)
+            .spawn(move || serve(plan, &report));
+        signal::set_mask(before);
+        spawned?;
+        started.recv().unwrap_or(Err(Errno(libc::ECHILD)))?;
+        Ok(Self { control: control_write, events: events_read, is_terminal })
+    }
+
+    /// Waits for the next record. `None`: there are no more. With a terminal, a stop of the command stops this process too, and its
+    /// continuing continues the command.
+    pub fn next(&self) -> Result<Option<[u8; RECORD_BYTES]>> {
+        loop {
+            let mut record = [0; RECORD_BYTES];
+            let count = match fd::read(&self.events, &mut record) {
+                Err(Errno(libc::EINTR)) => continue,
+                result => result?,
+            };
+            if count != RECORD_BYTES {
+                return Ok(None);
+            }
+            match Kind::of(&record) {
+                Some(Kind::Stopped) if self.is_terminal => {
+                    signal::stop_self();
+                    // EPIPE: the tree has gone meanwhile; the records say so.
+                    let _ = self.command([b'C', 0]);
+                }
+                Some(Kind::Exited) if self.is_terminal => {
+                    signal::command_ended();
+                    return Ok(Some(record));
+                }
+                _ => return Ok(Some(record)),
+            }
+        }
+    }
+
+    /// A descriptor to read the records from instead of `next`; the caller owns it.
+    pub fn events(&self) -> Result<OwnedFd> {
+        fd::duplicate_from(&self.events, 3)
+    }
+
+    /// Sends a signal to the command.
+    pub fn signal(&self, signal: u8) -> Result<()> {
+        self.command([b'S', signal])
+    }
+
+    /// Ends the tree.
+    pub fn kill(&self) -> Result<()> {
+        self.command([b'K', 0])
+    }
+
+    fn command(&self, word: [u8; 2]) -> Result<()> {
+        fd::write_all(&self.control, &word)
+    }
+}
+
+impl Drop for Front {
+    fn drop(&mut self) {
+        // EPIPE: the tree is gone already.
+        let _ = self.kill();
+        if self.is_terminal {
+            signal::give_back();
+        }
+    }
+}
+
+fn moved(fd: &OwnedFd) -> Result<OwnedFd> {
+    fd::duplicate_from(fd, OUT_OF_THE_WAY)
+}
+
+/// The thread. A start that fails is told by a record, so that every failure reaches the host by one road; `report` only says that the supervisor was tried.
+fn serve(plan: Plan, report: &mpsc::Sender<Result<()>>) {
+    let Plan { program, table, request, events: pipe, control_read, control_write, proof, proof_write } =
+        plan;
+    let say = |result: Result<()>| {
+        // Nobody waits any more: the host has given up the start.
+        let _ = report.send(result);
+    };
+    let events = match pipe.try_clone().map_err(Errno::from).and_then(Events::new) {
+        Ok(events) => events,
+        Err(error) => return say(Err(error)),
+    };
+    let descriptors = [
+        (&table, TABLE),
+        (&pipe, EVENTS),
+        (&control_read, CONTROL),
+        (&request, REQUEST),
+        (&proof_write, PROOF),
+    ];
+    let started = confine().map_err(Failure::at(Stage::Domain)).and_then(|is_scoped| {
+        let started = start_supervisor(&program, descriptors).map_err(Failure::at(Stage::Front))?;
+        Ok((started, is_scoped))
+    });
+    drop((program, table, request, pipe, control_read, proof_write));
+    say(Ok(()));
+    let fail = |failure: Failure| events.tell_surely(&Record::failed(failure.stage, failure.error), 0);
+    let ((pid, pidfd), is_scoped) = match started {
+        Ok(started) => started,
+        Err(failure) => return fail(failure),
+    };
+    watch(&events, &pidfd, control_write);
+    if process::wait_for(pid) != Ok(0) {
+        if is_scoped {
+            end_tree(&proof);
+        }
+        fail(Failure { stage: Stage::Supervisor, error: Errno(libc::EOWNERDEAD) });
+    }
+}
+
+/// Waits for the supervisor to end; when nobody reads the records any more, asks it to end the tree.
+fn watch(events: &Events, pidfd: &OwnedFd, control: OwnedFd) {
+    // The host's own write end alone must keep the supervisor's control pipe open: this one is used only for the last word.
+    let mut control = Some(control);
+    loop {
+        let mut abandoned = events.abandonment();
+        if control.is_none() {
+            abandoned.fd = -1;
+        }
+        let mut polls = [fd::readable(pidfd), abandoned];
+        if fd::poll(&mut polls, -1).is_err() {
+            return;
+        }
+        let [ended, abandoned] = polls.map(|poll| poll.revents != 0);
+        if ended {
+            return;
+        }
+        if abandoned && let Some(control) = control.take() {
+            let _ = fd::write_all(&control, b"K\0");
+        }
+    }
+}
+
+/// Enters the outer domain with this thread alone. `false`: the kernel has no signal scope (Landlock ABI < 6).
+fn confine() -> Result<bool> {
+    process::prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
+    if !Abi::of_kernel().has_scopes() {
+        return Ok(false);
+    }
+    landlock::enter(&landlock::outer()?)?;
+    Ok(true)
+}
+
+/// The supervisor is dead: nothing of the sandbox may outlive it. Its orphans went to another reaper, so their end can not be waited for; kill(-1) is
+/// atomic towards fork, further rounds find what was being created.
+fn end_tree(proof: &OwnedFd) {
+    let mut word = [0];
+    let count = fd::read(proof, &mut word).unwrap_or(0); // end of file when the supervisor never got that far
+    let proven = Proven::by_probe(process::parent())
+        .or_else(|| Proven::by_supervisor(word.first().copied().filter(|_| count == 1)));
+    let Some(proven) = proven else { return };
+    for _ in 0..20 {
+        tree::kill_domain(proven);
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
+/// Executes this ELF as the supervisor, with the descriptors at their numbers. Returns its pid and a pidfd.
+fn start_supervisor(program: &CString, descriptors: [(&OwnedFd, i32); 5]) -> Result<(i32, OwnedFd)> {
+    let arguments = Vector::new(vec![c"sandlock-supervisor".to_owned()]);
+    let environment = Vector::new(Vec::new());
+    let mut failure = None;
+    let mut body = || {
+        signal::default_all();
+        let mut placed = Ok(());
+        for (from, to) in descriptors {
+            placed = placed.and_then(|()| child::place(from.as_raw_fd(), to));
+        }
+        for number in 0..3 {
+            placed = placed.and_then(|()| child::keep(number));
+        }
+        failure = Some(match placed {
+            Ok(()) => child::execute(program, &arguments, &environment),
+            Err(error) => error,
+        });
+        child::exit(127)
+    };
+    let pid = process::clone_vfork(false, &mut body)?;
+    if let Some(error) = failure {
+        let _ = process::wait_for(pid);
+        return Err(error);
+    }
+    Ok((pid, process::pidfd_open(pid.cast_unsigned(), 0)?))
+}

@@ -1,0 +1,33 @@
+//! sandlock's native half, one ELF with two faces: the library that Node loads (`abi.rs`, `front.rs`) and the supervisor process that the library starts
+//! (`supervisor.rs` and what it uses). Knows policy.bin and the kernel; nothing of TOML, host names or JavaScript.
+//!
+//! ```text
+//! abi → front ┈┈executes┈┈▸ supervisor → spawn (the command: filter, domain)
+//!                                └─▸ receiver → calls → sockaddr · cmsg · task · inside · pending
+//!                                        └─▸ table (look-up)
+//! ```
+//!
+//! Everything that touches the kernel is in `sys/`, the only place with unsafe code; `abi.rs` alone also exports symbols.
+
+#![deny(unsafe_code)]
+
+#[expect(unsafe_code, reason = "exported symbols need an unsafe attribute; no unsafe operation is in it")]
+mod abi;
+mod bpf;
+mod calls;
+mod cmsg;
+mod event;
+mod filter;
+mod front;
+mod inside;
+mod pending;
+mod receiver;
+mod request;
+mod sockaddr;
+mod spawn;
+mod supervisor;
+#[expect(unsafe_code, reason = "the kernel's interfaces; every block says why it is sound")]
+mod sys;
+mod table;
+mod task;
+mod tree;

@@ -1,0 +1,200 @@
+//! The supervisor's hot path: receive a trapped call, take what it means, decide, make it on behalf of the caller, answer.
+//!
+//! Theory of operation
+//!
+//! A notification stops one thread of the sandbox inside a system call. Its arguments are registers and so can not change; whatever they point to
+//! can, at any time, by another thread. Therefore, for every call:
+//!
+//! 1. the descriptor is duplicated out of the calling thread's own table (`task.rs`); the number is never looked at again;
+//! 2. memory is copied once; decision and call use the copy;
+//! 3. what kind of socket it is, is asked of the duplicate;
+//! 4. after these reads, and before anything is done, the notification's id is checked: the task was still the caller all the while, so what we
+//!    read was its own and not that of a task that got its number;
+//! 5. the call is made on the duplicate with an address of our own making (`sockaddr.rs`), or refused with an errno.
+//!
+//! No call is ever let through (`SECCOMP_USER_NOTIF_FLAG_CONTINUE`): the kernel would read the arguments again. Whatever goes wrong ends in an errno:
+//! there is no path that leaves a notification unanswered or answers it with success for something not done.
+//!
+//! Sends are made with MSG_DONTWAIT first; those and connects that must wait go to threads of their own (`pending.rs`). So one receiving thread is enough, and is
+//! best: several would all be woken by each notification.
+
+use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use crate::calls;
+use crate::event::{Call, Events, Kind as RecordKind, Record, padded};
+use crate::inside::Inside;
+use crate::pending::Pending;
+use crate::sockaddr::{self, Inet, Kind};
+use crate::sys::mapping::Mapping;
+use crate::sys::seccomp::{Listener, Notification};
+use crate::sys::{Errno, Result, fd, memory, socket};
+use crate::table::{Mode, Protocol, Table, Verdict};
+use crate::task::{Status, Tasks};
+
+/// What a call has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done; this is its result.
+    Done(i64),
+    /// A thread of its own finishes and answers it.
+    Pending,
+}
+
+/// Everything the calls need. One thread owns it.
+pub struct Receiver {
+    pub(crate) listener: Arc<Listener>,
+    pub(crate) table: Table<Mapping>,
+    pub(crate) events: Arc<Events>,
+    pub(crate) pending: Pending,
+    pub(crate) tasks: Tasks,
+    pub(crate) inside: Inside,
+    /// Landlock keeps abstract unix sockets inside (ABI 6).
+    pub(crate) scoped: bool,
+    /// Payload of the message being sent; grows to what programs send, at most `calls::message::MOST_BYTES`.
+    pub(crate) data: Vec<u8>,
+}
+
+/// A copied socket address: at most 128 bytes.
+pub(crate) struct Address {
+    bytes: [u8; socket::NAME_BYTES],
+    length: usize,
+}
+
+impl Address {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.length).unwrap_or_default()
+    }
+}
+
+impl Receiver {
+    /// Serves until the last task of the sandbox is gone.
+    pub fn serve(mut self) {
+        let mut polls = [fd::readable(&*self.listener)];
+        loop {
+            // Waiting in poll and not in the receive itself: kernels before 6.11 never return from it when the last task has gone.
+            match fd::poll(&mut polls, -1) {
+                Ok(0) => continue,
+                Ok(_) => {}
+                Err(_) => return,
+            }
+            let [seen] = polls.map(|poll| poll.revents);
+            if seen & libc::POLLIN == 0 {
+                return; // POLLHUP: nobody is left to make a call
+            }
+            // ENOENT: the caller died between poll and receive.
+            if let Ok(notification) = self.listener.receive() {
+                match self.call(&notification) {
+                    Ok(Outcome::Done(value)) => self.listener.answer(notification.id, Ok(value)),
+                    Err(error) => self.listener.answer(notification.id, Err(error)),
+                    Ok(Outcome::Pending) => {}
+                }
+            }
+        }
+    }
+
+    fn call(&mut self, notification: &Notification) -> Result<Outcome> {
+        match libc::c_long::from(notification.nr) {
+            libc::SYS_connect => calls::connect::connect(self, notification),
+            libc::SYS_sendto => calls::message::sendto(self, notification),
+            libc::SYS_sendmsg => calls::message::sendmsg(self, notification),
+            libc::SYS_sendmmsg => calls::message::sendmmsg(self, notification),
+            libc::SYS_bind => calls::bind::bind(self, notification),
+            libc::SYS_listen => calls::bind::listen(self, notification),
+            _ => Err(Errno(libc::ENOSYS)),
+        }
+    }
+
+    /// Our duplicate of the descriptor in argument 0.
+    pub(crate) fn descriptor(&mut self, notification: &Notification) -> Result<OwnedFd> {
+        let [number, ..] = notification.args;
+        self.tasks.descriptor(notification.tid, number)
+    }
+
+    /// Step 4: the task is still the caller. ESRCH is never seen by anyone, since the answer will find nobody.
+    pub(crate) fn still_waiting(&self, notification: &Notification) -> Result<()> {
+        if self.listener.is_waiting(notification.id) { Ok(()) } else { Err(Errno(libc::ESRCH)) }
+    }
+
+    /// May the sandbox reach that destination by that kind of socket? Returns it with an unspecified address made concrete.
+    pub(crate) fn decide(&self, kind: Kind, socket: &OwnedFd, inet: Inet) -> Result<Inet> {
+        let protocol = match kind {
+            Kind::Tcp { .. } => Protocol::Tcp,
+            Kind::Udp { .. } => Protocol::Udp,
+            Kind::Icmp { .. } => Protocol::Icmp,
+            Kind::Unix { .. } | Kind::Netlink => return Err(Errno(libc::EACCES)),
+        };
+        if self.table.plan(protocol) == Mode::Closed {
+            return Err(Errno(libc::EACCES));
+        }
+        let inet = if inet.canonical().is_unspecified() { inet.concrete(local(socket)) } else { inet };
+        let port = if protocol == Protocol::Icmp { 0 } else { inet.port };
+        match self.table.lookup(protocol, inet.canonical(), port) {
+            Verdict::Allow => Ok(inet),
+            Verdict::Deny => Err(Errno(libc::ECONNREFUSED)),
+        }
+    }
+
+    /// Tells the front about a refusal.
+    pub(crate) fn tell_denied(
+        &self,
+        notification: &Notification,
+        call: Call,
+        kind: Kind,
+        inet: &Inet,
+        error: Errno,
+    ) {
+        let protocol = match kind {
+            Kind::Tcp { .. } => 0,
+            Kind::Udp { .. } => 1,
+            Kind::Icmp { .. } => 2,
+            Kind::Unix { .. } | Kind::Netlink => 255,
+        };
+        let status = Status::read(notification.tid);
+        let (pid, name) =
+            status.map_or((notification.tid, [0; 16]), |status| (status.group, padded(&status.name)));
+        self.events.tell(&Record {
+            protocol,
+            port: inet.port,
+            pid,
+            tid: notification.tid,
+            code: error.0,
+            address: Some(inet.canonical()),
+            name,
+            call: call as u32,
+            ..Record::new(RecordKind::Denied)
+        });
+    }
+}
+
+/// Copies a socket address of `length` bytes (as the kernel's move_addr_to_kernel: EINVAL unless 0..=128, EFAULT).
+pub(crate) fn address(notification: &Notification, pointer: u64, length: u64) -> Result<Address> {
+    // An int: the low 32 bits.
+    let length = usize::try_from(length & 0xffff_ffff).unwrap_or(usize::MAX);
+    if length > socket::NAME_BYTES {
+        return Err(Errno(libc::EINVAL));
+    }
+    let mut address = Address { bytes: [0; socket::NAME_BYTES], length };
+    let wanted = address.bytes.get_mut(..length).unwrap_or_default();
+    memory::read_exact(notification.tid, pointer, wanted)?;
+    Ok(address)
+}
+
+/// The local address of an IP socket, if it has one.
+fn local(fd: &OwnedFd) -> Option<IpAddr> {
+    sockaddr::from_kernel(&socket::local_name(fd).ok()?).map(|(ip, _)| ip)
+}
+
+/// Step 3: what the socket is. ENOTSOCK for other files.
+pub(crate) fn kind(fd: &OwnedFd) -> Result<Kind> {
+    let domain = socket::option(fd, libc::SOL_SOCKET, libc::SO_DOMAIN)?;
+    let kind = socket::option(fd, libc::SOL_SOCKET, libc::SO_TYPE)?;
+    let protocol = socket::option(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL)?;
+    Kind::of(domain, kind, protocol)
+}
+
+/// Whether the program wants its call on this socket to wait.
+pub(crate) fn waits(fd: &OwnedFd) -> Result<bool> {
+    Ok(fd::status_flags(fd)? & libc::O_NONBLOCK == 0)
+}

@@ -1,0 +1,130 @@
+//! What the front asks the supervisor to run (docs/native.md, "Request"), and how it is handed over: the bytes of the caller's request behind
+//! a prefix of our own, in a sealed memory file.
+
+use std::ffi::CString;
+
+use crate::sys::signal::Mask;
+use crate::sys::{Errno, Result};
+
+/// Bit of `options`: the front is a command line on a terminal.
+pub const TERMINAL: u32 = 1;
+
+/// The command and the state it starts in.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Arguments, the first names the program.
+    pub arguments: Vec<CString>,
+    /// `NAME=value` each.
+    pub environment: Vec<CString>,
+    /// Working directory; empty: the caller's.
+    pub directory: CString,
+    /// Bits, see `TERMINAL`.
+    pub options: u32,
+    /// Soft limit of open files; 0: min(1024, hard), what Node found before it raised it.
+    pub open_files: u32,
+    /// Signal mask of the thread that asked.
+    pub mask: Mask,
+}
+
+const INVALID: Errno = Errno(libc::EINVAL);
+
+impl Request {
+    /// Reads a request. EINVAL: it is not as documented.
+    pub fn parse(bytes: &[u8], mask: Mask) -> Result<Self> {
+        let word = |index: usize| {
+            let bytes = bytes.get(index * 4..index * 4 + 4).and_then(|bytes| bytes.try_into().ok());
+            bytes.map(u32::from_le_bytes).ok_or(INVALID)
+        };
+        let (arguments, environment, options, open_files) = (word(0)?, word(1)?, word(2)?, word(3)?);
+        let text = bytes.get(16..).ok_or(INVALID)?.strip_suffix(b"\0").ok_or(INVALID)?;
+        let mut strings =
+            text.split(|byte| *byte == 0).map(|string| CString::new(string).map_err(|_| INVALID));
+        let mut take = |count: u32| -> Result<Vec<CString>> {
+            (0..count).map(|_| strings.next().unwrap_or(Err(INVALID))).collect()
+        };
+        let arguments = take(arguments)?;
+        let environment = take(environment)?;
+        let [directory] = <[CString; 1]>::try_from(take(1)?).map_err(|_| INVALID)?;
+        if strings.next().is_some() || arguments.is_empty() || options & !TERMINAL != 0 {
+            return Err(INVALID);
+        }
+        Ok(Self { arguments, environment, directory, options, open_files, mask })
+    }
+
+    /// The bytes the supervisor gets: the mask, then the request as it came.
+    pub fn hand_over(mask: Mask, request: &[u8]) -> Vec<u8> {
+        [&mask.to_le_bytes(), request].concat()
+    }
+
+    /// Reads what `hand_over` made.
+    pub fn received(bytes: &[u8]) -> Result<Self> {
+        let (mask, request) = bytes.split_first_chunk::<8>().ok_or(INVALID)?;
+        Self::parse(request, Mask::from_le_bytes(*mask))
+    }
+
+    /// The files to try, in order: the program itself when it holds a slash, else it in each directory of PATH, as execvp(3) does. An unset
+    /// PATH is "/bin:/usr/bin"; an empty entry is the working directory.
+    pub fn candidates(&self) -> Vec<CString> {
+        let Some(program) = self.arguments.first() else { return Vec::new() };
+        if program.as_bytes().contains(&b'/') || program.is_empty() {
+            return vec![program.clone()];
+        }
+        let path = self.environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH="));
+        path.unwrap_or(b"/bin:/usr/bin")
+            .split(|byte| *byte == b':')
+            .filter_map(|folder| {
+                let folder: &[u8] = if folder.is_empty() { b"." } else { folder };
+                CString::new([folder, b"/", program.as_bytes()].concat()).ok()
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bytes(argc: u32, envc: u32, options: u32, strings: &[&str]) -> Vec<u8> {
+        let mut bytes: Vec<u8> =
+            [argc, envc, options, 7].iter().flat_map(|word| word.to_le_bytes()).collect();
+        for string in strings {
+            bytes.extend_from_slice(string.as_bytes());
+            bytes.push(0);
+        }
+        bytes
+    }
+
+    #[test]
+    fn a_request_is_read_back_as_it_was_written() {
+        let written = bytes(2, 1, 1, &["ls", "", "PATH=/a::/b", "/tmp"]);
+        let request = Request::received(&Request::hand_over(5, &written)).unwrap();
+        assert_eq!(request.arguments, [c"ls".to_owned(), c"".to_owned()]);
+        assert_eq!(request.environment, [c"PATH=/a::/b".to_owned()]);
+        assert_eq!(request.directory, c"/tmp".to_owned());
+        assert_eq!((request.options, request.open_files, request.mask), (1, 7, 5));
+        let candidates = [c"/a/ls".to_owned(), c"./ls".to_owned(), c"/b/ls".to_owned()];
+        assert_eq!(request.candidates(), candidates);
+    }
+
+    #[test]
+    fn a_program_with_a_slash_is_not_searched_for() {
+        let request = Request::parse(&bytes(1, 1, 0, &["./x", "PATH=/a", ""]), 0).unwrap();
+        assert_eq!(request.candidates(), [c"./x".to_owned()]);
+    }
+
+    #[test]
+    fn a_request_with_a_wrong_count_or_unknown_option_is_invalid() {
+        let cases = [
+            bytes(0, 0, 0, &[""]),
+            bytes(1, 0, 0, &["x"]),
+            bytes(1, 0, 0, &["x", "", "more"]),
+            bytes(u32::MAX, 0, 0, &["x", ""]),
+            bytes(1, 0, 2, &["x", ""]),
+            b"short".to_vec(),
+            bytes(1, 0, 0, &[]),
+        ];
+        for case in cases {
+            assert_eq!(Request::parse(&case, 0), Err(INVALID), "{case:?}");
+        }
+    }
+}

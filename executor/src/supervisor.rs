@@ -1,0 +1,261 @@
+//! The supervisor process: prepares itself, creates the command, lets one thread receive its trapped calls, and itself watches over the
+//! tree until the last task is gone.
+//!
+//! It is this ELF, executed by the front (`sys/entry.rs`) with five descriptors and an empty environment:
+//!
+//! | number | is |
+//! |---|---|
+//! | 0–2 | the command's stdio; /dev/null once it runs |
+//! | 3 | the table, sealed |
+//! | 4 | records, write end |
+//! | 5 | control, read end: `S` n (signal n to the command), `C` (continue it), `K` (end the tree); end of file: the front is gone |
+//! | 6 | the request, sealed |
+//! | 7 | write end: one byte once it is proven that we can signal nothing outside |
+//!
+//! Should: have no capabilities, not be dumpable, be in a session of its own, be subreaper (orphans come to it), outlive the command until the listener
+//! says that no task is left. A panic ends it, and so the tree (the front sees to that).
+//! Must not: end while a task of the sandbox lives; touch stdio of the caller after the command has started.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use crate::event::{Events, Kind, Record, Stage};
+use crate::filter::{self, Protocols};
+use crate::inside::Inside;
+use crate::pending::{INTERRUPT, Pending};
+use crate::receiver::Receiver;
+use crate::request::Request;
+use crate::spawn::{self, Command, Confinement, Failure};
+use crate::sys::landlock::Abi;
+use crate::sys::mapping::Mapping;
+use crate::sys::{Errno, Result, fd, process, signal};
+use crate::table::{Mode, Protocol, Table};
+use crate::task::Tasks;
+use crate::tree::{self, Proven};
+
+/// Descriptor of the table.
+pub const TABLE: i32 = 3;
+/// Descriptor of the records.
+pub const EVENTS: i32 = 4;
+/// Descriptor of the control pipe.
+pub const CONTROL: i32 = 5;
+/// Descriptor of the request.
+pub const REQUEST: i32 = 6;
+/// Descriptor on which the front learns that our domain is proven.
+pub const PROOF: i32 = 7;
+/// How many descriptors we are given, stdio included.
+const GIVEN: u32 = 8;
+
+/// How long a record that must not be lost waits for a slow reader.
+const SURELY_MS: i32 = 1000;
+/// How often waiting calls are checked for callers that have gone.
+const CHECK_MS: i32 = 50;
+
+/// The program.
+pub fn main() -> ! {
+    std::panic::set_hook(Box::new(|_| std::process::abort()));
+    signal::block_all();
+    process::name_thread(c"sl-supervisor");
+    if fd::close_from(GIVEN).is_err() {
+        process::exit_now(125)
+    }
+    let Ok(events) = fd::duplicate_from(&fd::borrow(EVENTS), EVENTS).and_then(Events::new) else {
+        process::exit_now(125)
+    };
+    let events = Arc::new(events);
+    match run(&events) {
+        Ok(()) => {}
+        Err(failure) => events.tell_surely(&Record::failed(failure.stage, failure.error), SURELY_MS),
+    }
+    process::exit_now(0)
+}
+
+fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
+    let own = Failure::at(Stage::Supervisor);
+    harden().map_err(&own)?;
+    let abi = Abi::of_kernel();
+    let proven = Proven::by_probe(process::parent());
+    if abi.has_scopes() && proven.is_none() {
+        return Err(Failure { stage: Stage::Domain, error: Errno(libc::EPERM) });
+    }
+    if proven.is_some() {
+        fd::write_all(&fd::borrow(PROOF), b"P").map_err(&own)?;
+    }
+    let request = Mapping::sealed(&fd::borrow(REQUEST)).map_err(&own)?;
+    let request = Request::received(request.as_ref()).map_err(&own)?;
+    let table = Mapping::sealed(&fd::borrow(TABLE)).map_err(Failure::at(Stage::Table))?;
+    let table =
+        Table::open(table).map_err(|_| Failure { stage: Stage::Table, error: Errno(libc::EINVAL) })?;
+    let protocols = Protocols {
+        udp: table.plan(Protocol::Udp) != Mode::Closed,
+        icmp: table.plan(Protocol::Icmp) != Mode::Closed,
+        confined: abi.has_tcp(),
+    };
+    let confinement = Confinement {
+        domain: spawn::domain(abi).map_err(Failure::at(Stage::Landlock))?,
+        filter: filter::program(protocols),
+    };
+    let command = spawn::spawn(request, &confinement)?;
+    let mut warden = Warden::new(command, Arc::clone(events), table, abi, proven).map_err(|error| {
+        tree::end(proven);
+        own(error)
+    })?;
+    warden.watch();
+    Ok(())
+}
+
+fn harden() -> Result<()> {
+    process::prctl(libc::PR_SET_CHILD_SUBREAPER, 1)?;
+    process::prctl(libc::PR_SET_DUMPABLE, 0)?;
+    process::prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
+    process::drop_capabilities()?;
+    let (_, hard) = process::open_file_limit()?;
+    process::set_limit(libc::RLIMIT_NOFILE, hard, hard)?;
+    signal::install_interrupt(INTERRUPT)
+}
+
+/// Watches the tree: control commands, state changes of the command, the end.
+struct Warden {
+    events: Arc<Events>,
+    pending: Pending,
+    pid: i32,
+    /// Of the command, for signals: a number could be reused.
+    pidfd: OwnedFd,
+    is_running: bool,
+    changes: OwnedFd,
+    /// Becomes readable when the receiver has ended: no task is left.
+    drained: OwnedFd,
+    is_drained: bool,
+    proven: Option<Proven>,
+}
+
+impl Warden {
+    fn new(
+        command: Command,
+        events: Arc<Events>,
+        table: Table<Mapping>,
+        abi: Abi,
+        proven: Option<Proven>,
+    ) -> Result<Self> {
+        let pidfd = process::pidfd_open(command.pid.cast_unsigned(), 0)?;
+        process::new_session()?;
+        fd::close_stdio()?;
+        command.listener.wake_synchronously();
+        let listener = Arc::new(command.listener);
+        let pending = Pending::new(Arc::clone(&listener));
+        let (drained, ended) = fd::pipe()?;
+        let (_, hard) = process::open_file_limit()?;
+        let receiver = Receiver {
+            listener,
+            table,
+            events: Arc::clone(&events),
+            pending: pending.clone(),
+            // Half of the descriptors for duplicates in use, a quarter for pidfds.
+            tasks: Tasks::new(usize::try_from(hard / 4).unwrap_or(1).min(4096)),
+            inside: Inside::default(),
+            scoped: abi.has_scopes(),
+            data: Vec::new(),
+        };
+        let mut started = Record::new(Kind::Started);
+        started.pid = command.pid.cast_unsigned();
+        events.tell(&started);
+        std::thread::Builder::new().name("sl-receiver".into()).spawn(move || {
+            receiver.serve();
+            drop(ended); // end of file for the warden
+        })?;
+        let changes = signal::child_changes()?;
+        Ok(Self {
+            events,
+            pending,
+            pid: command.pid,
+            pidfd,
+            is_running: true,
+            changes,
+            drained,
+            is_drained: false,
+            proven,
+        })
+    }
+
+    /// Returns when the command's status has been taken and no task of the sandbox is left.
+    fn watch(&mut self) {
+        self.reap(); // what changed before the signal descriptor existed
+        while self.is_running || !self.is_drained {
+            let mut polls = [
+                fd::readable(&fd::borrow(CONTROL)),
+                fd::readable(&self.changes),
+                fd::readable(&self.drained),
+            ];
+            if self.is_drained {
+                polls[2].fd = -1;
+            }
+            let timeout = if self.pending.is_busy() { CHECK_MS } else { 1000 };
+            if fd::poll(&mut polls, timeout).is_err() {
+                tree::end(self.proven);
+                break;
+            }
+            let [control, changes, drained] = polls.map(|poll| poll.revents != 0);
+            if control && !self.obey() {
+                tree::end(self.proven);
+                self.is_running = false;
+                break;
+            }
+            if changes {
+                let mut sink = [0; 1024];
+                let _ = fd::read(&self.changes, &mut sink);
+            }
+            self.is_drained |= drained;
+            self.reap();
+            self.pending.interrupt_abandoned();
+        }
+        self.events.tell_surely(&Record::new(Kind::Ended), SURELY_MS);
+    }
+
+    /// Takes every state change there is. Orphans are only reaped.
+    fn reap(&mut self) {
+        while let Ok(Some(change)) = process::wait_any(libc::WEXITED) {
+            if change.pid == self.pid {
+                self.is_running = false;
+                let mut exited = Record::new(Kind::Exited);
+                exited.pid = self.pid.cast_unsigned();
+                exited.code = match change.code {
+                    libc::CLD_EXITED => change.status << 8,
+                    _ => change.status,
+                };
+                self.events.tell_surely(&exited, SURELY_MS);
+            }
+        }
+        while self.is_running
+            && let Ok(Some(change)) = process::wait_any(libc::WSTOPPED | libc::WCONTINUED)
+        {
+            if change.pid == self.pid && change.code == libc::CLD_STOPPED {
+                let mut stopped = Record::new(Kind::Stopped);
+                stopped.pid = self.pid.cast_unsigned();
+                stopped.code = change.status;
+                self.events.tell_surely(&stopped, SURELY_MS);
+            }
+        }
+    }
+
+    /// Reads one control command. `false`: the tree is to be ended.
+    fn obey(&mut self) -> bool {
+        let mut word = [0; 2];
+        let control = fd::borrow(CONTROL);
+        let Ok(2) = fd::read(&control, &mut word) else { return false };
+        let signal = match word {
+            [b'S', signal] => i32::from(signal),
+            [b'C', _] => libc::SIGCONT,
+            _ => return false,
+        };
+        if !self.is_running {
+            // Only orphans are left: whoever wants the command to end means them.
+            return !matches!(
+                signal,
+                libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT | libc::SIGKILL
+            );
+        }
+        // ESRCH: it has just ended.
+        let _ = process::pidfd_send_signal(&self.pidfd, signal);
+        true
+    }
+}

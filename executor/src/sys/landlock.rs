@@ -1,0 +1,74 @@
+//! Landlock (landlock(7)): the version the kernel offers and the two rulesets this program needs. The numbers are those of
+//! `include/uapi/linux/landlock.h`. Decides nothing about when a ruleset is entered.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use super::errno::{Errno, Result, check_long};
+use super::fd::own;
+
+const ACCESS_NET_BIND_TCP: u64 = 1 << 0; // ABI 4, Linux 6.7
+const ACCESS_NET_CONNECT_TCP: u64 = 1 << 1; // ABI 4, Linux 6.7
+const SCOPE_ABSTRACT_UNIX_SOCKET: u64 = 1 << 0; // ABI 6, Linux 6.12
+const SCOPE_SIGNAL: u64 = 1 << 1; // ABI 6, Linux 6.12
+
+// The system call numbers are the same on every architecture since Linux 5.1.
+const CREATE_RULESET: libc::c_long = 444;
+const RESTRICT_SELF: libc::c_long = 446;
+
+#[repr(C)]
+struct RulesetAttributes {
+    handled_access_fs: u64,
+    handled_access_net: u64,
+    scoped: u64,
+}
+
+/// What of Landlock the kernel has, by its ABI version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Abi(pub u32);
+
+impl Abi {
+    /// Asks the kernel. 0: no Landlock (not built in, or not enabled at boot).
+    pub fn of_kernel() -> Self {
+        const VERSION: u32 = 1;
+        let none = std::ptr::null::<RulesetAttributes>();
+        // SAFETY: with the version flag the kernel wants a null pointer and size 0.
+        let version = unsafe { libc::syscall(CREATE_RULESET, none, 0usize, VERSION) };
+        Self(u32::try_from(version).unwrap_or(0))
+    }
+
+    /// TCP connect and bind can be handled (ABI 4, Linux 6.7).
+    pub fn has_tcp(self) -> bool {
+        self.0 >= 4
+    }
+
+    /// Signals and abstract unix sockets can be scoped (ABI 6, Linux 6.12).
+    pub fn has_scopes(self) -> bool {
+        self.0 >= 6
+    }
+}
+
+fn create(handled_access_net: u64, scoped: u64) -> Result<OwnedFd> {
+    let attributes = RulesetAttributes { handled_access_fs: 0, handled_access_net, scoped };
+    // A kernel that does not know the tail of the structure refuses it only when it is not zero (E2BIG).
+    let size = size_of::<RulesetAttributes>();
+    // SAFETY: `attributes` is a structure of `size` bytes that the kernel reads.
+    let fd = check_long(unsafe { libc::syscall(CREATE_RULESET, &raw const attributes, size, 0) })?;
+    Ok(own(i32::try_from(fd).map_err(|_| Errno(libc::EBADF))?))
+}
+
+/// The ruleset of the supervisor's domain: whoever is in it can signal, and reach by abstract unix socket, only what is in it as well.
+pub fn outer() -> Result<OwnedFd> {
+    create(0, SCOPE_SIGNAL | SCOPE_ABSTRACT_UNIX_SOCKET)
+}
+
+/// The ruleset of the command's domain, nested in the supervisor's: TCP connect and bind without any rule, both scopes, as far as `abi` has them.
+pub fn inner(abi: Abi) -> Result<OwnedFd> {
+    let scopes = if abi.has_scopes() { SCOPE_SIGNAL | SCOPE_ABSTRACT_UNIX_SOCKET } else { 0 };
+    create(ACCESS_NET_BIND_TCP | ACCESS_NET_CONNECT_TCP, scopes)
+}
+
+/// Enters the ruleset's domain with the calling thread, for ever. Needs `no_new_privs`. Fit for a child between clone and exec.
+pub fn enter(ruleset: &impl AsRawFd) -> Result<()> {
+    // SAFETY: takes no pointers.
+    check_long(unsafe { libc::syscall(RESTRICT_SELF, ruleset.as_raw_fd(), 0) }).map(drop)
+}

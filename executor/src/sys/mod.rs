@@ -1,0 +1,16 @@
+//! The kernel, and nothing else: one file an interface, each call wrapped so that the rest of the crate is free of unsafe code.
+//! Nothing here decides anything.
+
+pub mod entry;
+pub mod errno;
+pub mod fd;
+pub mod foreign;
+pub mod landlock;
+pub mod mapping;
+pub mod memory;
+pub mod process;
+pub mod seccomp;
+pub mod signal;
+pub mod socket;
+
+pub use errno::{Errno, Result};

@@ -1,0 +1,319 @@
+//! Processes: creation without copying page tables, pidfds, waiting, killing, privileges. Decides nothing about whom to kill.
+
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use super::errno::{Errno, Result, check, check_long};
+use super::fd::own;
+
+/// `PIDFD_THREAD` (Linux 6.9): the pidfd names one thread, not its group.
+pub const PIDFD_THREAD: u32 = libc::O_EXCL.cast_unsigned();
+
+/// pidfd_open(2); CLOEXEC by the kernel.
+pub fn pidfd_open(pid: u32, flags: u32) -> Result<OwnedFd> {
+    // SAFETY: takes no pointers.
+    let fd = check_long(unsafe { libc::syscall(libc::SYS_pidfd_open, pid, flags) })?;
+    Ok(own(c_int::try_from(fd).map_err(|_| Errno(libc::EBADF))?))
+}
+
+/// pidfd_getfd(2): our own duplicate of the descriptor `number` of that task, CLOEXEC.
+pub fn pidfd_getfd(pidfd: &impl AsRawFd, number: i32) -> Result<OwnedFd> {
+    // SAFETY: takes no pointers.
+    let fd = check_long(unsafe { libc::syscall(libc::SYS_pidfd_getfd, pidfd.as_raw_fd(), number, 0) })?;
+    Ok(own(c_int::try_from(fd).map_err(|_| Errno(libc::EBADF))?))
+}
+
+/// pidfd_send_signal(2) without siginfo.
+pub fn pidfd_send_signal(pidfd: &impl AsRawFd, signal: i32) -> Result<()> {
+    let none = std::ptr::null::<libc::siginfo_t>();
+    // SAFETY: a null siginfo is allowed (the kernel fills in SI_USER).
+    check_long(unsafe { libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, none, 0) })
+        .map(drop)
+}
+
+/// Whether two tasks share one descriptor table (kcmp(2), `KCMP_FILES`).
+pub fn share_files(first: u32, second: u32) -> Result<bool> {
+    const KCMP_FILES: c_int = 2;
+    // SAFETY: takes no pointers.
+    let order = check_long(unsafe { libc::syscall(libc::SYS_kcmp, first, second, KCMP_FILES, 0, 0) })?;
+    Ok(order == 0)
+}
+
+/// kill(2) with signal 0: may we signal that process?
+pub fn may_signal(pid: i32) -> Result<()> {
+    // SAFETY: takes no pointers; signal 0 sends nothing.
+    check(unsafe { libc::kill(pid, 0) }).map(drop)
+}
+
+/// kill(2).
+pub fn kill(pid: i32, signal: i32) -> Result<()> {
+    // SAFETY: takes no pointers.
+    check(unsafe { libc::kill(pid, signal) }).map(drop)
+}
+
+/// tgkill(2) to a thread of this process.
+pub fn signal_own_thread(tid: u32, signal: i32) -> Result<()> {
+    let group = own_pid();
+    // SAFETY: takes no pointers.
+    check_long(unsafe { libc::syscall(libc::SYS_tgkill, group, tid, signal) }).map(drop)
+}
+
+/// The calling thread's id.
+pub fn own_tid() -> u32 {
+    // SAFETY: takes no pointers and can not fail.
+    u32::try_from(unsafe { libc::syscall(libc::SYS_gettid) }).unwrap_or(0)
+}
+
+/// The parent's process id; 0 when it lies outside our PID namespace.
+pub fn parent() -> i32 {
+    // SAFETY: can not fail.
+    unsafe { libc::getppid() }
+}
+
+/// How a child changed state, as waitid(2) tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The child.
+    pub pid: i32,
+    /// `CLD_EXITED`, `CLD_KILLED`, `CLD_DUMPED`, `CLD_STOPPED`, `CLD_CONTINUED`.
+    pub code: i32,
+    /// Exit status or signal.
+    pub status: i32,
+}
+
+/// Takes one state change of any child that `options` asks for, without waiting. `Ok(None)`: nothing now. ECHILD: no child left.
+pub fn wait_any(options: c_int) -> Result<Option<Change>> {
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    // SAFETY: `info` has the size the call writes.
+    let result =
+        unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options | libc::WNOHANG | libc::__WALL) };
+    check(result)?;
+    // SAFETY: zeroed above and filled by the kernel; every bit pattern is a valid siginfo_t.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: si_pid and si_status are the fields waitid sets; with nothing to report they are zero.
+    let pid = unsafe { info.si_pid() };
+    // SAFETY: as above.
+    let status = unsafe { info.si_status() };
+    Ok((pid != 0).then_some(Change { pid, code: info.si_code, status }))
+}
+
+/// Waits for one child to end and takes its status: the exit code or the negated signal.
+pub fn wait_for(pid: i32) -> Result<i32> {
+    let mut status = 0;
+    loop {
+        // SAFETY: `status` is an int the call writes.
+        match check(unsafe { libc::waitpid(pid, &raw mut status, libc::__WALL) }) {
+            Ok(_) if libc::WIFSIGNALED(status) => return Ok(-libc::WTERMSIG(status)),
+            Ok(_) => return Ok(libc::WEXITSTATUS(status)),
+            Err(Errno(libc::EINTR)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// prctl(2) with one integer argument.
+pub fn prctl(option: c_int, value: u64) -> Result<()> {
+    // SAFETY: only options whose argument is an integer are passed by this crate.
+    check(unsafe { libc::prctl(option, value, 0, 0, 0) }).map(drop)
+}
+
+/// Names the calling thread (at most 15 bytes), for ps(1).
+pub fn name_thread(name: &CStr) {
+    // SAFETY: PR_SET_NAME reads a NUL-terminated string; failing is harmless.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
+}
+
+#[repr(C)]
+struct CapabilityHeader {
+    version: u32,
+    pid: c_int,
+}
+
+/// Gives up every capability of the calling thread: bounding set, ambient, effective, permitted, inheritable.
+///
+/// The bounding set can only be dropped by a task that has `CAP_SETPCAP`; without it EPERM is right to ignore, since
+/// nothing can be gained under `no_new_privs`.
+pub fn drop_capabilities() -> Result<()> {
+    const VERSION_3: u32 = 0x2008_0522; // linux/capability.h
+    for capability in 0..64 {
+        // SAFETY: takes no pointers. EINVAL ends the kernel's list, EPERM is explained above.
+        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } != 0 {
+            break;
+        }
+    }
+    // SAFETY: takes no pointers; EINVAL where the kernel has no ambient set, which then is empty.
+    unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
+    let header = CapabilityHeader { version: VERSION_3, pid: 0 };
+    let none = [0u32; 6]; // two struct __user_cap_data_struct
+    // SAFETY: header and data have the layout of version 3.
+    check_long(unsafe { libc::syscall(libc::SYS_capset, &raw const header, none.as_ptr()) }).map(drop)
+}
+
+/// The hard and soft limit of open files: (soft, hard).
+pub fn open_file_limit() -> Result<(u64, u64)> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is the structure the call writes.
+    check(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) })?;
+    Ok((limit.rlim_cur, limit.rlim_max))
+}
+
+/// Sets a resource limit of this process.
+pub fn set_limit(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -> Result<()> {
+    let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
+    // SAFETY: `limit` is the structure the call reads.
+    check(unsafe { libc::setrlimit(resource, &raw const limit) }).map(drop)
+}
+
+/// setsid(2).
+pub fn new_session() -> Result<()> {
+    // SAFETY: takes no pointers.
+    check(unsafe { libc::setsid() }).map(drop)
+}
+
+/// Ends this process at once.
+pub fn exit_now(code: i32) -> ! {
+    // SAFETY: never returns and runs no handlers.
+    unsafe { libc::_exit(code) }
+}
+
+/// A stack for a child created by `clone_vfork`, with a guard page below it.
+struct Stack {
+    base: *mut c_void,
+}
+
+const STACK_BYTES: usize = 128 * 1024;
+const GUARD_BYTES: usize = 64 * 1024; // the largest page size of the supported targets
+
+impl Stack {
+    fn new() -> Result<Self> {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
+        let protection = libc::PROT_READ | libc::PROT_WRITE;
+        // SAFETY: a fresh mapping chosen by the kernel aliases nothing of ours.
+        let base =
+            unsafe { libc::mmap(std::ptr::null_mut(), STACK_BYTES + GUARD_BYTES, protection, flags, -1, 0) };
+        if base == libc::MAP_FAILED {
+            return Err(Errno::last());
+        }
+        // SAFETY: the first GUARD_BYTES of the mapping just made.
+        check(unsafe { libc::mprotect(base, GUARD_BYTES, libc::PROT_NONE) })?;
+        Ok(Self { base })
+    }
+
+    fn top(&self) -> *mut c_void {
+        self.base.wrapping_byte_add(STACK_BYTES + GUARD_BYTES)
+    }
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        // SAFETY: the mapping made in `new`; the child that used it has exec'ed or exited (vfork).
+        unsafe { libc::munmap(self.base, STACK_BYTES + GUARD_BYTES) };
+    }
+}
+
+extern "C" fn run<F: FnMut() -> i32>(body: *mut c_void) -> c_int {
+    // SAFETY: `clone_vfork` passes a pointer to its own `body`, which outlives the child's use of it (vfork).
+    let body = unsafe { &mut *body.cast::<F>() };
+    body()
+}
+
+/// Creates a child that shares our memory (and with `files` our descriptor table) and suspends the calling thread until it has
+/// exec'ed or exited: clone(2) with `CLONE_VM | CLONE_VFORK`. Returns its process id. `body`'s value is its exit status.
+///
+/// Should: block all signals before (`signal::block_all`), prepare every string and structure before.
+/// Must not, inside `body`: allocate, panic, take a lock, call anything but plain system calls. The child runs on the parent's memory while other
+/// threads of the parent run on.
+pub fn clone_vfork<F: FnMut() -> i32>(files: bool, body: &mut F) -> Result<i32> {
+    let stack = Stack::new()?;
+    let mut flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
+    if files {
+        flags |= libc::CLONE_FILES;
+    }
+    let argument: *mut F = body;
+    // SAFETY: the stack is ours and large enough for plain system calls; `run::<F>` gets the pointer it expects; the
+    // thread stays suspended as long as the child uses stack and body.
+    check(unsafe { libc::clone(run::<F>, stack.top(), flags, argument.cast()) })
+}
+
+/// Strings of an argument vector in the form execve(2) wants. Owns the strings.
+pub struct Vector {
+    pointers: Vec<*const c_char>,
+    _strings: Vec<std::ffi::CString>,
+}
+
+impl Vector {
+    /// Takes the strings over.
+    pub fn new(strings: Vec<std::ffi::CString>) -> Self {
+        let mut pointers: Vec<_> = strings.iter().map(|string| string.as_ptr()).collect();
+        pointers.push(std::ptr::null());
+        Self { pointers, _strings: strings }
+    }
+}
+
+/// The calls a child may make between clone and exec: no allocation, no locks, no panics.
+pub mod child {
+    use super::{CStr, Errno, Result, Vector, c_int, check, check_long};
+
+    /// execve(2); returns only on failure.
+    pub fn execute(path: &CStr, arguments: &Vector, environment: &Vector) -> Errno {
+        // SAFETY: both vectors end in a null pointer and own their strings.
+        unsafe { libc::execve(path.as_ptr(), arguments.pointers.as_ptr(), environment.pointers.as_ptr()) };
+        Errno::last()
+    }
+
+    /// chdir(2).
+    pub fn change_directory(path: &CStr) -> Result<()> {
+        // SAFETY: the path ends in NUL.
+        check(unsafe { libc::chdir(path.as_ptr()) }).map(drop)
+    }
+
+    /// Unshares the descriptor table and closes everything from `first` on, in one call (Linux 5.9).
+    pub fn unshare_and_close(first: u32) -> Result<()> {
+        const UNSHARE: u32 = 1 << 1; // CLOSE_RANGE_UNSHARE
+        // SAFETY: takes no pointers; affects only this child's own copy of the table.
+        check_long(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, UNSHARE) }).map(drop)
+    }
+
+    /// dup2(2) of `from` onto `to`; clears CLOEXEC also when both are the same.
+    pub fn place(from: c_int, to: c_int) -> Result<()> {
+        if from == to {
+            return keep(to);
+        }
+        // SAFETY: takes no pointers.
+        check(unsafe { libc::dup2(from, to) }).map(drop)
+    }
+
+    /// Clears CLOEXEC. A descriptor that is not open stays so.
+    pub fn keep(number: c_int) -> Result<()> {
+        // SAFETY: F_SETFD takes an int.
+        match check(unsafe { libc::fcntl(number, libc::F_SETFD, 0) }) {
+            Ok(_) | Err(Errno(libc::EBADF)) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// SIGKILL for this child when the thread that created it ends; checks that it has not ended already.
+    pub fn die_with_parent(parent: i32) -> Result<()> {
+        // SAFETY: takes no pointers.
+        check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) })?;
+        // SAFETY: can not fail.
+        if unsafe { libc::getppid() } == parent { Ok(()) } else { Err(Errno(libc::ESRCH)) }
+    }
+
+    /// The exit system call itself: no handlers, no destructors.
+    pub fn exit(code: i32) -> ! {
+        super::exit_now(code)
+    }
+}
+
+/// This process's id.
+pub fn own_pid() -> i32 {
+    // SAFETY: can not fail.
+    unsafe { libc::getpid() }
+}
+
+/// The effective user id.
+pub fn effective_user() -> u32 {
+    // SAFETY: can not fail.
+    unsafe { libc::geteuid() }
+}

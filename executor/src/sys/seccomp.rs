@@ -1,0 +1,122 @@
+//! seccomp(2): installing a filter with a listener, and the listener's ioctls (`seccomp_unotify(2)`,
+//! `include/uapi/linux/seccomp.h`). Decides nothing about what is trapped or answered.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+
+use super::errno::{Errno, Result, check, check_long};
+use super::fd::own;
+
+/// One classic BPF instruction.
+pub use libc::sock_filter as Instruction;
+
+/// A trapped system call, as the kernel reports it.
+#[derive(Clone, Copy, Debug, Default)]
+#[repr(C)]
+pub struct Notification {
+    /// Names this call in all other requests.
+    pub id: u64,
+    /// The calling thread, in our PID namespace; 0 when it is not visible from there.
+    pub tid: u32,
+    flags: u32,
+    /// System call number.
+    pub nr: i32,
+    /// `AUDIT_ARCH_*`.
+    pub arch: u32,
+    instruction_pointer: u64,
+    /// The six arguments, as registers.
+    pub args: [u64; 6],
+}
+
+#[repr(C)]
+struct Response {
+    id: u64,
+    value: i64,
+    error: i32,
+    flags: u32,
+}
+
+const IOC_RECV: libc::c_ulong = 0xc050_2100; // SECCOMP_IOWR(0, struct seccomp_notif), 80 bytes
+const IOC_SEND: libc::c_ulong = 0xc018_2101; // SECCOMP_IOWR(1, struct seccomp_notif_resp), 24 bytes
+const IOC_ID_VALID: libc::c_ulong = 0x4008_2102; // SECCOMP_IOW(2, __u64), Linux 5.17
+const IOC_SET_FLAGS: libc::c_ulong = 0x4008_2104; // SECCOMP_IOW(4, __u64), Linux 6.6
+const SYNC_WAKE_UP: u64 = 1;
+
+const SET_MODE_FILTER: u32 = 1;
+/// `SECCOMP_FILTER_FLAG_NEW_LISTENER`
+pub const NEW_LISTENER: u32 = 1 << 3;
+const WAIT_KILLABLE_RECV: u32 = 1 << 5; // Linux 5.19
+
+/// Installs `program` for the calling thread and returns the listener's number, CLOEXEC. Needs `no_new_privs`. Fit for a child between
+/// clone and exec. EBUSY: a listener is already there, we are inside another sandbox.
+///
+/// A notification that was received is then only interrupted by a fatal signal (`WAIT_KILLABLE_RECV`), so that a call made on behalf is not
+/// replayed; kernels before 5.19 do without.
+pub fn install(program: &[Instruction]) -> Result<i32> {
+    let length = u16::try_from(program.len()).map_err(|_| Errno(libc::EINVAL))?;
+    let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
+    let mut flags = NEW_LISTENER | WAIT_KILLABLE_RECV;
+    loop {
+        // SAFETY: `program` describes a slice that the kernel only reads.
+        let result = check_long(unsafe {
+            libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, flags, &raw const program)
+        });
+        match result {
+            Err(Errno(libc::EINVAL)) if flags & WAIT_KILLABLE_RECV != 0 => flags &= !WAIT_KILLABLE_RECV,
+            Err(error) => return Err(error),
+            Ok(fd) => return i32::try_from(fd).map_err(|_| Errno(libc::EBADF)),
+        }
+    }
+}
+
+/// The supervisor's end: trapped calls come out of it, answers go in.
+#[derive(Debug)]
+pub struct Listener(OwnedFd);
+
+impl AsRawFd for Listener {
+    fn as_raw_fd(&self) -> i32 {
+        self.0.as_raw_fd()
+    }
+}
+
+impl Listener {
+    /// Takes the descriptor over that `install` returned in a child sharing our table.
+    pub fn adopt(number: i32) -> Self {
+        Self(own(number))
+    }
+
+    /// Wakes the other side on the same processor (`SYNC_WAKE_UP`); kernels before 6.6 have no such flag and do without.
+    pub fn wake_synchronously(&self) {
+        // SAFETY: the argument is passed by value.
+        unsafe { libc::ioctl(self.as_raw_fd(), IOC_SET_FLAGS, SYNC_WAKE_UP) };
+    }
+
+    /// Takes one notification; blocks while there is none. ENOENT: the caller has gone meanwhile, or all of them have.
+    pub fn receive(&self) -> Result<Notification> {
+        let mut notification = Notification::default();
+        // SAFETY: `notification` has the layout and, being zero, the content that the ioctl demands.
+        check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_RECV, &raw mut notification) })?;
+        Ok(notification)
+    }
+
+    /// Whether that call is still waiting: its task has neither died nor left the call.
+    pub fn is_waiting(&self, id: u64) -> bool {
+        // SAFETY: the ioctl reads one u64.
+        unsafe { libc::ioctl(self.as_raw_fd(), IOC_ID_VALID, &raw const id) == 0 }
+    }
+
+    /// Answers with the call's result. ENOENT (the caller is gone) is no error.
+    pub fn answer(&self, id: u64, result: Result<i64>) {
+        let (value, error) = match result {
+            Ok(value) => (value, 0),
+            Err(Errno(error)) => (0, -error),
+        };
+        let response = Response { id, value, error, flags: 0 };
+        loop {
+            // SAFETY: `response` has the layout the ioctl reads.
+            match check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_SEND, &raw const response) }) {
+                Err(Errno(libc::EINTR)) => {}
+                _ => return,
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Signal masks, dispositions and the handler that forwards signals sent to the command line. Decides only what the handler must decide
+//! on the spot: signals the terminal sent reach the command by themselves and are not forwarded.
+
+use std::mem::MaybeUninit;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+use super::errno::{Result, check};
+use super::fd::own;
+
+/// A signal mask of the kernel: bit n−1 stands for signal n.
+pub type Mask = u64;
+
+fn full() -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigfillset initialises the whole set.
+    unsafe { libc::sigfillset(set.as_mut_ptr()) };
+    // SAFETY: initialised by the line above.
+    unsafe { set.assume_init() }
+}
+
+fn from_mask(mask: Mask) -> libc::sigset_t {
+    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: sigemptyset initialises the whole set.
+    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
+    // SAFETY: initialised by the line above.
+    let mut set = unsafe { set.assume_init() };
+    for signal in 1..=64 {
+        if mask >> (signal - 1) & 1 == 1 {
+            // SAFETY: `set` is initialised and the number is in range; libc refuses its own two signals.
+            unsafe { libc::sigaddset(&raw mut set, signal) };
+        }
+    }
+    set
+}
+
+/// Blocks every signal for the calling thread; returns the mask it had.
+pub fn block_all() -> Mask {
+    let all = full();
+    let mut old = from_mask(0);
+    // SAFETY: both sets are initialised; only this thread's mask changes.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut old) };
+    to_mask(&old)
+}
+
+/// Sets the calling thread's mask.
+pub fn set_mask(mask: Mask) {
+    let set = from_mask(mask);
+    // SAFETY: the set is initialised; only this thread's mask changes.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut()) };
+}
+
+/// The calling thread's mask.
+pub fn mask() -> Mask {
+    let mut set = from_mask(0);
+    // SAFETY: a null new set only reads the mask.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::null(), &raw mut set) };
+    to_mask(&set)
+}
+
+fn to_mask(set: &libc::sigset_t) -> Mask {
+    let mut mask = 0;
+    for signal in 1..=64 {
+        // SAFETY: `set` is initialised and the number is in range.
+        if unsafe { libc::sigismember(set, signal) } == 1 {
+            mask |= 1 << (signal - 1);
+        }
+    }
+    mask
+}
+
+/// Sets every disposition to its default. In a `CLONE_VM` child without `CLONE_SIGHAND` this changes the child only.
+pub fn default_all() {
+    for signal in 1..=64 {
+        // SAFETY: SIG_DFL installs no handler; SIGKILL, SIGSTOP and libc's own two are refused, as they should be.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
+}
+
+/// Ignores a signal in this process.
+pub fn ignore(signal: i32) {
+    // SAFETY: SIG_IGN installs no handler.
+    unsafe { libc::signal(signal, libc::SIG_IGN) };
+}
+
+/// Gives a signal its default action in this process.
+pub fn default(signal: i32) {
+    // SAFETY: SIG_DFL installs no handler.
+    unsafe { libc::signal(signal, libc::SIG_DFL) };
+}
+
+/// signalfd(2) for SIGCHLD, which must be blocked.
+pub fn child_changes() -> Result<OwnedFd> {
+    let set = from_mask(1 << (libc::SIGCHLD - 1));
+    // SAFETY: the set is initialised.
+    check(unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) }).map(own)
+}
+
+extern "C" fn wake(_signal: i32) {}
+
+/// Installs an empty handler without `SA_RESTART`, so that the signal interrupts a blocking call of the thread it is sent to.
+pub fn install_interrupt(signal: i32) -> Result<()> {
+    let mut action = empty_action();
+    action.sa_sigaction = wake as extern "C" fn(i32) as usize;
+    // SAFETY: the handler does nothing, which is async-signal-safe.
+    check(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) }).map(drop)
+}
+
+/// A mask that blocks everything but `signal`.
+pub fn all_but(signal: i32) -> Mask {
+    !(1 << (signal - 1))
+}
+
+fn empty_action() -> libc::sigaction {
+    let action = MaybeUninit::<libc::sigaction>::zeroed();
+    // SAFETY: all-zero is a valid sigaction (SIG_DFL, empty mask, no flags).
+    unsafe { action.assume_init() }
+}
+
+/// The signals a user or a program may send to the command line and that are meant for the command.
+pub const FORWARDED: [i32; 7] =
+    [libc::SIGINT, libc::SIGQUIT, libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2, libc::SIGALRM];
+
+static CONTROL: AtomicI32 = AtomicI32::new(-1);
+static COMMAND_ENDED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn forward(signal: i32, info: *mut libc::siginfo_t, _context: *mut libc::c_void) {
+    // SAFETY: the kernel passes a valid siginfo to an SA_SIGINFO handler.
+    let code = unsafe { (*info).si_code };
+    // The terminal sends to the whole foreground group, so the command has it already, unless it is gone.
+    if code > 0 && !COMMAND_ENDED.load(Ordering::Relaxed) {
+        return;
+    }
+    let bytes = [b'S', u8::try_from(signal).unwrap_or(0)];
+    // SAFETY: returns the address of this thread's errno, which is valid as long as the thread runs.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: as above. The interrupted code must find it unchanged.
+    let saved = unsafe { *errno };
+    // SAFETY: write(2) is async-signal-safe; two bytes to a pipe are written whole or not at all.
+    unsafe { libc::write(CONTROL.load(Ordering::Relaxed), bytes.as_ptr().cast(), 2) };
+    // SAFETY: as above.
+    unsafe { *errno = saved };
+}
+
+/// Takes over this process's signals for the command line: stop signals of the terminal are ignored (the front stops itself when the
+/// command has stopped), the forwarded ones go as two bytes to the control pipe. For a process whose only work is to wait.
+pub fn take_over(control: &impl AsRawFd) -> Result<()> {
+    CONTROL.store(control.as_raw_fd(), Ordering::Relaxed);
+    COMMAND_ENDED.store(false, Ordering::Relaxed);
+    for signal in [libc::SIGTSTP, libc::SIGTTIN, libc::SIGTTOU] {
+        ignore(signal);
+    }
+    for signal in FORWARDED {
+        let mut action = empty_action();
+        let handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) = forward;
+        action.sa_sigaction = handler as usize;
+        action.sa_flags = libc::SA_SIGINFO | libc::SA_RESTART | libc::SA_ONSTACK;
+        // SAFETY: the handler only uses atomics and write(2).
+        check(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) })?;
+    }
+    Ok(())
+}
+
+/// From now on also the terminal's signals are forwarded: the command is gone and only its orphans keep us waiting.
+pub fn command_ended() {
+    COMMAND_ENDED.store(true, Ordering::Relaxed);
+}
+
+/// The front's control pipe is gone: signals are no longer forwarded.
+pub fn give_back() {
+    CONTROL.store(-1, Ordering::Relaxed);
+}
+
+/// Stops this process as a shell's job control expects, and returns when it was continued.
+pub fn stop_self() {
+    // SIGSTOP to ourselves returns after SIGCONT and can not fail.
+    let _ = super::process::kill(super::process::own_pid(), libc::SIGSTOP);
+}
+
+/// Ends this process by `signal`, as if it had not been handled, and without a core file.
+pub fn end_by(signal: i32) -> ! {
+    let _ = super::process::set_limit(libc::RLIMIT_CORE, 0, 0);
+    default(signal);
+    set_mask(0);
+    let _ = super::process::kill(super::process::own_pid(), signal);
+    super::process::exit_now(128 + signal)
+}

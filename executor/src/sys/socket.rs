@@ -1,0 +1,126 @@
+//! Socket calls made on our own duplicate of a descriptor. Decides nothing: the caller has checked what is sent where.
+
+use std::os::fd::AsRawFd;
+
+use super::errno::{Result, check, check_size};
+
+/// A socket address in the form the kernel takes, at most `sockaddr_storage` (128 bytes).
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Name {
+    // Aligned as the kernel's own storage is; the address families we build only need 4.
+    bytes: [u64; 16],
+    length: u32,
+}
+
+/// Most bytes of a socket address (`sizeof(struct sockaddr_storage)`).
+pub const NAME_BYTES: usize = 128;
+
+impl Name {
+    /// Copies `bytes`, cut at 128.
+    pub fn new(bytes: &[u8]) -> Self {
+        let mut name = Self { bytes: [0; 16], length: 0 };
+        for (cell, chunk) in name.bytes.iter_mut().zip(bytes.chunks(8)) {
+            let mut whole = [0; 8];
+            for (to, from) in whole.iter_mut().zip(chunk) {
+                *to = *from;
+            }
+            *cell = u64::from_ne_bytes(whole);
+        }
+        name.length = u32::try_from(bytes.len().min(NAME_BYTES)).unwrap_or(0);
+        name
+    }
+
+    /// The bytes of the address.
+    pub fn as_bytes(&self) -> &[u8] {
+        let length = (self.length as usize).min(NAME_BYTES);
+        // SAFETY: the array has 128 bytes, every one of them initialised, and `length` is at most that.
+        unsafe { std::slice::from_raw_parts(self.bytes.as_ptr().cast(), length) }
+    }
+}
+
+impl std::fmt::Debug for Name {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Name").field(&self.as_bytes()).finish()
+    }
+}
+
+/// An integer option (getsockopt(2)).
+pub fn option(fd: &impl AsRawFd, level: i32, name: i32) -> Result<i32> {
+    let mut value = 0i32;
+    let mut length: libc::socklen_t = 4;
+    // SAFETY: `value` has the four bytes that `length` says.
+    check(unsafe {
+        libc::getsockopt(fd.as_raw_fd(), level, name, (&raw mut value).cast(), &raw mut length)
+    })?;
+    Ok(value)
+}
+
+/// connect(2).
+pub fn connect(fd: &impl AsRawFd, name: &Name) -> Result<()> {
+    // SAFETY: pointer and length are those of `name`.
+    check(unsafe { libc::connect(fd.as_raw_fd(), name.bytes.as_ptr().cast(), name.length) }).map(drop)
+}
+
+/// bind(2).
+pub fn bind(fd: &impl AsRawFd, name: &Name) -> Result<()> {
+    // SAFETY: pointer and length are those of `name`.
+    check(unsafe { libc::bind(fd.as_raw_fd(), name.bytes.as_ptr().cast(), name.length) }).map(drop)
+}
+
+/// listen(2).
+pub fn listen(fd: &impl AsRawFd, backlog: i32) -> Result<()> {
+    // SAFETY: takes no pointers.
+    check(unsafe { libc::listen(fd.as_raw_fd(), backlog) }).map(drop)
+}
+
+/// The address the socket is bound to (getsockname(2)).
+pub fn local_name(fd: &impl AsRawFd) -> Result<Name> {
+    let mut name = Name { bytes: [0; 16], length: 128 };
+    // SAFETY: `bytes` has the 128 bytes that `length` says.
+    check(unsafe {
+        libc::getsockname(fd.as_raw_fd(), name.bytes.as_mut_ptr().cast(), &raw mut name.length)
+    })?;
+    name.length = name.length.min(128);
+    Ok(name)
+}
+
+/// sendmsg(2) of one buffer, to `name` where given, with ready-made control messages. SIGPIPE is never raised.
+pub fn send(
+    fd: &impl AsRawFd,
+    name: Option<&Name>,
+    data: &[u8],
+    control: &[u8],
+    flags: i32,
+) -> Result<usize> {
+    let mut part = libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() };
+    let message = std::mem::MaybeUninit::<libc::msghdr>::zeroed();
+    // SAFETY: all-zero is a valid msghdr (no name, no parts, no control); some targets have padding fields.
+    let mut message = unsafe { message.assume_init() };
+    if let Some(name) = name {
+        message.msg_name = name.bytes.as_ptr().cast_mut().cast();
+        message.msg_namelen = name.length;
+    }
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    if !control.is_empty() {
+        message.msg_control = control.as_ptr().cast_mut().cast();
+        #[expect(clippy::useless_conversion, reason = "the field is size_t on glibc and u32 on musl")]
+        {
+            message.msg_controllen = control.len().try_into().unwrap_or(0);
+        }
+    }
+    // SAFETY: every pointer of `message` is to a live buffer of the stated length; sendmsg only reads them.
+    check_size(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, flags | libc::MSG_NOSIGNAL) })
+}
+
+/// recv(2) into `buffer`.
+pub fn receive(fd: &impl AsRawFd, buffer: &mut [u8]) -> Result<usize> {
+    // SAFETY: pointer and length are those of one writable slice.
+    check_size(unsafe { libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) })
+}
+
+/// socket(2), CLOEXEC.
+pub fn new(domain: i32, kind: i32, protocol: i32) -> Result<std::os::fd::OwnedFd> {
+    // SAFETY: takes no pointers.
+    check(unsafe { libc::socket(domain, kind | libc::SOCK_CLOEXEC, protocol) }).map(super::fd::own)
+}

@@ -1,0 +1,136 @@
+//! The calling task: its descriptors, its directory, its name. Everything taken from it here is checked afterwards by the notification's id
+//! (`Listener::is_waiting`), which tells that the task was still the caller; until then it is only a copy of something.
+
+use std::collections::HashMap;
+use std::ffi::CString;
+use std::os::fd::OwnedFd;
+
+use crate::sys::process::{PIDFD_THREAD, pidfd_getfd, pidfd_open, share_files};
+use crate::sys::{Errno, Result, fd};
+
+/// pidfds by thread, so that a call costs no `pidfd_open`. One of a dead thread answers ESRCH, so a reused number is noticed.
+#[derive(Debug)]
+pub struct Tasks {
+    pidfds: HashMap<u32, OwnedFd>,
+    most: usize,
+}
+
+impl Tasks {
+    /// Keeps at most `most` pidfds.
+    pub fn new(most: usize) -> Self {
+        Self { pidfds: HashMap::new(), most }
+    }
+
+    /// Our duplicate of descriptor `number` of that very thread (threads may have tables of their own). EBADF: it has none; EPERM: the task is not
+    /// dumpable, so we may not look; ESRCH: it is gone; ENOBUFS: we are out of descriptors.
+    pub fn descriptor(&mut self, tid: u32, number: u64) -> Result<OwnedFd> {
+        // The kernel takes a descriptor argument from the low 32 bits.
+        let number = u32::try_from(number & 0xffff_ffff).unwrap_or(u32::MAX).cast_signed();
+        if number < 0 {
+            return Err(Errno(libc::EBADF));
+        }
+        if let Some(pidfd) = self.pidfds.get(&tid) {
+            match pidfd_getfd(pidfd, number) {
+                Err(Errno(libc::ESRCH)) => drop(self.pidfds.remove(&tid)),
+                result => return result.map_err(exhausted),
+            }
+        }
+        let pidfd = open_thread(tid)?;
+        let result = pidfd_getfd(&pidfd, number).map_err(exhausted);
+        if self.pidfds.len() >= self.most {
+            self.pidfds.clear();
+        }
+        self.pidfds.insert(tid, pidfd);
+        result
+    }
+}
+
+fn exhausted(error: Errno) -> Errno {
+    if matches!(error.0, libc::EMFILE | libc::ENFILE) { Errno(libc::ENOBUFS) } else { error }
+}
+
+/// A pidfd of the thread. Before Linux 6.9 only a group's leader can have one; it stands for the thread when both share one descriptor table.
+pub fn open_thread(tid: u32) -> Result<OwnedFd> {
+    match pidfd_open(tid, PIDFD_THREAD) {
+        Err(Errno(libc::EINVAL)) => {}
+        result => return result.map_err(exhausted),
+    }
+    let group = Status::read(tid)?.group;
+    if group != tid && !share_files(tid, group)? {
+        return Err(Errno(libc::EPERM));
+    }
+    pidfd_open(group, 0).map_err(exhausted)
+}
+
+/// The caller's working directory, as an `O_PATH` descriptor.
+pub fn directory(tid: u32) -> Result<OwnedFd> {
+    let path = CString::new(format!("/proc/{tid}/cwd")).map_err(|_| Errno(libc::EINVAL))?;
+    fd::open_path(&path)
+}
+
+/// What `/proc/TID/status` tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Status {
+    /// Program name (comm), at most 15 bytes.
+    pub name: Vec<u8>,
+    /// Thread group, what users know as the process id.
+    pub group: u32,
+    /// Real user id.
+    pub user: u32,
+    /// File mode creation mask.
+    pub umask: u32,
+}
+
+impl Status {
+    /// Reads it. ESRCH: the task is gone.
+    pub fn read(tid: u32) -> Result<Self> {
+        let text = std::fs::read(format!("/proc/{tid}/status")).map_err(|_| Errno(libc::ESRCH))?;
+        Self::parse(&text).ok_or(Errno(libc::EIO))
+    }
+
+    fn parse(text: &[u8]) -> Option<Self> {
+        let field = |key: &[u8]| {
+            let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(key))?;
+            line.strip_prefix(b"\t")
+        };
+        let number = |key: &[u8], radix| {
+            let first = std::str::from_utf8(field(key)?).ok()?.split_ascii_whitespace().next()?;
+            u32::from_str_radix(first, radix).ok()
+        };
+        Some(Self {
+            name: field(b"Name:")?.to_vec(),
+            group: number(b"Tgid:", 10)?,
+            user: number(b"Uid:", 10)?,
+            umask: number(b"Umask:", 8).unwrap_or(0o022),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::fd::AsRawFd;
+
+    #[test]
+    fn a_status_is_read_by_its_keys() {
+        let text = b"Name:\tcurl\nUmask:\t0027\nState:\tS (sleeping)\nTgid:\t4711\nNgid:\t0\nPid:\t4712\nUid:\t1000\t0\t0\t0\n";
+        let status = Status { name: b"curl".to_vec(), group: 4711, user: 1000, umask: 0o027 };
+        assert_eq!(Status::parse(text), Some(status));
+        assert_eq!(Status::parse(b"Name:\tcurl\n"), None);
+    }
+
+    #[test]
+    fn a_descriptor_of_our_own_thread_is_duplicated_and_a_closed_one_is_not() {
+        let (read, write) = fd::pipe().unwrap();
+        let tid = crate::sys::process::own_tid();
+        let mut tasks = Tasks::new(4);
+        let number = u64::try_from(write.as_raw_fd()).unwrap();
+        let copy = tasks.descriptor(tid, number | 1 << 32).unwrap();
+        fd::write_all(&copy, b"x").unwrap();
+        let mut byte = [0];
+        assert_eq!(fd::read(&read, &mut byte), Ok(1));
+        drop((write, copy));
+        assert_eq!(tasks.descriptor(tid, 0xffff_ffff).err(), Some(Errno(libc::EBADF)));
+        assert_eq!(tasks.descriptor(tid, 999_999).err(), Some(Errno(libc::EBADF)));
+    }
+}

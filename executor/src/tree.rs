@@ -1,0 +1,75 @@
+//! Ending the sandbox's process tree: every task of it and nothing else.
+//!
+//! kill(-1) reaches what the caller may signal. Inside the Landlock domain with signal scope that is exactly the sandbox, whatever sessions, daemons or new
+//! processes its tasks have made. Outside such a domain it would be the user's whole session. So the domain is proven first: a process that is certainly outside must be out of reach. Without the proof the tree is walked instead.
+
+use std::collections::HashSet;
+
+use crate::sys::Errno;
+use crate::sys::process::{self, kill, may_signal, own_pid};
+use crate::task::Status;
+
+/// The knowledge that this thread lives in a Landlock domain of its own with signal scope. A domain is never left, so what was proven stays so, also for
+/// whoever inherited the same domain.
+#[derive(Clone, Copy, Debug)]
+pub struct Proven(());
+
+impl Proven {
+    /// Proves it: `outside`, a process that is certainly outside and of our own user, is out of reach of our signals. `None`: it is not, or there is no such
+    /// process to try (another user's is out of reach anyway).
+    pub fn by_probe(outside: i32) -> Option<Self> {
+        let status = Status::read(u32::try_from(outside).ok()?).ok()?;
+        let is_ours = status.user == process::effective_user();
+        (is_ours && may_signal(outside) == Err(Errno(libc::EPERM))).then_some(Self(()))
+    }
+
+    /// Takes the word of the supervisor, which inherited the calling thread's domain and probed its parent, our own process.
+    pub fn by_supervisor(word: Option<u8>) -> Option<Self> {
+        (word == Some(b'P')).then_some(Self(()))
+    }
+}
+
+/// Sends SIGKILL to every task of the sandbox once.
+///
+/// Should: be called until no task is left; kill(2) returns success also when every target was out of reach.
+/// Must not: be called by code that makes a `Proven` in any other way than above.
+pub fn kill_domain(_: Proven) {
+    let _ = kill(-1, libc::SIGKILL);
+}
+
+/// Sends SIGKILL to every descendant of this process, found by walking `/proc`. For a subreaper: orphans are its children. Not atomic: a tree that
+/// forks faster than it is walked needs further rounds.
+pub fn kill_descendants() {
+    let mut waiting = vec![own_pid()];
+    let mut seen = HashSet::new();
+    while let Some(pid) = waiting.pop() {
+        let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { continue };
+        for thread in threads.flatten() {
+            let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            for child in children.split_ascii_whitespace().filter_map(|child| child.parse::<i32>().ok()) {
+                if seen.insert(child) {
+                    let _ = kill(child, libc::SIGKILL);
+                    waiting.push(child);
+                }
+            }
+        }
+    }
+}
+
+/// Ends the tree and reaps it, for the supervisor: until it has no child left.
+pub fn end(proven: Option<Proven>) {
+    loop {
+        match proven {
+            Some(proven) => kill_domain(proven),
+            None => kill_descendants(),
+        }
+        loop {
+            match process::wait_any(libc::WEXITED) {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(_) => return, // ECHILD
+            }
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+}
