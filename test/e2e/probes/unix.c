@@ -95,9 +95,11 @@ static void datagram(const char *directory) {
   say("pair", socketpair(AF_UNIX, SOCK_DGRAM, 0, ends));
 }
 
-static void reach(const char *name) {
+/* Some programs pad an abstract name with zeros to its full length, which makes it another name. */
+static void reach(const char *name, int padded) {
   struct sockaddr_un at;
   socklen_t length = unix_address(name, &at);
+  if (padded) length = sizeof at;
   struct iovec part = {(void *)TOKEN, 5};
   struct msghdr m = {.msg_name = &at, .msg_namelen = length, .msg_iov = &part, .msg_iovlen = 1};
   int s = socket(AF_UNIX, SOCK_STREAM, 0), d = socket(AF_UNIX, SOCK_DGRAM, 0), ends[2];
@@ -121,7 +123,10 @@ int main(int argc, char **argv) {
     pass_descriptor("seqpacket rights", SOCK_SEQPACKET);
   } else if (strcmp(argv[1], "own") == 0 && argc > 2) own(argv[2]);
   else if (strcmp(argv[1], "datagram") == 0 && argc > 2) datagram(argv[2]);
-  else if (strcmp(argv[1], "reach") == 0) for (int i = 2; i < argc; i++) reach(argv[i]);
+  else if (strcmp(argv[1], "reach") == 0) for (int i = 2; i < argc; i++) {
+    reach(argv[i], 0);
+    if (argv[i][0] == '@') reach(argv[i], 1);
+  }
   else return 2;
   return 0;
 }

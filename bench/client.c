@@ -1,0 +1,67 @@
+/* Measures one kind of call. usage: client OPERATION BYTES CALLS HOST TCP-PORT UDP-PORT
+ *   connect            blocking TCP connect; sockets are made before and reset after, in batches of 64
+ *   sendto, sendmsg    a datagram with an address, to a receiver whose queue is full (so nothing is delivered)
+ *   send               a datagram on a connected socket, which no supervisor need see
+ * Prints median and 99th percentile of the calls in nanoseconds; one clock reading (about 25 ns) is in each. The
+ * first tenth of the calls is not counted. */
+#include "bench.h"
+#define BATCH 64
+
+static int ascending(const void *a, const void *b) {
+  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+static void connect_all(const struct sockaddr_in *to, int calls, uint32_t *times) {
+  int sockets[BATCH];
+  struct linger reset = {1, 0};
+  for (int done = 0; done < calls; done += BATCH) {
+    for (int i = 0; i < BATCH; i++) {
+      sockets[i] = socket(AF_INET, SOCK_STREAM, 0);
+      must(sockets[i] >= 0, "socket");
+      setsockopt(sockets[i], SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+    }
+    uint64_t before = nanoseconds();
+    for (int i = 0; i < BATCH; i++) {
+      must(connect(sockets[i], (void *)to, sizeof *to) == 0, "connect");
+      uint64_t after = nanoseconds();
+      times[done + i] = (uint32_t)(after - before);
+      before = after;
+    }
+    for (int i = 0; i < BATCH; i++) close(sockets[i]);
+  }
+}
+
+static void send_all(const char *operation, size_t bytes, const struct sockaddr_in *to, int calls, uint32_t *times) {
+  static char data[65536];
+  int s = socket(AF_INET, SOCK_DGRAM, 0);
+  struct iovec part = {data, bytes};
+  struct msghdr message = {.msg_name = (void *)to, .msg_namelen = sizeof *to, .msg_iov = &part, .msg_iovlen = 1};
+  int kind = strcmp(operation, "sendto") == 0 ? 0 : strcmp(operation, "sendmsg") == 0 ? 1 : 2;
+  if (kind == 2) must(connect(s, (void *)to, sizeof *to) == 0, "connect");
+  uint64_t before = nanoseconds();
+  for (int i = 0; i < calls; i++) {
+    ssize_t sent = kind == 0   ? sendto(s, data, bytes, 0, (void *)to, sizeof *to)
+                   : kind == 1 ? sendmsg(s, &message, 0)
+                               : send(s, data, bytes, 0);
+    must(sent == (ssize_t)bytes, operation);
+    uint64_t after = nanoseconds();
+    times[i] = (uint32_t)(after - before);
+    before = after;
+  }
+}
+
+int main(int argc, char **argv) {
+  must(argc == 7, "usage: client OPERATION BYTES CALLS HOST TCP-PORT UDP-PORT");
+  int calls = (atoi(argv[3]) + BATCH - 1) / BATCH * BATCH, is_connect = strcmp(argv[1], "connect") == 0;
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[is_connect ? 5 : 6]))};
+  must(inet_pton(AF_INET, argv[4], &to.sin_addr) == 1, "HOST");
+  uint32_t *times = calloc((size_t)calls, sizeof *times);
+  if (is_connect) connect_all(&to, calls, times);
+  else send_all(argv[1], (size_t)atoi(argv[2]), &to, calls, times);
+  uint32_t *counted = times + calls / 10;
+  int count = calls - calls / 10;
+  qsort(counted, (size_t)count, sizeof *counted, ascending);
+  printf("%u %u\n", counted[count / 2], counted[(long)count * 99 / 100]);
+  return 0;
+}
