@@ -4,6 +4,7 @@
  * is not looked at.
  */
 import { SandlockError } from './errors.ts';
+import { FOREVER } from './request.ts';
 
 /** What `exec` was asked to do. At least one of `policy`, `allow` and `deny` is given. */
 export interface ExecArguments {
@@ -17,12 +18,17 @@ export interface ExecArguments {
   readonly quiet: boolean;
   /** File to which every denial is appended as a line of JSON. */
   readonly log: string | undefined;
+  /** How long processes may outlive the command before they are ended, in seconds; FOREVER is without end. */
+  readonly lingerSeconds: number;
   /** Program and arguments, at least the program. */
   readonly command: readonly string[];
 }
 
+/** Long enough for a program's own background work to finish, short enough that a daemon it leaves holds nobody up. */
+const LINGER = '10';
+
 const USAGE =
-  'sandlock exec POLICY [--allow RULE] [--deny RULE] [--quiet] [--log FILE] -- COMMAND …';
+  'sandlock exec POLICY [--allow RULE] [--deny RULE] [--quiet] [--log FILE] [--linger TIME] -- COMMAND …';
 
 /**
  * Parses the arguments after `exec`. Returns 'help' when help is asked for.
@@ -35,6 +41,7 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
   const allow: string[] = [];
   const deny: string[] = [];
   const logs: string[] = [];
+  const lingers: string[] = [];
   let quiet = false;
 
   for (let index = 0; index < own.length; index += 1) {
@@ -51,6 +58,7 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
     if (name === '--allow') allow.push(value());
     else if (name === '--deny') deny.push(value());
     else if (name === '--log') logs.push(value());
+    else if (name === '--linger') lingers.push(value());
     else if (argument === '--quiet' || argument === '-q') quiet = true;
     else if (argument === '--help' || argument === '-h') return 'help';
     else if (argument.startsWith('-')) throw unknownOption(argument, end !== -1);
@@ -63,13 +71,25 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
     throw usage(`one policy is needed and ${policies.length} are given: ${policies.join(', ')}`);
   }
   if (logs.length > 1) throw usage('--log is given twice');
+  if (lingers.length > 1) throw usage('--linger is given twice');
+  const lingerSeconds = parseLinger(lingers[0] ?? LINGER);
   const command = args.slice(end + 1);
   if (command.length === 0) throw usage('no command after --');
   if (command[0] === '') throw usage('the command after -- is empty');
   if (policy === undefined && allow.length === 0 && deny.length === 0) {
     throw usage('no policy: name a file, or give rules by --allow; without any, nothing is run');
   }
-  return { policy, allow, deny, quiet, log: logs[0], command };
+  return { policy, allow, deny, quiet, log: logs[0], lingerSeconds, command };
+}
+
+/** Seconds, or `forever`. */
+function parseLinger(text: string): number {
+  if (text === 'forever') return FOREVER;
+  const seconds = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
+  if (Number.isNaN(seconds)) {
+    throw usage(`--linger takes whole seconds or forever, not ${text}`);
+  }
+  return seconds;
 }
 
 function usage(message: string): SandlockError {

@@ -46,7 +46,10 @@ function run(table: Buffer, parsed: ExecArguments): Promise<void> | undefined {
   const log = openLog(parsed.log);
   const library = loadLibrary();
   const program = parsed.command[0] ?? '';
-  const handle = library.start(table, encodeRequest(ownSource(parsed.command)));
+  const handle = library.start(
+    table,
+    encodeRequest(ownSource(parsed.command, parsed.lingerSeconds)),
+  );
   if (handle < 0) throw startFailure('front', -handle, program);
   const denials = createDenialReporter();
   const end = follow(library, handle, (record) => {
@@ -55,16 +58,24 @@ function run(table: Buffer, parsed: ExecArguments): Promise<void> | undefined {
   });
   if (!parsed.quiet) writeError(denials.finish(end.dropped));
   if (end.dropped > 0) log?.(formatLostLine(end.dropped));
+  if (end.killed > 0 && !parsed.quiet) writeError(formatKilled(end.killed));
   if (end.failure?.stage === 'table') return explainTable(table, parsed, end.failure.errno);
   if (end.failure !== undefined) throw startFailure(end.failure.stage, end.failure.errno, program);
   if (end.outcome === undefined) throw startFailure('supervisor', 0, program);
   return leave(library, end.outcome);
 }
 
+function formatKilled(count: number): string {
+  const what = count === 1 ? '1 process' : `${count} processes`;
+  return `sandlock: ended ${what} that outlived the command (see --linger)\n`;
+}
+
 interface End {
   readonly outcome: Outcome | undefined;
   readonly failure: { readonly stage: string; readonly errno: number } | undefined;
   readonly dropped: number;
+  /** How many processes outlived the command and had to be ended. */
+  readonly killed: number;
 }
 
 /** Waits for every record until the whole tree is gone. */
@@ -77,16 +88,18 @@ function follow(
   let outcome: Outcome | undefined;
   let failure: End['failure'];
   let dropped = 0;
+  let killed = 0;
   for (;;) {
     const result = library.next(handle, bytes);
-    if (result === 0) return { outcome, failure, dropped };
-    if (result < 0) return { outcome, failure: { stage: 'front', errno: -result }, dropped };
+    if (result < 0) failure = { stage: 'front', errno: -result };
+    if (result <= 0) return { outcome, failure, dropped, killed };
     const record = decodeRecord(bytes);
     if (record === undefined) continue;
     if ('dropped' in record) dropped = Math.max(dropped, record.dropped);
     if (record.kind === 'denied') onDenied(record);
     else if (record.kind === 'exited') outcome = decodeStatus(record.status);
     else if (record.kind === 'failed') failure ??= record;
+    else if (record.kind === 'ended') killed = record.killed;
   }
 }
 

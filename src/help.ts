@@ -30,6 +30,7 @@ Runs COMMAND so that it reaches what POLICY allows and nothing else. Without a p
   --deny RULE    refuse this, whatever is allowed; may be repeated
   -q, --quiet    print no line for what is refused
   --log FILE     append every refusal to FILE as a line of JSON
+  --linger TIME  how many seconds processes may outlive COMMAND before they are ended: 10, or forever
 
 --allow and --deny need a policy in TOML or none: a compiled table can not be changed.
 `,

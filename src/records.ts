@@ -35,7 +35,8 @@ export type ExecutorRecord =
   /** `status` as wait(2) gives it. */
   | { readonly kind: 'exited'; readonly status: number; readonly dropped: number }
   | { readonly kind: 'failed'; readonly stage: string; readonly errno: number }
-  | { readonly kind: 'ended'; readonly dropped: number };
+  /** `killed`: how many processes outlived the command and had to be ended. */
+  | { readonly kind: 'ended'; readonly killed: number; readonly dropped: number };
 
 /** Bytes of a record. */
 export const RECORD_BYTES = 64;
@@ -67,7 +68,7 @@ export function decodeRecord(bytes: Buffer): ExecutorRecord | undefined {
     case 5:
       return { kind: 'failed', stage: decodeName(bytes), errno: Math.abs(code) };
     case 6:
-      return { kind: 'ended', dropped };
+      return { kind: 'ended', killed: code, dropped };
     default:
       return undefined;
   }

@@ -9,12 +9,17 @@ import { SandlockError } from './errors.ts';
 /** Option bit: mirror stops and forward signals, as the command line does. */
 const OPTION_TERMINAL = 1;
 
+/** `lingerSeconds` without an end. */
+export const FOREVER = 0xffff_ffff;
+
 const REPLACEMENT = '\uFFFD';
 
 /** Where arguments and environment come from; replaced in tests. */
 export interface RequestSource {
   readonly command: readonly string[];
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** How long processes may outlive the command; FOREVER is without end. */
+  readonly lingerSeconds: number;
   /** Reads /proc/self/cmdline or /proc/self/environ. */
   readonly readRaw: (path: string) => Buffer;
 }
@@ -26,10 +31,11 @@ export interface RequestSource {
 export function encodeRequest(source: RequestSource): Buffer {
   const command = rawCommand(source);
   const environment = rawEnvironment(source);
-  const header = Buffer.alloc(16);
+  const header = Buffer.alloc(20);
   header.writeUInt32LE(command.length, 0);
   header.writeUInt32LE(environment.length, 4);
   header.writeUInt32LE(OPTION_TERMINAL, 8);
+  header.writeUInt32LE(source.lingerSeconds, 16);
   const end = Buffer.of(0);
   const strings = [...command, ...environment, Buffer.alloc(0)];
   for (const text of strings) {
@@ -39,8 +45,9 @@ export function encodeRequest(source: RequestSource): Buffer {
 }
 
 /** The source for this process. */
-export function ownSource(command: readonly string[]): RequestSource {
-  return { command, environment: process.env, readRaw: (path) => readFileSync(path) };
+export function ownSource(command: readonly string[], lingerSeconds: number): RequestSource {
+  const readRaw = (path: string): Buffer => readFileSync(path);
+  return { command, environment: process.env, lingerSeconds, readRaw };
 }
 
 function rawCommand({ command, readRaw }: RequestSource): Buffer[] {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::event::RECORD_BYTES;
 use crate::front::Front;
 use crate::sys::foreign::{bytes, bytes_mut};
-use crate::sys::{Errno, Result, signal};
+use crate::sys::{Errno, Result, process, signal};
 use crate::table::{Protocol, Table, Verdict};
 
 /// Version of this interface.
@@ -168,6 +168,18 @@ pub extern "C" fn sl_close(handle: i32, flags: u32) -> i32 {
         let index = usize::try_from(handle).map_err(|_| Errno(libc::EBADF))?;
         drop(fronts.get_mut(index).and_then(Option::take));
         Ok(0)
+    })
+}
+
+/// Ends this process with `status` (0..=255) at once.
+// SAFETY: exported under a name of our own prefix.
+#[unsafe(no_mangle)]
+pub extern "C" fn sl_exit(status: i32, flags: u32) -> i32 {
+    guarded(flags, || {
+        if !(0..=255).contains(&status) {
+            return Err(Errno(libc::EINVAL));
+        }
+        process::exit_now(status)
     })
 }
 

@@ -9,6 +9,9 @@ use crate::sys::{Errno, Result};
 /// Bit of `options`: the front is a command line on a terminal.
 pub const TERMINAL: u32 = 1;
 
+/// `linger` without an end.
+pub const FOREVER: u32 = u32::MAX;
+
 /// The command and the state it starts in.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Request {
@@ -22,6 +25,8 @@ pub struct Request {
     pub options: u32,
     /// Soft limit of open files; 0: min(1024, hard), what Node found before it raised it.
     pub open_files: u32,
+    /// How long processes may outlive the command, in seconds; `FOREVER`: as long as they like.
+    pub linger: u32,
     /// Signal mask of the thread that asked.
     pub mask: Mask,
 }
@@ -35,8 +40,9 @@ impl Request {
             let bytes = bytes.get(index * 4..index * 4 + 4).and_then(|bytes| bytes.try_into().ok());
             bytes.map(u32::from_le_bytes).ok_or(INVALID)
         };
-        let (arguments, environment, options, open_files) = (word(0)?, word(1)?, word(2)?, word(3)?);
-        let text = bytes.get(16..).ok_or(INVALID)?.strip_suffix(b"\0").ok_or(INVALID)?;
+        let (arguments, environment, options) = (word(0)?, word(1)?, word(2)?);
+        let (open_files, linger) = (word(3)?, word(4)?);
+        let text = bytes.get(20..).ok_or(INVALID)?.strip_suffix(b"\0").ok_or(INVALID)?;
         let mut strings =
             text.split(|byte| *byte == 0).map(|string| CString::new(string).map_err(|_| INVALID));
         let mut take = |count: u32| -> Result<Vec<CString>> {
@@ -48,7 +54,7 @@ impl Request {
         if strings.next().is_some() || arguments.is_empty() || options & !TERMINAL != 0 {
             return Err(INVALID);
         }
-        Ok(Self { arguments, environment, directory, options, open_files, mask })
+        Ok(Self { arguments, environment, directory, options, open_files, linger, mask })
     }
 
     /// The bytes the supervisor gets: the mask, then the request as it came.
@@ -86,7 +92,7 @@ mod tests {
 
     fn bytes(argc: u32, envc: u32, options: u32, strings: &[&str]) -> Vec<u8> {
         let mut bytes: Vec<u8> =
-            [argc, envc, options, 7].iter().flat_map(|word| word.to_le_bytes()).collect();
+            [argc, envc, options, 7, 9].iter().flat_map(|word| word.to_le_bytes()).collect();
         for string in strings {
             bytes.extend_from_slice(string.as_bytes());
             bytes.push(0);
@@ -101,7 +107,7 @@ mod tests {
         assert_eq!(request.arguments, [c"ls".to_owned(), c"".to_owned()]);
         assert_eq!(request.environment, [c"PATH=/a::/b".to_owned()]);
         assert_eq!(request.directory, c"/tmp".to_owned());
-        assert_eq!((request.options, request.open_files, request.mask), (1, 7, 5));
+        assert_eq!((request.options, request.open_files, request.linger, request.mask), (1, 7, 9, 5));
         let candidates = [c"/a/ls".to_owned(), c"./ls".to_owned(), c"/b/ls".to_owned()];
         assert_eq!(request.candidates(), candidates);
     }

@@ -18,13 +18,14 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::event::{Events, Kind, Record, Stage};
 use crate::filter::{self, Protocols};
 use crate::inside::Inside;
 use crate::pending::{INTERRUPT, Pending};
 use crate::receiver::Receiver;
-use crate::request::Request;
+use crate::request::{FOREVER, Request};
 use crate::spawn::{self, Command, Confinement, Failure};
 use crate::sys::landlock::Abi;
 use crate::sys::mapping::Mapping;
@@ -50,6 +51,8 @@ const GIVEN: u32 = 8;
 const SURELY_MS: i32 = 1000;
 /// How often waiting calls are checked for callers that have gone.
 const CHECK_MS: i32 = 50;
+/// How often the deadline is looked at otherwise.
+const IDLE_MS: i32 = 1000;
 
 /// The program.
 pub fn main() -> ! {
@@ -83,6 +86,7 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     }
     let request = Mapping::sealed(&fd::borrow(REQUEST)).map_err(&own)?;
     let request = Request::received(request.as_ref()).map_err(&own)?;
+    let linger = (request.linger != FOREVER).then(|| Duration::from_secs(request.linger.into()));
     let table = Mapping::sealed(&fd::borrow(TABLE)).map_err(Failure::at(Stage::Table))?;
     let table =
         Table::open(table).map_err(|_| Failure { stage: Stage::Table, error: Errno(libc::EINVAL) })?;
@@ -96,10 +100,11 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
         filter: filter::program(protocols),
     };
     let command = spawn::spawn(request, &confinement)?;
-    let mut warden = Warden::new(command, Arc::clone(events), table, abi, proven).map_err(|error| {
-        tree::end(proven);
-        own(error)
-    })?;
+    let mut warden =
+        Warden::new(command, Arc::clone(events), table, abi, proven, linger).map_err(|error| {
+            tree::end(proven);
+            own(error)
+        })?;
     warden.watch();
     Ok(())
 }
@@ -127,6 +132,10 @@ struct Warden {
     drained: OwnedFd,
     is_drained: bool,
     proven: Option<Proven>,
+    /// How long processes may outlive the command; none: for ever.
+    linger: Option<Duration>,
+    /// When that is over.
+    deadline: Option<Instant>,
 }
 
 impl Warden {
@@ -136,6 +145,7 @@ impl Warden {
         table: Table<Mapping>,
         abi: Abi,
         proven: Option<Proven>,
+        linger: Option<Duration>,
     ) -> Result<Self> {
         let pidfd = process::pidfd_open(command.pid.cast_unsigned(), 0)?;
         process::new_session()?;
@@ -174,41 +184,51 @@ impl Warden {
             drained,
             is_drained: false,
             proven,
+            linger,
+            deadline: None,
         })
     }
 
-    /// Returns when the command's status has been taken and no task of the sandbox is left.
+    /// Returns when the command's status has been taken and no task of the sandbox is left, or had to be.
     fn watch(&mut self) {
         self.reap(); // what changed before the signal descriptor existed
+        let mut ended = 0;
         while self.is_running || !self.is_drained {
-            let mut polls = [
-                fd::readable(&fd::borrow(CONTROL)),
-                fd::readable(&self.changes),
-                fd::readable(&self.drained),
-            ];
-            if self.is_drained {
-                polls[2].fd = -1;
-            }
-            let timeout = if self.pending.is_busy() { CHECK_MS } else { 1000 };
-            if fd::poll(&mut polls, timeout).is_err() {
-                tree::end(self.proven);
+            if !self.wait() {
+                ended = tree::end(self.proven);
                 break;
             }
-            let [control, changes, drained] = polls.map(|poll| poll.revents != 0);
-            if control && !self.obey() {
-                tree::end(self.proven);
-                self.is_running = false;
-                break;
-            }
-            if changes {
-                let mut sink = [0; 1024];
-                let _ = fd::read(&self.changes, &mut sink);
-            }
-            self.is_drained |= drained;
             self.reap();
             self.pending.interrupt_abandoned();
         }
-        self.events.tell_surely(&Record::new(Kind::Ended), SURELY_MS);
+        let mut record = Record::new(Kind::Ended);
+        record.code = ended;
+        self.events.tell_surely(&record, SURELY_MS);
+    }
+
+    /// Waits for something to do. `false`: the tree is to be ended.
+    fn wait(&mut self) -> bool {
+        let mut polls =
+            [fd::readable(&fd::borrow(CONTROL)), fd::readable(&self.changes), fd::readable(&self.drained)];
+        if self.is_drained {
+            polls[2].fd = -1;
+        }
+        let left = self.deadline.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
+        if left.is_zero() {
+            return false;
+        }
+        let check = if self.pending.is_busy() { CHECK_MS } else { IDLE_MS };
+        let timeout = i32::try_from(left.as_millis().saturating_add(1)).unwrap_or(check).min(check);
+        if fd::poll(&mut polls, timeout).is_err() {
+            return false;
+        }
+        let [control, changes, drained] = polls.map(|poll| poll.revents != 0);
+        if changes {
+            let mut sink = [0; 1024];
+            let _ = fd::read(&self.changes, &mut sink);
+        }
+        self.is_drained |= drained;
+        !control || self.obey()
     }
 
     /// Takes every state change there is. Orphans are only reaped.
@@ -216,6 +236,7 @@ impl Warden {
         while let Ok(Some(change)) = process::wait_any(libc::WEXITED) {
             if change.pid == self.pid {
                 self.is_running = false;
+                self.deadline = self.linger.map(|linger| Instant::now() + linger);
                 let mut exited = Record::new(Kind::Exited);
                 exited.pid = self.pid.cast_unsigned();
                 exited.code = match change.code {

@@ -56,8 +56,9 @@ pub fn kill_descendants() {
     }
 }
 
-/// Ends the tree and reaps it, for the supervisor: until it has no child left.
-pub fn end(proven: Option<Proven>) {
+/// Ends the tree and reaps it, for the supervisor: until it has no child left. Returns how many it reaped.
+pub fn end(proven: Option<Proven>) -> i32 {
+    let mut reaped = 0;
     loop {
         match proven {
             Some(proven) => kill_domain(proven),
@@ -65,9 +66,9 @@ pub fn end(proven: Option<Proven>) {
         }
         loop {
             match process::wait_any(libc::WEXITED) {
-                Ok(Some(_)) => {}
+                Ok(Some(_)) => reaped += 1,
                 Ok(None) => break,
-                Err(_) => return, // ECHILD
+                Err(_) => return reaped, // ECHILD
             }
         }
         std::thread::sleep(std::time::Duration::from_millis(1));

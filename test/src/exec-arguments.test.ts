@@ -3,9 +3,16 @@ import { describe, expect, it } from 'vitest';
 import { parseExecArguments } from '../../src/exec-arguments.ts';
 
 const USAGE =
-  '\nusage: sandlock exec POLICY [--allow RULE] [--deny RULE] [--quiet] [--log FILE] -- COMMAND …';
+  '\nusage: sandlock exec POLICY [--allow RULE] [--deny RULE] [--quiet] [--log FILE] [--linger TIME] -- COMMAND …';
 
-const NONE = { policy: undefined, allow: [], deny: [], quiet: false, log: undefined };
+const NONE = {
+  policy: undefined,
+  allow: [],
+  deny: [],
+  quiet: false,
+  log: undefined,
+  lingerSeconds: 10,
+};
 
 describe('a command line of exec', () => {
   it('with a policy and a command gives both', () => {
@@ -25,6 +32,8 @@ describe('a command line of exec', () => {
       '--deny=*:3',
       '-q',
       '--log=l',
+      '--linger',
+      'forever',
       '--',
       'c',
     ];
@@ -34,8 +43,14 @@ describe('a command line of exec', () => {
       deny: ['*:3'],
       quiet: true,
       log: 'l',
+      lingerSeconds: 0xffff_ffff,
       command: ['c'],
     });
+  });
+
+  it.each(['', '-1', '1.5', '1e3', 'x', '9999999999'])('with --linger %j is refused', (value) => {
+    const expected = `--linger takes whole seconds or forever, not ${value}${USAGE}`;
+    expect(() => parseExecArguments(['p', `--linger=${value}`, '--', 'c'])).toThrow(expected);
   });
 
   it('with rules needs no policy', () => {

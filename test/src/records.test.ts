@@ -54,7 +54,7 @@ describe('a record', () => {
     [3, { kind: 'stopped', signal: 9 }],
     [4, { kind: 'exited', status: 9, dropped: 3 }],
     [5, { kind: 'failed', stage: 'exec', errno: 9 }],
-    [6, { kind: 'ended', dropped: 3 }],
+    [6, { kind: 'ended', killed: 9, dropped: 3 }],
     [7, undefined],
     [0, undefined],
   ])('of kind %i is read', (kind, expected) => {

@@ -9,24 +9,34 @@ const NO_PROC: RequestSource['readRaw'] = () => {
 function decode(bytes: Buffer): { header: number[]; strings: string[] } {
   expect(bytes.at(-1)).toBe(0);
   return {
-    header: [0, 4, 8, 12].map((offset) => bytes.readUInt32LE(offset)),
-    strings: bytes.subarray(16, -1).toString('latin1').split('\0'),
+    header: [0, 4, 8, 12, 16].map((offset) => bytes.readUInt32LE(offset)),
+    strings: bytes.subarray(20, -1).toString('latin1').split('\0'),
   };
 }
 
 describe('a request', () => {
   it('holds command, environment and an empty directory, with the terminal option', () => {
     const environment = { HOME: '/root', EMPTY: '', A: 'b=c' };
-    const bytes = encodeRequest({ command: ['ls', '', '-l'], environment, readRaw: NO_PROC });
+    const bytes = encodeRequest({
+      command: ['ls', '', '-l'],
+      environment,
+      lingerSeconds: 10,
+      readRaw: NO_PROC,
+    });
     expect(decode(bytes)).toEqual({
-      header: [3, 3, 1, 0],
+      header: [3, 3, 1, 0, 10],
       strings: ['ls', '', '-l', 'HOME=/root', 'EMPTY=', 'A=b=c', ''],
     });
   });
 
   it('keeps UTF-8 as it is', () => {
-    const bytes = encodeRequest({ command: ['é'], environment: {}, readRaw: NO_PROC });
-    expect(decode(bytes)).toEqual({ header: [1, 0, 1, 0], strings: ['\xc3\xa9', ''] });
+    const bytes = encodeRequest({
+      command: ['é'],
+      environment: {},
+      lingerSeconds: 10,
+      readRaw: NO_PROC,
+    });
+    expect(decode(bytes)).toEqual({ header: [1, 0, 1, 0, 10], strings: ['\xc3\xa9', ''] });
   });
 
   it('whose strings Node could not decode takes the bytes from /proc', () => {
@@ -37,10 +47,11 @@ describe('a request', () => {
     const bytes = encodeRequest({
       command: ['cat', '\ufffd.txt', ''],
       environment: { A: '\ufffd', B: '2' },
+      lingerSeconds: 10,
       readRaw: (path) => Buffer.from(files[path] ?? '', 'latin1'),
     });
     expect(decode(bytes)).toEqual({
-      header: [3, 2, 1, 0],
+      header: [3, 2, 1, 0, 10],
       strings: ['cat', '\xe9.txt', '', 'A=\xe9', 'B=2', ''],
     });
   });
@@ -49,13 +60,14 @@ describe('a request', () => {
     const bytes = encodeRequest({
       command: ['\ufffd'],
       environment: { A: '\ufffd' },
+      lingerSeconds: 10,
       readRaw: NO_PROC,
     });
     expect(decode(bytes).strings).toEqual(['\xef\xbf\xbd', 'A=\xef\xbf\xbd', '']);
   });
 
   it('with a NUL in an argument is refused', () => {
-    const source = { command: ['a\0b'], environment: {}, readRaw: NO_PROC };
+    const source = { command: ['a\0b'], environment: {}, lingerSeconds: 10, readRaw: NO_PROC };
     expect(() => encodeRequest(source)).toThrow('an argument holds a NUL character');
   });
 });
