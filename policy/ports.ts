@@ -18,8 +18,8 @@ export const EMPTY: u32 = 0;
 export const FULL: u32 = 1;
 const FULL_RANGE: u32 = 0xffff0000;
 
-/** Ranges of all sets together; 2^26 are 256 MiB, far above what 65,535 useful sets need. */
-const RANGES_MAX: u32 = 1 << 26;
+/** Ranges of all sets together, kept or not: 64 MiB, on average 256 for each of 65,535 sets. Bounds the time of hostile policies. */
+const RANGES_MAX: u32 = 1 << 24;
 /** One bit a port. */
 const BITMAP_BYTES: u32 = 8192;
 
