@@ -73,6 +73,13 @@ describe('a start that failed', () => {
         125,
         'the supervisor died; the command and all its processes were ended',
       ],
+      [
+        'supervisor',
+        130,
+        'ls',
+        125,
+        'the supervisor died; the command and all its processes were ended (supervisor: EOWNERDEAD)',
+      ],
       ['spawn', 11, 'ls', 125, 'the sandbox could not be started; nothing was run (spawn: EAGAIN)'],
     ];
   it.each(failures)(
