@@ -1,5 +1,5 @@
 """A shell on a terminal of its own, driven step by step: terminal.py STEPS, where STEPS is JSON: [["send", text] |
-["expect", regex] | ["without", regex] | ["hangup"], …]. `expect` waits up to 10 s for output that matches and consumes it;
+["expect", regex] | ["without", regex] | ["wait", seconds] | ["hangup"], …]. `expect` waits up to 10 s for output that matches and consumes it;
 `without` is about what the last `expect` consumed. Prints `ok`, or what went wrong with the output that was left."""
 import json
 import os
@@ -28,6 +28,8 @@ def fail(message):
 for step in json.loads(sys.argv[1]):
     if step[0] == 'send':
         os.write(fd, step[1].encode())
+    elif step[0] == 'wait':
+        time.sleep(float(step[1]))
     elif step[0] == 'hangup':
         os.close(fd)
         os.waitpid(pid, 0)
