@@ -66,11 +66,7 @@ export function loadLibrary(path: string = findLibrary()): NativeLibrary {
       call('sl_raise', [I32, U32], [toInt32(signal), 0]);
     },
     exit(status) {
-      try {
-        call('sl_exit', [I32, U32], [toInt32(status), 0]);
-      } catch {
-        // A library without this function: the caller leaves in Node's way.
-      }
+      call('sl_exit', [I32, U32], [toInt32(status), 0]);
     },
   };
 }

@@ -99,6 +99,8 @@ function follow(
     if (record.kind === 'denied') onDenied(record);
     else if (record.kind === 'exited') outcome = decodeStatus(record.status);
     else if (record.kind === 'failed') failure ??= record;
+    // The tree is gone; what the library still has to put away goes with this process.
+    else if (record.kind === 'ended') return { outcome, failure, dropped };
     else if (record.kind === 'ended') killed = record.killed;
   }
 }
