@@ -88,11 +88,10 @@ function follow(
   let outcome: Outcome | undefined;
   let failure: End['failure'];
   let dropped = 0;
-  let killed = 0;
   for (;;) {
     const result = library.next(handle, bytes);
     if (result < 0) failure = { stage: 'front', errno: -result };
-    if (result <= 0) return { outcome, failure, dropped, killed };
+    if (result <= 0) return { outcome, failure, dropped, killed: 0 };
     const record = decodeRecord(bytes);
     if (record === undefined) continue;
     if ('dropped' in record) dropped = Math.max(dropped, record.dropped);
@@ -100,8 +99,7 @@ function follow(
     else if (record.kind === 'exited') outcome = decodeStatus(record.status);
     else if (record.kind === 'failed') failure ??= record;
     // The tree is gone; what the library still has to put away goes with this process.
-    else if (record.kind === 'ended') return { outcome, failure, dropped };
-    else if (record.kind === 'ended') killed = record.killed;
+    else if (record.kind === 'ended') return { outcome, failure, dropped, killed: record.killed };
   }
 }
 

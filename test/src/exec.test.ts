@@ -50,6 +50,13 @@ function records(...fills: Fill[]): void {
 const STARTED: Fill = (record) => record.set([1]);
 const ENDED: Fill = (record) => record.set([6]);
 
+function ended(killed: number): Fill {
+  return (record) => {
+    record.set([6]);
+    record.writeInt32LE(killed, 12);
+  };
+}
+
 function exited(status: number, dropped = 0): Fill {
   return (record) => {
     record.set([4]);
@@ -132,12 +139,12 @@ describe('exec of a table', () => {
     records(STARTED, exited(0), ENDED);
     const seen = join(folder, 'seen');
     const env = { STUB_SEEN: seen, ONLY: 'é' };
-    expect(outcome(['exec', 'p.bin', '--', 'a', '', '--x'], env)).toEqual([0, '']);
+    expect(outcome(['exec', 'p.bin', '--linger=7', '--', 'a', '', '--x'], env)).toEqual([0, '']);
     const strings = [
       ...['a', '', '--x', 'PATH=/usr/bin:/bin', `SANDLOCK_LIBRARY=${library}`],
       ...[`STUB_RECORDS=${folder}/records`, `STUB_SEEN=${seen}`, 'ONLY=é', ''],
     ];
-    const header = '\u0003\0\0\0\u0005\0\0\0\u0001\0\0\0\0\0\0\0';
+    const header = '\u0003\0\0\0\u0005\0\0\0\u0001\0\0\0\0\0\0\0\u0007\0\0\0';
     const request = `${header}${strings.join('\0')}\0`;
     expect(readFileSync(seen, 'utf8')).toBe(`${library}\0${TABLE}${request}`);
   });
@@ -153,6 +160,16 @@ describe('exec of a table', () => {
       0,
       `${DENIED_LINE.repeat(10)}sandlock: … 10 more denied\n`,
     ]);
+  });
+
+  it('says how many processes outlived the command and had to be ended', () => {
+    records(STARTED, exited(4 << 8), ended(1));
+    const one = 'sandlock: ended 1 process that outlived the command (see --linger)\n';
+    expect(outcome(['exec', 'p.bin', '--', 'c'])).toEqual([4, one]);
+    records(STARTED, exited(15), ended(3));
+    const three = 'sandlock: ended 3 processes that outlived the command (see --linger)\n';
+    expect(outcome(['exec', 'p.bin', '--', 'c'])).toEqual(['SIGTERM', three]);
+    expect(outcome(['exec', 'p.bin', '-q', '--', 'c'])).toEqual(['SIGTERM', '']);
   });
 
   it('with --quiet prints nothing and still logs every denial', () => {
