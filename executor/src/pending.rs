@@ -1,18 +1,27 @@
 //! Calls that may wait: each has a thread of its own for as long as it waits, so that it delays no other call. Threads are made when none is idle and
-//! kept for the next one. A call whose caller has gone is interrupted by a signal to its thread.
+//! kept for the next one.
+//!
+//! A caller that waits here can not be reached by signals other than fatal ones (`WAIT_KILLABLE_RECV`; without it a call would be replayed after it was made).
+//! So its state is looked at now and then, and the waiting call interrupted, by a signal to its thread, when
+//!
+//! - the caller is gone: the call ends with whatever it has come to, for nobody;
+//! - a signal waits for the caller, or its group has been stopped: the call ends with `Errno::RESTART`, as it does in the kernel. The caller runs its
+//!   handler or stops, then makes the call again or gets EINTR, as its handler was installed.
 //!
 //! Must not: hold a lock while a job runs, or leave a notification without an answer.
 
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::sys::seccomp::Listener;
-use crate::sys::{Errno, Result, process, signal};
+use crate::sys::seccomp::{Listener, Notification};
+use crate::sys::{Errno, Result, fd, process, signal, socket};
+use crate::task::Status;
 
 /// What a job does: the call itself. Its result is the answer.
 pub type Work = Box<dyn FnOnce() -> Result<i64> + Send>;
 
-/// Sent to a job's thread when its caller is gone; its handler does nothing, the blocking call returns EINTR.
+/// Sent to a job's thread when its call is to end; its handler does nothing, the blocking call returns EINTR.
 pub const INTERRUPT: i32 = libc::SIGUSR1;
 
 /// Most calls that can wait at once. Each costs a thread with a stack of 64 KiB, of which one page is touched.
@@ -20,10 +29,23 @@ const MOST_THREADS: usize = 2048;
 const STACK_BYTES: usize = 64 * 1024;
 /// Idle threads kept; more end themselves.
 const MOST_IDLE: usize = 8;
+/// Looking at one caller costs about 10 µs; so often they are looked at, in all, that it stays below a tenth of a processor.
+const LOOK_MS: i32 = 10;
+const LOOKS_PER_MS: usize = 10;
 
 struct Job {
-    id: u64,
+    notification: u64,
+    caller: u32,
     work: Work,
+}
+
+/// A call that waits.
+struct Running {
+    notification: u64,
+    caller: u32,
+    thread: u32,
+    /// A signal waited for the caller's group already the last time.
+    was_signalled: bool,
 }
 
 #[derive(Default)]
@@ -31,12 +53,12 @@ struct State {
     queue: VecDeque<Job>,
     idle: usize,
     threads: usize,
-    /// (notification, thread) of every job that runs.
-    running: Vec<(u64, u32)>,
+    running: Vec<Running>,
 }
 
 struct Shared {
     listener: Arc<Listener>,
+    began: OwnedFd,
     state: Mutex<State>,
     work: Condvar,
 }
@@ -46,13 +68,13 @@ struct Shared {
 pub struct Pending(Arc<Shared>);
 
 impl Pending {
-    /// Answers go to `listener`.
-    pub fn new(listener: Arc<Listener>) -> Self {
-        Self(Arc::new(Shared { listener, state: Mutex::default(), work: Condvar::new() }))
+    /// Answers go to `listener`. A byte goes to the pipe `began` when the first call begins to wait.
+    pub fn new(listener: Arc<Listener>, began: OwnedFd) -> Self {
+        Self(Arc::new(Shared { listener, began, state: Mutex::default(), work: Condvar::new() }))
     }
 
-    /// Runs `work` for the notification `id` and answers it with the result. EAGAIN: too many calls wait already; nothing was taken over.
-    pub fn hand_over(&self, id: u64, work: Work) -> Result<()> {
+    /// Runs `work` for the notification and answers it with the result. EAGAIN: too many calls wait already; nothing was taken over.
+    pub fn hand_over(&self, notification: &Notification, work: Work) -> Result<()> {
         let mut state = self.0.lock();
         if state.idle <= state.queue.len() {
             if state.threads >= MOST_THREADS {
@@ -63,29 +85,65 @@ impl Pending {
             builder.spawn(move || shared.serve()).map_err(|_| Errno(libc::EAGAIN))?;
             state.threads += 1;
         }
-        state.queue.push_back(Job { id, work });
+        let is_first = state.running.is_empty() && state.queue.is_empty();
+        state.queue.push_back(Job { notification: notification.id, caller: notification.tid, work });
         drop(state);
         self.0.work.notify_one();
+        if is_first {
+            // A full pipe has woken its reader already.
+            let _ = fd::write(&self.0.began, b"b");
+        }
         Ok(())
     }
 
-    /// Whether any call waits.
-    pub fn is_busy(&self) -> bool {
+    /// How soon `interrupt` should be called again, in milliseconds; none: no call waits.
+    pub fn look_again_ms(&self) -> Option<i32> {
         let state = self.0.lock();
-        !state.running.is_empty() || !state.queue.is_empty()
+        let calls = state.running.len() + state.queue.len();
+        (calls > 0).then(|| i32::try_from(calls / LOOKS_PER_MS).unwrap_or(i32::MAX).max(LOOK_MS))
     }
 
-    /// Interrupts the jobs whose caller has gone. To be called again and again while jobs run: a signal can come just before the call
-    /// it should interrupt.
-    pub fn interrupt_abandoned(&self) {
-        let state = self.0.lock();
-        for (id, tid) in &state.running {
-            if !self.0.listener.is_waiting(*id) {
+    /// Interrupts the calls whose caller is gone or has something else to do. A signal can come just before the call it should interrupt, so this is
+    /// repeated as long as the reason stands.
+    pub fn interrupt(&self) {
+        let mut state = self.0.lock();
+        for running in &mut state.running {
+            if !self.0.listener.is_waiting(running.notification) || running.is_wanted() {
                 // ESRCH: the thread has ended meanwhile.
-                let _ = process::signal_own_thread(*tid, INTERRUPT);
+                let _ = process::signal_own_thread(running.thread, INTERRUPT);
             }
         }
     }
+}
+
+impl Running {
+    /// Whether the caller has a signal to handle or is to stop. A signal for its group may be another thread's to handle; when it still waits the next time, it
+    /// is this one's.
+    fn is_wanted(&mut self) -> bool {
+        let Ok(status) = Status::read(self.caller) else { return false };
+        let is_signalled = status.shared_signals != 0;
+        let is_ours = is_signalled && (status.threads == 1 || self.was_signalled);
+        self.was_signalled = is_signalled;
+        status.own_signals != 0 || is_ours || is_stopped_around(self.caller, status.group)
+    }
+}
+
+/// Whether the group has been stopped while this thread of it could not be.
+fn is_stopped_around(caller: u32, group: u32) -> bool {
+    caller != group && Status::read(group).is_ok_and(|leader| leader.state == b'T')
+}
+
+/// Whether an interrupted call should end (for the reasons above) rather than be taken up again; with what.
+pub fn interrupted(listener: &Listener, notification: u64, caller: u32, socket: &OwnedFd) -> Option<Errno> {
+    if !listener.is_waiting(notification) {
+        return Some(Errno(libc::EINTR));
+    }
+    let status = Status::read(caller).ok()?;
+    if status.own_signals | status.shared_signals == 0 && !is_stopped_around(caller, status.group) {
+        return None;
+    }
+    // With a time limit the kernel does not restart, since it would begin anew (net/sock.h, sock_intr_errno).
+    Some(if socket::has_send_timeout(socket) { Errno(libc::EINTR) } else { Errno::RESTART })
 }
 
 impl Shared {
@@ -96,13 +154,12 @@ impl Shared {
 
     fn serve(&self) {
         signal::set_mask(signal::all_but(INTERRUPT));
-        let tid = process::own_tid();
-        loop {
-            let Some(job) = self.next() else { return };
-            self.lock().running.push((job.id, tid));
-            let result = (job.work)();
-            self.listener.answer(job.id, result);
-            self.lock().running.retain(|(_, running)| *running != tid);
+        let thread = process::own_tid();
+        while let Some(Job { notification, caller, work }) = self.next() {
+            self.lock().running.push(Running { notification, caller, thread, was_signalled: false });
+            let result = work();
+            self.listener.answer(notification, result);
+            self.lock().running.retain(|running| running.thread != thread);
         }
     }
 

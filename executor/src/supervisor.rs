@@ -49,9 +49,7 @@ const GIVEN: u32 = 8;
 
 /// How long a record that must not be lost waits for a slow reader.
 const SURELY_MS: i32 = 1000;
-/// How often waiting calls are checked for callers that have gone.
-const CHECK_MS: i32 = 50;
-/// How often the deadline is looked at otherwise.
+/// How long the warden sleeps when nothing happens; the deadline is looked at then.
 const IDLE_MS: i32 = 1000;
 
 /// The program.
@@ -131,6 +129,8 @@ struct Warden {
     /// Becomes readable when the receiver has ended: no task is left.
     drained: OwnedFd,
     is_drained: bool,
+    /// Becomes readable when calls begin to wait.
+    waiting: OwnedFd,
     proven: Option<Proven>,
     /// How long processes may outlive the command; none: for ever.
     linger: Option<Duration>,
@@ -152,7 +152,9 @@ impl Warden {
         fd::close_stdio()?;
         command.listener.wake_synchronously();
         let listener = Arc::new(command.listener);
-        let pending = Pending::new(Arc::clone(&listener));
+        let (waiting, began) = fd::pipe()?;
+        fd::set_status_flags(&began, libc::O_NONBLOCK)?;
+        let pending = Pending::new(Arc::clone(&listener), began);
         let (drained, ended) = fd::pipe()?;
         let (_, hard) = process::open_file_limit()?;
         let receiver = Receiver {
@@ -183,6 +185,7 @@ impl Warden {
             changes,
             drained,
             is_drained: false,
+            waiting,
             proven,
             linger,
             deadline: None,
@@ -199,7 +202,7 @@ impl Warden {
                 break;
             }
             self.reap();
-            self.pending.interrupt_abandoned();
+            self.pending.interrupt();
         }
         let mut record = Record::new(Kind::Ended);
         record.code = ended;
@@ -208,8 +211,12 @@ impl Warden {
 
     /// Waits for something to do. `false`: the tree is to be ended.
     fn wait(&mut self) -> bool {
-        let mut polls =
-            [fd::readable(&fd::borrow(CONTROL)), fd::readable(&self.changes), fd::readable(&self.drained)];
+        let mut polls = [
+            fd::readable(&fd::borrow(CONTROL)),
+            fd::readable(&self.changes),
+            fd::readable(&self.drained),
+            fd::readable(&self.waiting),
+        ];
         if self.is_drained {
             polls[2].fd = -1;
         }
@@ -217,15 +224,18 @@ impl Warden {
         if left.is_zero() {
             return false;
         }
-        let check = if self.pending.is_busy() { CHECK_MS } else { IDLE_MS };
+        let check = self.pending.look_again_ms().unwrap_or(IDLE_MS);
         let timeout = i32::try_from(left.as_millis().saturating_add(1)).unwrap_or(check).min(check);
         if fd::poll(&mut polls, timeout).is_err() {
             return false;
         }
-        let [control, changes, drained] = polls.map(|poll| poll.revents != 0);
+        let [control, changes, drained, waiting] = polls.map(|poll| poll.revents != 0);
         if changes {
             let mut sink = [0; 1024];
             let _ = fd::read(&self.changes, &mut sink);
+        }
+        if waiting {
+            let _ = fd::read(&self.waiting, &mut [0; 64]);
         }
         self.is_drained |= drained;
         !control || self.obey()

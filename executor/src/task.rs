@@ -79,6 +79,14 @@ pub struct Status {
     pub user: u32,
     /// File mode creation mask.
     pub umask: u32,
+    /// State letter of proc_pid_status(5); `T`: stopped.
+    pub state: u8,
+    /// Threads of the group.
+    pub threads: u32,
+    /// Signals that wait for this thread and that it does not block, bit n−1 for signal n.
+    pub own_signals: u64,
+    /// The same for signals that wait for the group.
+    pub shared_signals: u64,
 }
 
 impl Status {
@@ -93,15 +101,21 @@ impl Status {
             let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(key))?;
             line.strip_prefix(b"\t")
         };
-        let number = |key: &[u8], radix| {
+        let wide = |key: &[u8], radix| {
             let first = std::str::from_utf8(field(key)?).ok()?.split_ascii_whitespace().next()?;
-            u32::from_str_radix(first, radix).ok()
+            u64::from_str_radix(first, radix).ok()
         };
+        let number = |key: &[u8], radix| wide(key, radix).and_then(|number| u32::try_from(number).ok());
+        let unblocked = !wide(b"SigBlk:", 16)?;
         Some(Self {
             name: field(b"Name:")?.to_vec(),
             group: number(b"Tgid:", 10)?,
             user: number(b"Uid:", 10)?,
             umask: number(b"Umask:", 8).unwrap_or(0o022),
+            state: field(b"State:").and_then(|state| state.first().copied()).unwrap_or(0),
+            threads: number(b"Threads:", 10)?,
+            own_signals: wide(b"SigPnd:", 16)? & unblocked,
+            shared_signals: wide(b"ShdPnd:", 16)? & unblocked,
         })
     }
 }
@@ -113,9 +127,20 @@ mod tests {
 
     #[test]
     fn a_status_is_read_by_its_keys() {
-        let text = b"Name:\tcurl\nUmask:\t0027\nState:\tS (sleeping)\nTgid:\t4711\nNgid:\t0\nPid:\t4712\nUid:\t1000\t0\t0\t0\n";
-        let status = Status { name: b"curl".to_vec(), group: 4711, user: 1000, umask: 0o027 };
-        assert_eq!(Status::parse(text), Some(status));
+        let text = "Name:\tcurl\nUmask:\t0027\nState:\tS (sleeping)\nTgid:\t4711\nNgid:\t0\nPid:\t4712\n\
+            Uid:\t1000\t0\t0\t0\nThreads:\t3\nSigPnd:\t0000000000000003\nShdPnd:\t0000000000000300\n\
+            SigBlk:\t0000000000000102\n";
+        let status = Status {
+            name: b"curl".to_vec(),
+            group: 4711,
+            user: 1000,
+            umask: 0o027,
+            state: b'S',
+            threads: 3,
+            own_signals: 1,
+            shared_signals: 0x200,
+        };
+        assert_eq!(Status::parse(text.as_bytes()), Some(status));
         assert_eq!(Status::parse(b"Name:\tcurl\n"), None);
     }
 

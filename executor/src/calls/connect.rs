@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::unix;
 use crate::event::Call;
+use crate::pending::interrupted;
 use crate::receiver::{Outcome, Receiver, address, kind, waits};
 use crate::sockaddr::{Inet, Kind, Target, connect_target};
 use crate::sys::seccomp::{Listener, Notification};
@@ -97,23 +98,26 @@ fn wait_for(
     file: Option<OwnedFd>,
 ) -> Result<Outcome> {
     let listener = Arc::clone(&receiver.listener);
-    let id = notification.id;
+    let (id, caller) = (notification.id, notification.tid);
     let work = move || {
-        let result = until_connected(&listener, id, &socket, &name);
+        let result = until_connected(&listener, id, caller, &socket, &name);
         drop(file);
         result
     };
-    receiver.pending.hand_over(id, Box::new(work)).map(|()| Outcome::Pending)
+    receiver.pending.hand_over(notification, Box::new(work)).map(|()| Outcome::Pending)
 }
 
-fn until_connected(listener: &Listener, id: u64, socket: &OwnedFd, name: &Name) -> Result<i64> {
-    let mut interrupted = false;
+fn until_connected(listener: &Listener, id: u64, caller: u32, socket: &OwnedFd, name: &Name) -> Result<i64> {
+    let mut is_second = false;
     loop {
         match socket::connect(socket, name) {
             Ok(()) => return Ok(0),
             // Our own earlier attempt went on in the kernel and succeeded.
-            Err(Errno(libc::EISCONN)) if interrupted => return Ok(0),
-            Err(Errno(libc::EINTR)) if listener.is_waiting(id) => interrupted = true,
+            Err(Errno(libc::EISCONN)) if is_second => return Ok(0),
+            Err(Errno(libc::EINTR)) => match interrupted(listener, id, caller, socket) {
+                Some(error) => return Err(error),
+                None => is_second = true,
+            },
             Err(error) => return Err(error),
         }
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::unix;
 use crate::cmsg::{self, Control};
 use crate::event::Call;
+use crate::pending::interrupted;
 use crate::receiver::{Outcome, Receiver, address, kind, waits};
 use crate::sockaddr::{Kind, Target, send_target};
 use crate::sys::memory::{self, Remote};
@@ -202,19 +203,24 @@ fn send(
         count_at: message.count_at,
     };
     let mut data = std::mem::take(&mut receiver.data);
-    let result = transmit(receiver, outgoing, &mut data, waits);
+    let result = transmit(receiver, notification, outgoing, &mut data, waits);
     receiver.data = data;
     result
 }
 
-fn transmit(receiver: &mut Receiver, outgoing: Outgoing, data: &mut Vec<u8>, waits: bool) -> Result<Outcome> {
+fn transmit(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    outgoing: Outgoing,
+    data: &mut Vec<u8>,
+    waits: bool,
+) -> Result<Outcome> {
     let progress = outgoing.advance(&receiver.listener, data, Progress::default(), false);
     match progress {
         Advance::Finished(result) => outgoing.finish(result).map(Outcome::Done),
         Advance::WouldWait(progress) if waits => {
             let listener = Arc::clone(&receiver.listener);
             let mut data = data.clone();
-            let id = outgoing.id;
             let work = move || {
                 let result = match outgoing.advance(&listener, &mut data, progress, true) {
                     Advance::Finished(result) => result,
@@ -223,7 +229,7 @@ fn transmit(receiver: &mut Receiver, outgoing: Outgoing, data: &mut Vec<u8>, wai
                 let is_one_of_many = outgoing.count_at.is_some();
                 outgoing.finish(result).map(|count| if is_one_of_many { 1 } else { count })
             };
-            receiver.pending.hand_over(id, Box::new(work)).map(|()| Outcome::Pending)
+            receiver.pending.hand_over(notification, Box::new(work)).map(|()| Outcome::Pending)
         }
         Advance::WouldWait(progress) => {
             outgoing.finish(progress.result(Errno(libc::EAGAIN))).map(Outcome::Done)
@@ -282,7 +288,11 @@ impl Outgoing {
                         return Advance::WouldWait(progress);
                     }
                 }
-                Err(Errno(libc::EINTR)) => {}
+                Err(Errno(libc::EINTR)) => {
+                    if let Some(error) = interrupted(listener, self.id, self.tid, &self.socket) {
+                        return Advance::Finished(progress.result(error));
+                    }
+                }
                 Err(Errno(libc::EAGAIN)) if !wait => return Advance::WouldWait(progress),
                 Err(error) => return Advance::Finished(progress.result(error)),
             }

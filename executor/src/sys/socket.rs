@@ -55,6 +55,24 @@ pub fn option(fd: &impl AsRawFd, level: i32, name: i32) -> Result<i32> {
     Ok(value)
 }
 
+/// Whether a time limit is set for sends and connects (`SO_SNDTIMEO`).
+pub fn has_send_timeout(fd: &impl AsRawFd) -> bool {
+    let mut limit = libc::timeval { tv_sec: 0, tv_usec: 0 };
+    #[expect(clippy::cast_possible_truncation, reason = "16 bytes")]
+    let mut length = size_of::<libc::timeval>() as libc::socklen_t;
+    // SAFETY: `limit` has the bytes that `length` says.
+    let result = unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_SNDTIMEO,
+            (&raw mut limit).cast(),
+            &raw mut length,
+        )
+    };
+    result == 0 && (limit.tv_sec != 0 || limit.tv_usec != 0)
+}
+
 /// connect(2).
 pub fn connect(fd: &impl AsRawFd, name: &Name) -> Result<()> {
     // SAFETY: pointer and length are those of `name`.
