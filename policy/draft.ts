@@ -164,6 +164,7 @@ function gatherSet(set: u32, action: u32, ports: u32): void {
 }
 
 function copyEntries(to: List, from: List, action: u32, ports: u32): void {
+  to.reserve(from.count);
   for (let i: u32 = 0; i < from.count; i++) {
     const entry = from.at(i);
     const bits = <u32>load<u8>(entry, ENTRY_BITS);

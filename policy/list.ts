@@ -25,9 +25,15 @@ export class List {
   /** Appends `more` cells (contents undefined) and returns the address of the first. */
   pushMany(more: u32): usize {
     const count = this.count;
-    if (<u64>count + <u64>more > <u64>this.capacity) this.grow(<u64>count + <u64>more);
+    this.reserve(more);
     this.count = count + more;
     return this.at(count);
+  }
+
+  /** Makes room for `more` cells at once, so that pushing them does not copy the list again and again. */
+  reserve(more: u32): void {
+    const wanted = <u64>this.count + <u64>more;
+    if (wanted > <u64>this.capacity) this.grow(wanted);
   }
 
   /** Makes room for `wanted` cells in all, at least doubling. */

@@ -52,6 +52,7 @@ function readIpv4(cell: usize, v4: List): void {
   const addresses = load<usize>(cell, DRAFT_SET_V4);
   const lengths = load<usize>(cell, DRAFT_SET_V4_BITS);
   const count = load<u32>(cell, DRAFT_SET_V4_COUNT);
+  v4.reserve(count);
   for (let i: u32 = 0; i < count; i++) {
     const key = load<u32>(addresses + ((<usize>i) << 2));
     const bits = <u32>load<u8>(lengths + i);
@@ -64,6 +65,7 @@ function readIpv6(cell: usize, v4: List, v6: List): void {
   const addresses = load<usize>(cell, DRAFT_SET_V6);
   const lengths = load<usize>(cell, DRAFT_SET_V6_BITS);
   const count = load<u32>(cell, DRAFT_SET_V6_COUNT);
+  v6.reserve(count);
   for (let i: u32 = 0; i < count; i++) {
     const hi = bswap(load<u64>(addresses + ((<usize>i) << 4)));
     const lo = bswap(load<u64>(addresses + ((<usize>i) << 4), 8));
