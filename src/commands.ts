@@ -22,6 +22,11 @@ export async function runCommand(args: readonly string[]): Promise<void> {
     writeError(HELP.sandlock);
     throw new SandlockError('usage', 'no command was given');
   }
+  if (args[0] === 'help') {
+    const [, topic = 'sandlock'] = args;
+    printHelp(isTopic(topic) ? topic : 'sandlock');
+    return;
+  }
   try {
     await createProgram().parseAsync(args, { from: 'user' });
   } catch (error) {
@@ -35,6 +40,10 @@ export async function runCommand(args: readonly string[]): Promise<void> {
 /** Prints the help of one topic to standard output. */
 export function printHelp(topic: HelpTopic): void {
   writeOutput(HELP[topic]);
+}
+
+function isTopic(word: string): word is HelpTopic {
+  return Object.hasOwn(HELP, word);
 }
 
 function createProgram(): Command {
