@@ -238,16 +238,20 @@ describe('the command line', () => {
     expect(sandlock('--version')).toEqual({ status: 0, stdout: 'sandlock 0.1.0\n', stderr: '' });
   });
 
-  it.each([['--help'], ['exec', '--help'], ['compile', '--help'], ['check', '--help']])(
-    '%s %s prints help that fits a screen',
-    (...args) => {
-      const { status, stdout, stderr } = sandlock(...args);
-      expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-      expect(stdout.split('\n').length).toBeLessThan(24);
-      expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThan(110);
-      expect(stdout).toContain('sandlock');
-    },
-  );
+  it.each([
+    ['--help'],
+    ['exec', '--help'],
+    ['compile', '--help'],
+    ['check', '--help'],
+    ['help'],
+    ['help', 'exec'],
+  ])('%s %s prints help that fits a screen', (...args) => {
+    const { status, stdout, stderr } = sandlock(...args);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout.split('\n').length).toBeLessThan(24);
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThan(110);
+    expect(stdout).toContain('sandlock');
+  });
 
   it.each([
     [[], 'sandlock: no command was given\n'],
