@@ -44,15 +44,16 @@ pub(super) fn table_checksum(bytes: &[u8]) -> u32 {
 
 fn update(start: u32, bytes: &[u8]) -> u32 {
     let (steps, rest) = bytes.as_chunks::<8>();
+    let [t0, t1, t2, t3, t4, t5, t6, t7] = &TABLES;
     let crc = steps.iter().fold(start, |crc, step| {
-        let mixed = (u64::from_le_bytes(*step) ^ u64::from(crc)).to_le_bytes();
-        // The first byte of the step is followed by seven more.
-        mixed.iter().zip(TABLES.iter().rev()).fold(0, |crc, (&byte, table)| crc ^ at(table, byte))
+        let [b0, b1, b2, b3, b4, b5, b6, b7] = (u64::from_le_bytes(*step) ^ u64::from(crc)).to_le_bytes();
+        // The first byte of the step is followed by seven more. Only the first four wait for the step before.
+        let early = at(t3, b4) ^ at(t2, b5) ^ at(t1, b6) ^ at(t0, b7);
+        early ^ at(t7, b0) ^ at(t6, b1) ^ at(t5, b2) ^ at(t4, b3)
     });
-    let [table, ..] = &TABLES;
     rest.iter().fold(crc, |crc, &byte| {
         let [low, ..] = crc.to_le_bytes();
-        (crc >> 8) ^ at(table, low ^ byte)
+        (crc >> 8) ^ at(t0, low ^ byte)
     })
 }
 

@@ -42,12 +42,17 @@ impl Trie {
         1 << self.root_bits
     }
 
+    /// The cells of the root: index of the first boundary of each child, and the number of boundaries.
+    fn root_cells<'a>(&self, view: View<'a>) -> Result<&'a [[u8; 4]], Defect> {
+        let (cells, _) = view.range(self.root, self.root + (self.children() + 1) * 4)?.as_chunks();
+        Ok(cells)
+    }
+
     /// The root leads from 0 to the number of boundaries and never descends.
     fn check_root(&self, view: View<'_>) -> Result<(), Defect> {
         let mut before = 0;
-        for child in 0..=self.children() {
-            let offset = self.root + child * 4;
-            let first = view.u32(offset)?;
+        for (child, &cell) in (0..).zip(self.root_cells(view)?) {
+            let first = u32::from_le_bytes(cell);
             let right = if child == 0 {
                 first == 0
             } else if child == self.children() {
@@ -55,7 +60,7 @@ impl Trie {
             } else {
                 (before..=self.count).contains(&first)
             };
-            ensure(right, DEFECT_ROOT, offset)?;
+            ensure(right, DEFECT_ROOT, self.root + child * 4)?;
             before = first;
         }
         Ok(())
@@ -63,34 +68,43 @@ impl Trie {
 
     /// Keys ascend, the first is 0, and each lies in the child whose run it stands in.
     fn check_starts(&self, view: View<'_>) -> Result<(), Defect> {
-        let mut before = None;
-        for child in 0..self.children() {
-            let first = view.u32(self.root + child * 4)?;
-            let end = view.u32(self.root + (child + 1) * 4)?;
-            for index in first..end {
-                let offset = self.starts + u64::from(index) * u64::from(self.start_bytes);
-                let key = self.key(view, offset, child)?;
-                let ascends = before.map_or(key == 0, |before| key > before);
-                let in_child = key.checked_shr(128 - self.root_bits).unwrap_or(0) == u128::from(child);
-                ensure(ascends && in_child, DEFECT_START, offset)?;
-                before = Some(key);
-            }
-        }
-        Ok(())
-    }
-
-    /// The key of a start, top-aligned as in `lookup.rs`.
-    fn key(&self, view: View<'_>, offset: u64, child: u64) -> Result<u128, Defect> {
-        Ok(match self.start_bytes {
-            2 => {
+        // The key of a start, top-aligned as in `lookup.rs`.
+        match self.start_bytes {
+            2 => self.check_keys(view, |start, child| {
                 // The root has consumed at least the upper half; the start holds the lower one.
                 let upper = child >> self.root_bits.saturating_sub(16);
-                (u128::from(upper << 16) | u128::from(view.u16(offset)?)) << 96
+                (u128::from(upper << 16) | u128::from(u16::from_le_bytes(start))) << 96
+            }),
+            4 => self.check_keys(view, |start, _| u128::from(u32::from_le_bytes(start)) << 96),
+            8 => self.check_keys(view, |start, _| u128::from(u64::from_le_bytes(start)) << 64),
+            _ => self.check_keys(view, |start, _| u128::from_le_bytes(start).rotate_left(64)),
+        }
+    }
+
+    /// The checks of `check_starts` for starts of `N` bytes.
+    fn check_keys<const N: usize>(
+        &self,
+        view: View<'_>,
+        key: impl Fn([u8; N], u64) -> u128,
+    ) -> Result<(), Defect> {
+        let bytes = u64::from(self.count) * N as u64;
+        let (starts, _) = view.range(self.starts, self.starts + bytes)?.as_chunks::<N>();
+        let mut before = None;
+        let mut starts = (0..).zip(starts);
+        let mut first = 0;
+        // The root begins at 0, so the ends of the children are all that is needed.
+        for (child, &end) in (0..).zip(self.root_cells(view)?.iter().skip(1)) {
+            let end = u32::from_le_bytes(end);
+            for (index, &start) in starts.by_ref().take(end.saturating_sub(first) as usize) {
+                let key = key(start, child);
+                let ascends = before.map_or(key == 0, |before| key > before);
+                let in_child = key.checked_shr(128 - self.root_bits).unwrap_or(0) == u128::from(child);
+                ensure(ascends && in_child, DEFECT_START, self.starts + index * N as u64)?;
+                before = Some(key);
             }
-            4 => u128::from(view.u32(offset)?) << 96,
-            8 => u128::from(view.u64(offset)?) << 64,
-            _ => u128::from(view.u64(offset)?) << 64 | u128::from(view.u64(offset + 8)?),
-        })
+            first = end;
+        }
+        Ok(())
     }
 
     /// Port sets exist, neighbours differ, and a closed protocol has none but the empty one.
@@ -99,9 +113,10 @@ impl Trie {
         let limit = if member { 2 } else { view.section(SECTION_PORT_SETS)?.count - 1 };
         let closed = !member && is_closed(view, index / 2)?;
         let mut before = None;
-        for boundary in 0..u64::from(self.count) {
+        let (sets, _) = view.range(self.sets, self.sets + u64::from(self.count) * 2)?.as_chunks();
+        for (boundary, &set) in (0..).zip(sets) {
             let offset = self.sets + boundary * 2;
-            let set = view.u16(offset)?;
+            let set = u16::from_le_bytes(set);
             ensure(u64::from(set) < limit, DEFECT_SET, offset)?;
             ensure(!closed || set == 0, DEFECT_CLOSED, offset)?;
             ensure(before != Some(set), DEFECT_SET_REPEATED, offset)?;
