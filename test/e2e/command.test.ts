@@ -121,6 +121,36 @@ describe.each(users)('as $name', (user) => {
     expect([await a.take(), await b.take()]).toEqual([['hello'], ['hello']]);
   });
 
+  test('arguments of any bytes: handed on as they are', async () => {
+    const script = `"$@" $'\\xff\\xfe' '' ' two  words ' 'ü' -- --quiet | od -An -tx1 -v`;
+    const inner = sandlock(POLICY, ['printf', '<%s>']);
+    const outcome = await run(user, ['bash', '-c', script, 'bash', ...inner]);
+    const bytes = outcome.stdout
+      .trim()
+      .split(/\s+/)
+      .map((hex) => Number.parseInt(hex, 16));
+    expect(Buffer.from(bytes).toString('latin1')).toBe(
+      '<\xff\xfe><>< two  words ><\xc3\xbc><--><--quiet>',
+    );
+  });
+
+  test('sandlock inside sandlock: refused with 125 and the reason, and the inner command does not run', async () => {
+    const inner = sandlock(POLICY, ['echo', 'ran']);
+    expect(await runSandboxed(user, POLICY, inner)).toEqual({
+      stdout: '',
+      stderr:
+        'sandlock: already inside a sandbox that supervises system calls; a second one can not start in it (nested: EBUSY)\n',
+      ...{ status: 125, signal: null, timedOut: false },
+    });
+  });
+
+  test('a native library that is not there: 125, and nothing runs', async () => {
+    const env = { SANDLOCK_LIBRARY: '/nonexistent/libsandlock.so' };
+    const outcome = await runSandboxed(user, POLICY, ['echo', 'ran'], { env });
+    expect(outcome).toMatchObject({ stdout: '', status: 125 });
+    expect(outcome.stderr).toContain('/nonexistent/libsandlock.so');
+  });
+
   test('what the program finds: a usual limit of open files, no blocked or ignored signals, no capabilities', async () => {
     const cwd = makeDirectory();
     expect(await runSandboxed(user, POLICY, probe('state'), { cwd })).toEqual({

@@ -1,9 +1,7 @@
-import { chmodSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { claim } from './harness/claim.ts';
-import { policyOf, run, runSandboxed } from './harness/run.ts';
+import { finished, policyOf, run, runSandboxed, start } from './harness/run.ts';
 import { makeDirectory, probe, users } from './harness/stage.ts';
 
 const POLICIES = [
@@ -48,14 +46,16 @@ describe.each(users)('as $name', (user) => {
     });
 
     test('UNIX sockets of others, on a path and abstract: nothing arrives', async () => {
-      const directory = makeDirectory();
-      const path = await openUnix(join(directory, 'daemon.sock'));
-      const abstract = await openUnix(`\0${directory}`);
-      const command = probe('unix', 'reach', join(directory, 'daemon.sock'), `@${directory}`);
+      const path = join(makeDirectory(), 'daemon.sock');
+      const abstract = `@${path}`;
+      const command = probe('unix', 'reach', path, `${path}-d`, abstract, `${abstract}-d`);
+      const daemon = await openDaemon(path);
       await run(user, command);
-      expect([await path(), await abstract()]).toEqual([1, 1]);
+      // A connect each, and three datagrams each: by sendto, by sendmsg and from one end of a pair.
+      expect(await daemon()).toBe('path 1 3\nabstract 1 3\n');
+      const watched = await openDaemon(path);
       const outcome = await runSandboxed(user, policyOf(rules), command);
-      expect([await path(), await abstract()]).toEqual([1, 1]);
+      expect(await watched()).toBe('path 0 0\nabstract 0 0\n');
       expect(outcome.status).toBe(0);
       for (const line of outcome.stdout.trimEnd().split('\n')) expect(line).toMatch(/ -1 E[A-Z]+$/);
     });
@@ -95,23 +95,13 @@ describe.each(users)('as $name', (user) => {
   });
 });
 
-/** A stream listener of another process's; the function counts the connections made so far. */
-async function openUnix(name: string): Promise<() => Promise<number>> {
-  let count = 0;
-  const server = createServer((socket) => {
-    count++;
-    socket.on('error', () => {}).resume();
-  });
-  await new Promise<void>((resolve, reject) => {
-    server.on('error', reject).listen(name, resolve);
-  });
-  if (!name.startsWith('\0')) chmodSync(name, 0o777);
-  onTestFinished(() => {
-    server.close();
-  });
-  // Connections wait in the queue of the listener; two turns of the loop accept all of them.
+/** A process outside that listens on four UNIX names; the function ends it and returns what it counted. */
+async function openDaemon(path: string): Promise<() => Promise<string>> {
+  const child = start({ name: 'root', uid: 0 }, probe('unix', 'daemon', path));
+  const outcome = finished(child);
+  await new Promise((resolve) => child.stdout?.once('data', resolve));
   return async () => {
-    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setTimeout(resolve, 10));
-    return count;
+    child.stdin?.end();
+    return (await outcome).stdout.replace('ready\n', '');
   };
 }

@@ -80,4 +80,27 @@ describe.each(users)('as $name', (user) => {
     expect(bare.stdout).toBe('hanging\nconnect -1 EINPROGRESS\nquick\nhandled no\n');
     expect(await runSandboxed(user, policyOf([`127.0.0.1:*`]), command)).toEqual(bare);
   });
+
+  test('a program that is ended while it hangs in a connect: gone at once', async () => {
+    const hung = await openBacklog();
+    const command = ['timeout', '-k', '5', '0.3', ...probe('hang', 'wait', hung.at)];
+    const start = Date.now();
+    expect(await runSandboxed(user, policyOf(['127.0.0.1:*']), command)).toEqual({
+      stdout: 'hanging\n',
+      ...{ stderr: '', status: 124, signal: null, timedOut: false },
+    });
+    expect(Date.now() - start).toBeLessThan(4000);
+  });
+
+  test('sixteen threads that connect at once: every answer is right', async () => {
+    const [a, b] = await openTcp('127.0.0.1', '127.0.0.2');
+    await claim({
+      user,
+      policy: [a.rule],
+      command: probe('storm', '16', '50', a.at, b.at),
+      prints: ['good 800 other 0', 'refused 800 other 0'],
+      reaches: [a],
+      misses: [b],
+    });
+  });
 });

@@ -9,7 +9,7 @@ import { describe, expect, test } from 'vitest';
 import { openWeb } from './harness/http.ts';
 import { openTcp, openUdp } from './harness/listen.ts';
 import { policyOf, run, runSandboxed } from './harness/run.ts';
-import { environment, makeDirectory, node, probe, users } from './harness/stage.ts';
+import { environment, makeDirectory, makeFile, node, probe, users } from './harness/stage.ts';
 
 const GOOD = '127.0.0.1';
 const BAD = '127.0.0.2';
@@ -151,6 +151,30 @@ if __name__ == '__main__':
         stdout: "[0, 1, 4, 9, 16]\nover the passed socket lo\n['127.0.0.1']\n",
         ...{ stderr: '', status: 0, signal: null, timedOut: false },
       });
+    },
+  );
+
+  test.each([
+    { kind: 'TCP', more: [] },
+    { kind: 'TCP and UDP', more: ['udp://127.0.0.1:*'] },
+  ])(
+    'node under a policy for $kind: hands a connected socket to a child process',
+    async ({ more }) => {
+      const [a] = await openTcp(GOOD);
+      const script = `
+const { fork } = require('node:child_process');
+if (process.send) process.on('message', (_, s) => s.end('from the child', () => process.exit()));
+else {
+  const child = fork(__filename);
+  const socket = require('node:net').connect(${a.port}, '${GOOD}', () => child.send('take it', socket));
+  child.on('exit', (status) => console.log('child ended with', status));
+}`;
+      const file = makeFile('parent.cjs', script);
+      expect(await runSandboxed(user, policyOf([a.rule, ...more]), [node, file])).toEqual({
+        stdout: 'child ended with 0\n',
+        ...{ stderr: '', status: 0, signal: null, timedOut: false },
+      });
+      expect(await a.take()).toEqual(['from the child']);
     },
   );
 

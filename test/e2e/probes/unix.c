@@ -1,10 +1,12 @@
-/* AF_UNIX. usage: unix pair | own DIRECTORY | datagram DIRECTORY | reach PATH-OR-@NAME…
+/* AF_UNIX. usage: unix pair | own DIRECTORY | datagram DIRECTORY | daemon PATH | reach PATH-OR-@NAME…
  *   pair    socketpairs of each type: data, a passed descriptor (SCM_RIGHTS) and what it carries
  *   own     listens on a path of its own, connects to it from a forked child
  *   datagram  one datagram to a path of its own, and a datagram pair
+ *   daemon  the witness outside: counts connections to PATH and @PATH, and datagrams to PATH-d and @PATH-d
  *   reach   connects (stream) and sends (datagram, sendto and sendmsg) to sockets of others */
 #include "probe.h"
 #include <stddef.h>
+#include <sys/stat.h>
 
 static socklen_t unix_address(const char *text, struct sockaddr_un *out) {
   memset(out, 0, sizeof *out);
@@ -95,11 +97,9 @@ static void datagram(const char *directory) {
   say("pair", socketpair(AF_UNIX, SOCK_DGRAM, 0, ends));
 }
 
-/* Some programs pad an abstract name with zeros to its full length, which makes it another name. */
-static void reach(const char *name, int padded) {
+static void reach(const char *name) {
   struct sockaddr_un at;
   socklen_t length = unix_address(name, &at);
-  if (padded) length = sizeof at;
   struct iovec part = {(void *)TOKEN, 5};
   struct msghdr m = {.msg_name = &at, .msg_namelen = length, .msg_iov = &part, .msg_iovlen = 1};
   int s = socket(AF_UNIX, SOCK_STREAM, 0), d = socket(AF_UNIX, SOCK_DGRAM, 0), ends[2];
@@ -113,6 +113,40 @@ static void reach(const char *name, int padded) {
   say("pair sendto", sendto(ends[0], TOKEN, 5, 0, (void *)&at, length));
 }
 
+static int open_at(const char *name, const char *suffix, int type) {
+  char text[120];
+  struct sockaddr_un at;
+  snprintf(text, sizeof text, "%s%s", name, suffix);
+  socklen_t length = unix_address(text, &at);
+  int s = socket(AF_UNIX, type | SOCK_NONBLOCK, 0);
+  if (text[0] != '@') unlink(text);
+  if (bind(s, (void *)&at, length) < 0) say("bind", -1);
+  if (type == SOCK_STREAM) listen(s, 16);
+  if (text[0] != '@') chmod(text, 0777);
+  return s;
+}
+
+static void count(const char *name, int stream, int messages) {
+  int connections = 0, arrived = 0;
+  char data[64];
+  while (accept(stream, NULL, NULL) >= 0) connections++;
+  while (recv(messages, data, sizeof data, 0) >= 0) arrived++;
+  printf("%s %d %d\n", name, connections, arrived);
+}
+
+/* Everything that was made or sent before the input ended waits in the queues by then. */
+static void daemon_at(const char *path) {
+  char abstract[100], byte;
+  snprintf(abstract, sizeof abstract, "@%s", path);
+  int streams[2] = {open_at(path, "", SOCK_STREAM), open_at(abstract, "", SOCK_STREAM)};
+  int messages[2] = {open_at(path, "-d", SOCK_DGRAM), open_at(abstract, "-d", SOCK_DGRAM)};
+  puts("ready");
+  fflush(stdout);
+  while (read(0, &byte, 1) > 0) {}
+  count("path", streams[0], messages[0]);
+  count("abstract", streams[1], messages[1]);
+}
+
 int main(int argc, char **argv) {
   if (argc < 2) return 2;
   signal(SIGPIPE, SIG_IGN);
@@ -123,10 +157,8 @@ int main(int argc, char **argv) {
     pass_descriptor("seqpacket rights", SOCK_SEQPACKET);
   } else if (strcmp(argv[1], "own") == 0 && argc > 2) own(argv[2]);
   else if (strcmp(argv[1], "datagram") == 0 && argc > 2) datagram(argv[2]);
-  else if (strcmp(argv[1], "reach") == 0) for (int i = 2; i < argc; i++) {
-    reach(argv[i], 0);
-    if (argv[i][0] == '@') reach(argv[i], 1);
-  }
+  else if (strcmp(argv[1], "daemon") == 0 && argc > 2) daemon_at(argv[2]);
+  else if (strcmp(argv[1], "reach") == 0) for (int i = 2; i < argc; i++) reach(argv[i]);
   else return 2;
   return 0;
 }
