@@ -64,6 +64,8 @@ function explainStage(stage: string, errno: number): string {
         : 'can not start inside this sandbox';
     case 'table':
       return 'the supervisor refused the table; nothing was run';
+    case 'stdio':
+      return 'standard input, output or error is a socket that could reach past the policy; redirect it; nothing was run';
     case 'cwd':
       return 'the working directory could not be entered; nothing was run';
     case 'supervisor':

@@ -49,6 +49,8 @@ pub enum Stage {
     Supervisor,
     /// Mapping and checking the table.
     Table,
+    /// A descriptor 0, 1 or 2 that could reach past the policy.
+    Stdio,
     /// Creating the command's process.
     Spawn,
     /// The command's working directory.
@@ -71,6 +73,7 @@ impl Stage {
             Self::Domain => b"domain",
             Self::Supervisor => b"supervisor",
             Self::Table => b"table",
+            Self::Stdio => b"stdio",
             Self::Spawn => b"spawn",
             Self::Directory => b"cwd",
             Self::Landlock => b"landlock",

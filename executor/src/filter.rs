@@ -94,7 +94,9 @@ fn socket(protocols: Protocols) -> Decision {
     let datagram = |icmp: u32| {
         let other = refuse(libc::EPROTONOSUPPORT);
         let ping = ask(Word::Low(2), Test::Is(icmp), opens(protocols.icmp), other);
-        ask_any(Word::Low(2), u32::MAX, &[0, 17], &opens(protocols.udp).into(), ping)
+        // ping(8) asks a UDP socket for its own source address; what such a socket sends is looked at like any message.
+        let udp = opens(protocols.udp || protocols.icmp);
+        ask_any(Word::Low(2), u32::MAX, &[0, 17], &udp.into(), ping)
     };
     let stream =
         || ask_any(Word::Low(2), u32::MAX, &[0, 6], &Action::Allow.into(), refuse(libc::EPROTONOSUPPORT));
@@ -137,6 +139,11 @@ fn message(flags: u8, otherwise: impl Into<Decision>) -> Decision {
 fn sendto() -> Decision {
     let addressed = ask(Word::High(4), Test::Is(0), Action::Allow, Action::Notify);
     message(3, ask(Word::Low(4), Test::Is(0), addressed, Action::Notify))
+}
+
+/// A call on the caller itself (task number 0) runs.
+fn other_task(number: Word) -> Decision {
+    ask(number, Test::Is(0), Action::Allow, Action::Notify)
 }
 
 fn setsockopt() -> Decision {
@@ -189,6 +196,13 @@ fn calls(protocols: Protocols) -> Vec<(u32, Decision)> {
         // Whoever owns a newer listener answers first, and after our death alone.
         (libc::SYS_seccomp, ask(Word::Low(0), Test::Is(1), listener, allow())),
         (libc::SYS_prctl, ask(Word::Low(0), Test::Is(4), dumpable, allow())),
+        // Priorities of the supervisor neither; programs set those of their own threads, by number.
+        (libc::SYS_sched_setaffinity, other_task(Word::Low(0))),
+        (libc::SYS_sched_setscheduler, other_task(Word::Low(0))),
+        (libc::SYS_sched_setparam, other_task(Word::Low(0))),
+        (libc::SYS_sched_setattr, other_task(Word::Low(0))),
+        (libc::SYS_setpriority, ask(Word::Low(0), Test::Is(0), other_task(Word::Low(1)), Action::Notify)),
+        (libc::SYS_ioprio_set, ask(Word::Low(0), Test::Is(1), other_task(Word::Low(1)), Action::Notify)),
         // Limits of the supervisor are not Landlock's business (security/landlock has no hook).
         (libc::SYS_prlimit64, ask(Word::Low(0), Test::Is(0), Action::Allow, refuse(libc::EPERM))),
         // The flags of clone3 lie behind a pointer; libc falls back to clone.
@@ -318,7 +332,7 @@ mod tests {
             (ICMP, [2, 2, 1], allow),
             (ICMP, [10, 2, 58], allow),
             (ICMP, [10, 2, 1], refuse(libc::EPROTONOSUPPORT)),
-            (ICMP, [2, 2, 17], refuse(libc::EACCES)),
+            (ICMP, [2, 2, 17], allow),
             (UDP, [2, 3, 1], refuse(libc::EPROTONOSUPPORT)),
             (UDP, [2, 10, 0x300], refuse(libc::ESOCKTNOSUPPORT)),
             (UDP, [2, 5, 132], refuse(libc::ESOCKTNOSUPPORT)),
@@ -411,6 +425,19 @@ mod tests {
             (libc::SYS_prctl, &[15, 0], allow),
             (libc::SYS_prlimit64, &[0, 7], allow),
             (libc::SYS_prlimit64, &[1, 7], refuse(libc::EPERM)),
+            (libc::SYS_sched_setaffinity, &[0, 8, 1], allow),
+            (libc::SYS_sched_setaffinity, &[1 << 32, 8, 1], allow),
+            (libc::SYS_sched_setaffinity, &[77, 8, 1], Action::Notify.code()),
+            (libc::SYS_sched_setscheduler, &[77], Action::Notify.code()),
+            (libc::SYS_sched_setparam, &[77], Action::Notify.code()),
+            (libc::SYS_sched_setattr, &[77], Action::Notify.code()),
+            (libc::SYS_setpriority, &[0, 0, 7], allow),
+            (libc::SYS_setpriority, &[0, 77, 7], Action::Notify.code()),
+            (libc::SYS_setpriority, &[1, 0, 7], Action::Notify.code()),
+            (libc::SYS_setpriority, &[2, 0, 7], Action::Notify.code()),
+            (libc::SYS_ioprio_set, &[1, 0, 7], allow),
+            (libc::SYS_ioprio_set, &[1, 77, 7], Action::Notify.code()),
+            (libc::SYS_ioprio_set, &[3, 0, 7], Action::Notify.code()),
             (libc::SYS_clone3, &[1], refuse(libc::ENOSYS)),
             (libc::SYS_clone, &[0x003d_0f00], allow),
             (libc::SYS_clone, &[0x1000_0011], refuse(libc::EPERM)),

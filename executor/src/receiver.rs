@@ -19,7 +19,7 @@
 //! best: several would all be woken by each notification.
 
 use std::net::IpAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use crate::calls;
@@ -102,6 +102,11 @@ impl Receiver {
             libc::SYS_sendmmsg => calls::message::sendmmsg(self, notification),
             libc::SYS_bind => calls::bind::bind(self, notification),
             libc::SYS_listen => calls::bind::listen(self, notification),
+            libc::SYS_sched_setaffinity
+            | libc::SYS_sched_setscheduler
+            | libc::SYS_sched_setparam
+            | libc::SYS_sched_setattr => calls::schedule::schedule(self, notification),
+            libc::SYS_setpriority | libc::SYS_ioprio_set => calls::schedule::prioritise(self, notification),
             _ => Err(Errno(libc::ENOSYS)),
         }
     }
@@ -187,7 +192,7 @@ fn local(fd: &OwnedFd) -> Option<IpAddr> {
 }
 
 /// Step 3: what the socket is. ENOTSOCK for other files.
-pub(crate) fn kind(fd: &OwnedFd) -> Result<Kind> {
+pub(crate) fn kind(fd: &impl AsRawFd) -> Result<Kind> {
     let domain = socket::option(fd, libc::SOL_SOCKET, libc::SO_DOMAIN)?;
     let kind = socket::option(fd, libc::SOL_SOCKET, libc::SO_TYPE)?;
     let protocol = socket::option(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL)?;

@@ -24,12 +24,13 @@ use crate::event::{Events, Kind, Record, Stage};
 use crate::filter::{self, Protocols};
 use crate::inside::Inside;
 use crate::pending::{INTERRUPT, Pending};
-use crate::receiver::Receiver;
+use crate::receiver::{self, Receiver};
 use crate::request::{FOREVER, Request};
+use crate::sockaddr::Kind as SocketKind;
 use crate::spawn::{self, Command, Confinement, Failure};
 use crate::sys::landlock::Abi;
 use crate::sys::mapping::Mapping;
-use crate::sys::{Errno, Result, fd, process, signal};
+use crate::sys::{Errno, Result, fd, process, signal, socket};
 use crate::table::{Mode, Protocol, Table};
 use crate::task::Tasks;
 use crate::tree::{self, Proven};
@@ -93,6 +94,7 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
         icmp: table.plan(Protocol::Icmp) != Mode::Closed,
         confined: abi.has_tcp(),
     };
+    check_stdio().map_err(Failure::at(Stage::Stdio))?;
     let confinement = Confinement {
         domain: spawn::domain(abi).map_err(Failure::at(Stage::Landlock))?,
         filter: filter::program(protocols),
@@ -104,6 +106,23 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
             own(error)
         })?;
     warden.watch();
+    Ok(())
+}
+
+/// The command keeps 0, 1 and 2. As a socket each may only be a connection: that reaches whom the caller chose and can not be turned elsewhere without
+/// us. EPERM for any other socket.
+fn check_stdio() -> Result<()> {
+    for number in 0..3 {
+        let stdio = fd::borrow(number);
+        let kind = match receiver::kind(&stdio) {
+            Err(Errno(libc::ENOTSOCK | libc::EBADF)) => continue,
+            kind => kind.map_err(|_| Errno(libc::EPERM))?,
+        };
+        let is_connection = matches!(kind, SocketKind::Tcp { .. } | SocketKind::Unix { datagram: false, .. });
+        if !is_connection || socket::peer_name(&stdio).is_err() {
+            return Err(Errno(libc::EPERM));
+        }
+    }
     Ok(())
 }
 

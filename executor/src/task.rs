@@ -75,6 +75,8 @@ pub struct Status {
     pub name: Vec<u8>,
     /// Thread group, what users know as the process id.
     pub group: u32,
+    /// Parent process.
+    pub parent: u32,
     /// Real user id.
     pub user: u32,
     /// File mode creation mask.
@@ -110,6 +112,7 @@ impl Status {
         Some(Self {
             name: field(b"Name:")?.to_vec(),
             group: number(b"Tgid:", 10)?,
+            parent: number(b"PPid:", 10)?,
             user: number(b"Uid:", 10)?,
             umask: number(b"Umask:", 8).unwrap_or(0o022),
             state: field(b"State:").and_then(|state| state.first().copied()).unwrap_or(0),
@@ -127,12 +130,13 @@ mod tests {
 
     #[test]
     fn a_status_is_read_by_its_keys() {
-        let text = "Name:\tcurl\nUmask:\t0027\nState:\tS (sleeping)\nTgid:\t4711\nNgid:\t0\nPid:\t4712\n\
+        let text = "Name:\tcurl\nUmask:\t0027\nState:\tS (sleeping)\nTgid:\t4711\nNgid:\t0\nPid:\t4712\nPPid:\t99\n\
             Uid:\t1000\t0\t0\t0\nThreads:\t3\nSigPnd:\t0000000000000003\nShdPnd:\t0000000000000300\n\
             SigBlk:\t0000000000000102\n";
         let status = Status {
             name: b"curl".to_vec(),
             group: 4711,
+            parent: 99,
             user: 1000,
             umask: 0o027,
             state: b'S',

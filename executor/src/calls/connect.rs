@@ -7,7 +7,7 @@ use super::unix;
 use crate::event::Call;
 use crate::pending::interrupted;
 use crate::receiver::{Outcome, Receiver, address, kind, waits};
-use crate::sockaddr::{Inet, Kind, Target, connect_target};
+use crate::sockaddr::{self, Form, Inet, Kind, Target, connect_target};
 use crate::sys::seccomp::{Listener, Notification};
 use crate::sys::socket::Name;
 use crate::sys::{Errno, Result, socket};
@@ -54,21 +54,38 @@ fn to_inet(
             }
             wait_for(receiver, notification, socket, name, None)
         }
+        Err(_) if is_probe(receiver, kind, &inet) => probe(&socket, kind, &inet),
         Err(error) => {
-            if !is_probe(receiver, kind, &inet) {
-                receiver.tell_denied(notification, Call::Connect, kind, &inet, error);
-            }
+            receiver.tell_denied(notification, Call::Connect, kind, &inet, error);
             Err(error)
         }
     }
 }
 
-/// Resolvers sort addresses by connecting a datagram socket to each and asking for its own address; nothing is sent. Where
-/// TCP may go there, that is what it is, and not worth a line.
+/// Resolvers sort addresses, and ping(8) finds its source, by connecting a datagram socket and asking for its own address; nothing is sent. So it is taken
+/// when UDP may not go there but TCP on that port, or an echo request, may.
 fn is_probe(receiver: &Receiver, kind: Kind, inet: &Inet) -> bool {
-    matches!(kind, Kind::Udp { .. })
-        && receiver.table.plan(Protocol::Tcp) != Mode::Closed
-        && receiver.table.lookup(Protocol::Tcp, inet.canonical(), inet.port) == Verdict::Allow
+    let may = |protocol, port| {
+        receiver.table.plan(protocol) != Mode::Closed
+            && receiver.table.lookup(protocol, inet.canonical(), port) == Verdict::Allow
+    };
+    matches!(kind, Kind::Udp { .. }) && (may(Protocol::Tcp, inet.port) || may(Protocol::Icmp, 0))
+}
+
+/// Answers a probe without giving the socket a peer: it gets the source address that a socket of ours would use. What it sends afterwards
+/// fails with EDESTADDRREQ, or is looked at if it names a destination.
+fn probe(socket: &OwnedFd, kind: Kind, inet: &Inet) -> Result<Outcome> {
+    let domain = if matches!(kind, Kind::Udp { v6: true }) { libc::AF_INET6 } else { libc::AF_INET };
+    let ours = socket::new(domain, libc::SOCK_DGRAM, 0)?;
+    socket::connect(&ours, &inet.name())?;
+    let local = socket::local_name(&ours)?;
+    if let Some((ip, _)) = sockaddr::from_kernel(&local) {
+        let form = if domain == libc::AF_INET6 { Form::V6 } else { Form::V4 };
+        let source = Inet { ip, port: 0, scope: inet.scope, form };
+        // EINVAL: it has a source already, from an earlier probe.
+        let _ = socket::bind(socket, &source.name());
+    }
+    Ok(Outcome::Done(0))
 }
 
 fn to_unix(

@@ -3,4 +3,5 @@
 pub mod bind;
 pub mod connect;
 pub mod message;
+pub mod schedule;
 mod unix;

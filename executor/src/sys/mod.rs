@@ -9,6 +9,7 @@ pub mod landlock;
 pub mod mapping;
 pub mod memory;
 pub mod process;
+pub mod schedule;
 pub mod seccomp;
 pub mod signal;
 pub mod socket;

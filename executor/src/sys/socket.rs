@@ -93,11 +93,20 @@ pub fn listen(fd: &impl AsRawFd, backlog: i32) -> Result<()> {
 
 /// The address the socket is bound to (getsockname(2)).
 pub fn local_name(fd: &impl AsRawFd) -> Result<Name> {
+    name_by(fd, libc::getsockname)
+}
+
+/// The address of the peer (getpeername(2)). ENOTCONN: it has none.
+pub fn peer_name(fd: &impl AsRawFd) -> Result<Name> {
+    name_by(fd, libc::getpeername)
+}
+
+type NameCall = unsafe extern "C" fn(i32, *mut libc::sockaddr, *mut libc::socklen_t) -> i32;
+
+fn name_by(fd: &impl AsRawFd, call: NameCall) -> Result<Name> {
     let mut name = Name { bytes: [0; 16], length: 128 };
     // SAFETY: `bytes` has the 128 bytes that `length` says.
-    check(unsafe {
-        libc::getsockname(fd.as_raw_fd(), name.bytes.as_mut_ptr().cast(), &raw mut name.length)
-    })?;
+    check(unsafe { call(fd.as_raw_fd(), name.bytes.as_mut_ptr().cast(), &raw mut name.length) })?;
     name.length = name.length.min(128);
     Ok(name)
 }
