@@ -164,6 +164,18 @@ describe.each(users)('as $name', (user) => {
     });
   });
 
+  test('a hard limit of open files below the usual one: kept', async () => {
+    const script = 'ulimit -n 256; "$@" | head -n 1';
+    const outcome = await run(user, [
+      'bash',
+      '-c',
+      script,
+      'bash',
+      ...sandlock(POLICY, probe('state')),
+    ]);
+    expect(outcome.stdout).toBe('nofile 256\n');
+  });
+
   test('standard input, output, error and the environment: the command’s own', async () => {
     const input = 'line\n'.repeat(100_000);
     const script = 'wc -l; echo "to error" >&2; echo "$WORD"';
@@ -226,6 +238,21 @@ describe.each(users)('as $name', (user) => {
     ]);
     const quiet = await runSandboxed(user, policy, both);
     expect(quiet).toEqual({ ...loud, stderr: '' });
+  });
+
+  test('refusals where nothing is allowed, and of listening: told as well', async () => {
+    const [a] = await openTcp('127.0.0.1');
+    const closed = await runSandboxed(user, policyOf([]), probe('connect', `tcp=${a.at}`), {
+      options: [],
+    });
+    expect(closed.stdout).toBe(`tcp=${a.at} -1 EACCES\n`);
+    expect(closed.stderr.replaceAll(/\[\d+\]$/gm, '[N]')).toBe(
+      `sandlock: denied tcp ${a.rule} — connect[N]\n`,
+    );
+    const listening = await runSandboxed(user, POLICY, probe('walls', 'listen'), { options: [] });
+    expect(listening.stderr.replaceAll(/\[\d+\]$/gm, '[N]')).toBe(
+      'sandlock: denied listen tcp 0.0.0.0:0 — walls[N]\n',
+    );
   });
 
   test('a storm of refusals: a few lines and a count that add up, every one of them in the log', async () => {

@@ -52,6 +52,38 @@ describe.each(users)('as $name', (user) => {
     expect(await runSandboxed(user, policyOf(['127.0.0.0/8:*']), command)).toEqual(bare);
   });
 
+  test.each(['bulk', 'broken', 'flags'])(
+    'sends that take more than one try (%s): as bare',
+    async (mode) => {
+      const [tcp] = await openTcp('127.0.0.1');
+      const [udp] = await openUdp('127.0.0.1');
+      const to = mode === 'flags' ? udp : tcp;
+      const command = probe('streams', mode, to.at);
+      const { stdout } = await run(user, command);
+      await to.take();
+      expect(stdout).toMatch(
+        /^(sendmsg 4194304 -\nsendto 4194304|sendmsg -1 EPIPE\nSIGPIPE 1|more 4)\s/,
+      );
+      await claim({
+        user,
+        policy: ALMOST_ALL,
+        command,
+        prints: stdout.trimEnd().split('\n'),
+        reaches: [to],
+      });
+    },
+  );
+
+  test('a datagram to a port where nobody listens: the next call on a connected socket has the error', async () => {
+    const [udp] = await openUdp('127.0.0.1');
+    const command = probe('streams', 'refused', `127.0.0.8/${udp.port}`);
+    const bare = await run(user, command);
+    expect(bare.stdout).toBe(
+      'send 5 -\nsendto after -1 ECONNREFUSED\nunconnected 5 -\nunconnected after 5 -\n',
+    );
+    expect(await runSandboxed(user, ALMOST_ALL, command)).toEqual(bare);
+  });
+
   test('60 connects that hang: another is made at once, and another refused at once', async () => {
     const hung = await openBacklog();
     const [a, b] = await openTcp('127.0.0.1', '127.0.0.2');

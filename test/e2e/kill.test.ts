@@ -87,6 +87,29 @@ describe.each(users)('as $name', (user) => {
     endAll(running.mark);
   });
 
+  test.each(['Node', 'the supervisor'])(
+    'chains of processes that fork and end all the time: none is left when %s is killed',
+    async (whom) => {
+      const mark = makeDirectory();
+      const child = start(user, sandlock(policyOf([]), probe('chains', '6', mark)));
+      onTestFinished(() => {
+        child.kill('SIGKILL');
+        endAll(mark);
+      });
+      await new Promise((resolve) => child.stdout?.once('data', resolve));
+      await sleep(100);
+      const command = processesWith(`${probe('chains')[0]} 6 ${mark}`).find((pid) => {
+        return parentOf(parentOf(pid)) === child.pid;
+      });
+      const victim = whom === 'Node' ? (child.pid ?? 0) : parentOf(command ?? 0);
+      expect(victim).toBeGreaterThan(1);
+      process.kill(victim, 'SIGKILL');
+      await until('no process is left', () => processesWith(mark).length === 0, 3000);
+      await sleep(200);
+      expect(processesWith(mark)).toEqual([]);
+    },
+  );
+
   test('a termination signal after the command has ended: ends the orphans it left', async () => {
     const [listener] = await openTcp('127.0.0.1');
     const file = join(makeDirectory(), 'orphan');
