@@ -3,7 +3,7 @@
  * with which every reader must refuse the result. The files in test/bad-data are made from this list.
  */
 import * as F from '../../compiler/format.gen.ts';
-import { MIXED, set } from './drafts.ts';
+import { MIXED, NESTED, set } from './drafts.ts';
 import { type Editor, edit, seal } from './edit.ts';
 
 /** One damaged table. */
@@ -467,6 +467,13 @@ export function badTables(build: Builder): readonly BadTable[] {
     F.DEFECT_ROOT,
     'a child past the last boundary',
     put((table) => root(table, 0) + 4, 0xffffffff),
+  );
+  add(
+    'root-descends-inside',
+    F.DEFECT_ROOT,
+    'a child that begins before its predecessor, yet at a boundary that is there',
+    put((table) => root(table, 0) + 8, 1),
+    build(NESTED),
   );
   add('root-last', F.DEFECT_ROOT, 'the root ends before the last boundary', (table) => {
     const last =
