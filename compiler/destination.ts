@@ -5,7 +5,7 @@
  */
 import type { Diagnostic, Fault } from './diagnostic.ts';
 import { type Pattern, parsePattern } from './host-pattern.ts';
-import type { Protocol } from './model.ts';
+import type { DestinationProtocol } from './model.ts';
 import { parsePorts } from './ports.ts';
 import { parseAddress } from './prefix.ts';
 import { splitRule } from './rule-parts.ts';
@@ -13,7 +13,7 @@ import { createSource } from './source.ts';
 
 /** Where a packet would go. `address` has 4 or 16 bytes, as written; `port` is 0 for ICMP. */
 export interface Destination {
-  readonly protocol: Protocol;
+  readonly protocol: DestinationProtocol;
   readonly host:
     | { readonly kind: 'address'; readonly address: Uint8Array }
     | { readonly kind: 'name'; readonly name: string };
@@ -83,7 +83,7 @@ function onePort(
   text: string,
   targetStart: number,
   portsStart: number | undefined,
-  protocol: Protocol,
+  protocol: DestinationProtocol,
 ): number | Fault {
   if (portsStart === undefined) {
     const help = `did you mean ${text}:${protocol === 'udp' ? 53 : 443}?`;

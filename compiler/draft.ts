@@ -12,7 +12,7 @@
  * whole or not at all. The same input and the same answers give the same draft.
  */
 import { type Diagnostic, diagnosticWithoutPlace } from './diagnostic.ts';
-import type { AddressSet, TableDraft } from './model.ts';
+import type { AddressSet, Facts, TableDraft } from './model.ts';
 import { nearest } from './nearest.ts';
 import { pinNames } from './pin.ts';
 import { inOrder, type Placed } from './placed.ts';
@@ -94,6 +94,8 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
   return {
     ok: true,
     draft: {
+      facts: DEFAULT_FACTS,
+      unixRules: [],
       rules: written.map(({ rule }) => rule),
       names: pinned.names,
       sets: usedSets(written, sets.sets),
@@ -101,6 +103,21 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
     warnings: inOrder(warnings),
   };
 }
+
+/** What holds when the policy does not say otherwise: sockets whose traffic the rules decide, and no new namespaces. */
+const DEFAULT_FACTS: Facts = {
+  families: [
+    'unix/stream',
+    'unix/dgram',
+    'unix/seqpacket',
+    'inet/stream',
+    'inet/dgram',
+    'inet6/stream',
+    'inet6/dgram',
+    'netlink/route',
+  ],
+  allowUserns: false,
+};
 
 const EMPTY = {
   ok: true,

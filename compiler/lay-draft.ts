@@ -14,6 +14,8 @@ export const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = {
   tcp: F.PROTOCOL_TCP,
   udp: F.PROTOCOL_UDP,
   icmp: F.PROTOCOL_ICMP,
+  'tcp-bind': 3,
+  'udp-bind': 4,
 };
 
 /** What was collected from the rules before it goes into the module's memory. */

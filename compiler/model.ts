@@ -3,8 +3,14 @@
  * Plain data; nothing here parses, resolves or encodes.
  */
 
-/** A transport protocol that rules speak about. The order is the protocol number in the table (docs/format.md §3). */
-export type Protocol = 'tcp' | 'udp' | 'icmp';
+/** A protocol of destinations. */
+export type DestinationProtocol = 'tcp' | 'udp' | 'icmp';
+
+/**
+ * What rules speak about: destinations of a transport protocol, or the addresses that may be bound and listened on. The order is the protocol
+ * number in the table (docs/format.md §3).
+ */
+export type Protocol = DestinationProtocol | 'tcp-bind' | 'udp-bind';
 
 /** What a rule does with the destinations it matches. */
 export type Action = 'allow' | 'deny';
@@ -67,8 +73,43 @@ export interface AddressSet {
   readonly prefixes: PrefixList;
 }
 
+/** A kind of socket that programs may make, smallest parts: `inet` as written is `inet/stream` and `inet/dgram`. */
+export type FamilyName =
+  | 'unix/stream'
+  | 'unix/dgram'
+  | 'unix/seqpacket'
+  | 'inet/stream'
+  | 'inet/dgram'
+  | 'inet6/stream'
+  | 'inet6/dgram'
+  | 'netlink/route'
+  | 'alg';
+
+/** What a policy says apart from its rules. */
+export interface Facts {
+  /** In any order, each at most once. */
+  readonly families: readonly FamilyName[];
+  /** Whether programs may make user namespaces, and others inside them. */
+  readonly allowUserns: boolean;
+}
+
+/** A UNIX socket outside the sandbox that may be reached. */
+export interface UnixRule {
+  readonly kind: 'path' | 'directory' | 'abstract';
+  /**
+   * 1 to 107 bytes of UTF-8 without NUL. `path` and `directory` begin with `/` and do not end with one, but for the directory `/` itself;
+   * `abstract` has no `@`.
+   */
+  readonly text: string;
+  /** 1-based, 0 when the rule came from an option. */
+  readonly line: number;
+}
+
 /** Everything that goes into a table. Equal drafts give equal bytes. */
 export interface TableDraft {
+  readonly facts: Facts;
+  /** In source order. */
+  readonly unixRules: readonly UnixRule[];
   readonly rules: readonly Rule[];
   readonly names: readonly PinnedName[];
   readonly sets: readonly AddressSet[];

@@ -5,13 +5,13 @@
  */
 import type { Fault } from './diagnostic.ts';
 import { isIpv6Target } from './host-pattern.ts';
-import type { Protocol } from './model.ts';
+import type { DestinationProtocol } from './model.ts';
 import { nearest } from './nearest.ts';
 import { parsePorts } from './ports.ts';
 
 /** A rule string cut into its parts; no fault so far. `portsStart` is undefined when no colon follows the target. */
 export interface RuleParts {
-  readonly protocol: Protocol;
+  readonly protocol: DestinationProtocol;
   /** The scheme as written, `://` included, or nothing. */
   readonly scheme: string;
   readonly target: string;
@@ -19,7 +19,7 @@ export interface RuleParts {
   readonly portsStart: number | undefined;
 }
 
-const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp', 'icmp'];
+const PROTOCOLS: readonly DestinationProtocol[] = ['tcp', 'udp', 'icmp'];
 
 /** Ports of the URL schemes that people paste; suggestions only. */
 const URL_PORTS: ReadonlyMap<string, number> = new Map([

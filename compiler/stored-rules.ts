@@ -46,7 +46,13 @@ export function readPlan(reader: TableReader): Readonly<Record<Protocol, Mode>> 
     reader.view.getUint32(offset + protocol * F.PLAN_BYTES, true) === F.MODE_CLOSED
       ? 'closed'
       : 'supervised';
-  return { tcp: mode(F.PROTOCOL_TCP), udp: mode(F.PROTOCOL_UDP), icmp: mode(F.PROTOCOL_ICMP) };
+  return {
+    tcp: mode(F.PROTOCOL_TCP),
+    udp: mode(F.PROTOCOL_UDP),
+    icmp: mode(F.PROTOCOL_ICMP),
+    'tcp-bind': 'closed',
+    'udp-bind': 'closed',
+  };
 }
 
 /** Boundaries of the protocols' tries together: what look-ups search. */

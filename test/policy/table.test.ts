@@ -4,12 +4,10 @@ import * as F from '../../compiler/format.gen.ts';
 import type { Rule, TableDraft } from '../../compiler/model.ts';
 import { buildTable, openTable } from '../../compiler/table.ts';
 import { loadPolicyModule } from '../../compiler/wasm.ts';
-import { EXAMPLE, MIXED, OPEN, prefix, rule, set } from '../reference/drafts.ts';
+import { draftOf, EXAMPLE, MIXED, OPEN, prefix, rule, set } from '../reference/drafts.ts';
 import { edit, seal } from '../reference/edit.ts';
 import { parseIp } from '../reference/ip.ts';
 import { BUILDS, opened, tableOf } from '../reference/modules.ts';
-
-const draftOf = (...rules: Rule[]): TableDraft => ({ rules, names: [], sets: [] });
 
 test('bytes that are no WebAssembly module are refused as such', () => {
   expect(() => loadPolicyModule(Uint8Array.of(1, 2, 3))).toThrow(
@@ -34,7 +32,7 @@ describe.each(BUILDS)('$build', ({ module }) => {
   test('a table gives its pinned names back, their addresses sorted and once each', () => {
     const addresses = ['2001:db8::9', '192.0.2.9', '::ffff:192.0.2.8', '192.0.2.9', '0.0.0.0'];
     const draft = {
-      ...draftOf(rule('allow', 'tcp://#b.example:1', 1), rule('allow', 'udp://#a.example:2', 2)),
+      ...draftOf([rule('allow', 'tcp://#b.example:1', 1), rule('allow', 'udp://#a.example:2', 2)]),
       names: [
         { name: 'a.example', addresses: [parseIp('::1')] },
         { name: 'b.example', addresses: addresses.map(parseIp) },
@@ -73,15 +71,18 @@ describe.each(BUILDS)('$build', ({ module }) => {
     const rules = ['tcp://@b:1', 'tcp://#y:2', 'udp://@a:3', 'udp://#x:4'].map((text, i) =>
       rule('allow', text, i),
     );
-    const there = tableOf(module, { rules, names, sets });
-    const back = tableOf(module, { rules, names: names.toReversed(), sets: sets.toReversed() });
+    const there = tableOf(module, draftOf(rules, { names, sets }));
+    const back = tableOf(
+      module,
+      draftOf(rules, { names: names.toReversed(), sets: sets.toReversed() }),
+    );
     expect(Buffer.compare(there, back)).toBe(0);
   });
 
   test('the order of prefixes in a set does not show in the bytes', () => {
     const texts = ['10.0.0.0/8', '10.1.0.0/16', '9.0.0.0/8', '2001:db8::/32', '::1', '0.0.0.0/0'];
     const table = (order: readonly string[]): Uint8Array =>
-      tableOf(module, { ...draftOf(rule('allow', 'tcp://@s:1', 1)), sets: [set('s', order)] });
+      tableOf(module, draftOf([rule('allow', 'tcp://@s:1', 1)], { sets: [set('s', order)] }));
     expect(Buffer.compare(table(texts), table(texts.toReversed()))).toBe(0);
   });
 
@@ -94,16 +95,16 @@ describe.each(BUILDS)('$build', ({ module }) => {
   });
 
   test('adjacent prefixes with equal ports become one boundary', () => {
-    const halves = draftOf(
+    const halves = draftOf([
       rule('allow', 'tcp://10.0.0.0/9:443', 1),
       rule('allow', 'tcp://10.128.0.0/9:443', 1),
-    );
+    ]);
     expect(open(halves).summary().boundaries).toBe(open(EXAMPLE).summary().boundaries);
   });
 
   test('ports of different rules on one prefix are joined', () => {
     const table = open(
-      draftOf(...[443, 80, 81, 442].map((port, i) => rule('allow', `tcp://10.0.0.0/8:${port}`, i))),
+      draftOf([443, 80, 81, 442].map((port, i) => rule('allow', `tcp://10.0.0.0/8:${port}`, i))),
     );
     // Empty, the four as written, and the one that was folded.
     expect(table.summary().portSets).toBe(6);
@@ -187,13 +188,13 @@ describe.each(BUILDS)('$build', ({ module }) => {
     ],
   ] as const)('a draft with %s is misuse', (_, change, message) => {
     const wrong = { ...rule('allow', 'tcp://10.0.0.0/8:443', 1), ...change };
-    expect(() => buildTable(module, draftOf(wrong))).toThrow(new TypeError(message));
+    expect(() => buildTable(module, draftOf([wrong]))).toThrow(new TypeError(message));
   });
 
   test('a set whose prefix has host bits is misuse', () => {
     const { prefixes } = set('s', ['10.0.0.1']);
     const sets = [{ name: 's', prefixes: { ...prefixes, v4Bits: Uint8Array.of(8) } }];
-    expect(() => buildTable(module, { ...draftOf(rule('allow', 'tcp://@s:1', 1)), sets })).toThrow(
+    expect(() => buildTable(module, draftOf([rule('allow', 'tcp://@s:1', 1)], { sets }))).toThrow(
       new TypeError('the draft breaks the rules of its layout'),
     );
   });
@@ -211,12 +212,12 @@ describe.each(BUILDS)('$build', ({ module }) => {
         ],
       };
     });
-    expect(buildTable(module, draftOf(...rules))).toEqual({
+    expect(buildTable(module, draftOf(rules))).toEqual({
       ok: false,
       code: F.FAILURE_PORT_SETS,
       text: 'the policy needs more than 65535 different port sets',
     });
-    expect(open(draftOf(...rules.slice(1))).summary().portSets).toBe(65_535);
+    expect(open(draftOf(rules.slice(1))).summary().portSets).toBe(65_535);
   });
 
   test('port sets without measure end the build instead of the memory', () => {
@@ -225,7 +226,7 @@ describe.each(BUILDS)('$build', ({ module }) => {
       rule('allow', `tcp://10.0.${i >> 8}.${i & 255}:${2 * i}`, i),
     );
     const wide = { ...rule('allow', 'tcp://10.0.0.0/8:1', 1), ports: odd };
-    expect(buildTable(module, draftOf(wide, ...rules))).toEqual({
+    expect(buildTable(module, draftOf([wide, ...rules]))).toEqual({
       ok: false,
       code: F.FAILURE_TOO_LARGE,
       text: 'the policy needs a table above 4 GiB or more memory than there is',
@@ -236,7 +237,7 @@ describe.each(BUILDS)('$build', ({ module }) => {
     const rules = Array.from({ length: 60_000 }, (_, i) =>
       rule('allow', `tcp://10.0.0.0/8:${i}`, i),
     );
-    const table = open(draftOf(...rules));
+    const table = open(draftOf(rules));
     expect(table.lookup('tcp', Uint8Array.of(10, 0, 0, 1), 59_999)).toBe('allow');
     expect(table.lookup('tcp', Uint8Array.of(10, 0, 0, 1), 60_000)).toBe('deny');
   });
@@ -246,8 +247,8 @@ describe.each(BUILDS)('$build', ({ module }) => {
     const count = 100;
     const sets = Array.from({ length: count }, (_, i) => set(`s${i}`, texts));
     const rules = sets.map(({ name }, i) => rule('allow', `tcp://@${name}:1`, i));
-    const one = tableOf(module, { rules: rules.slice(0, 1), names: [], sets: sets.slice(0, 1) });
-    const all = tableOf(module, { rules, names: [], sets });
+    const one = tableOf(module, draftOf(rules.slice(0, 1), { sets: sets.slice(0, 1) }));
+    const all = tableOf(module, draftOf(rules, { sets }));
     expect(openTable(module, all).ok).toBe(true);
     // A rule, its texts and two descriptors are about 160 bytes; arrays stored for every set would add 3,200.
     expect(all.length - one.length).toBeLessThan(count * 500);

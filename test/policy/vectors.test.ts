@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { TableDraft } from '../../compiler/model.ts';
-import { EXAMPLE, MIXED, NESTED, OPEN } from '../reference/drafts.ts';
+import { draftOf, EXAMPLE, MIXED, NESTED, OPEN } from '../reference/drafts.ts';
 import { createModel, PROTOCOLS } from '../reference/model.ts';
 import { BUILDS, opened, RELEASE, tableOf } from '../reference/modules.ts';
 import {
@@ -22,7 +22,7 @@ const folder = join(import.meta.dirname, '../vectors');
 const QUERIES = 200;
 
 const VECTORS: readonly (readonly [string, TableDraft])[] = [
-  ['empty', { rules: [], names: [], sets: [] }],
+  ['empty', draftOf([])],
   ['example', EXAMPLE],
   ['mixed', MIXED],
   ['nested', NESTED],

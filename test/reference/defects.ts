@@ -524,6 +524,8 @@ export function badTables(build: Builder): readonly BadTable[] {
 
 /** Many equal sets: their tries share arrays. */
 const MANY_SETS: typeof MIXED = {
+  facts: MIXED.facts,
+  unixRules: [],
   rules: Array.from({ length: 20 }, (_, i) => ({
     action: 'deny',
     protocol: 'tcp',

@@ -2,6 +2,7 @@
 import type {
   Action,
   AddressSet,
+  Facts,
   PortRange,
   Prefix,
   Rule,
@@ -10,6 +11,26 @@ import type {
 import { parseIp } from './ip.ts';
 
 const ALL_PORTS: readonly PortRange[] = [{ low: 0, high: 65535 }];
+
+/** What a policy that does not say otherwise has. */
+export const FACTS: Facts = {
+  families: [
+    'unix/stream',
+    'unix/dgram',
+    'unix/seqpacket',
+    'inet/stream',
+    'inet/dgram',
+    'inet6/stream',
+    'inet6/dgram',
+    'netlink/route',
+  ],
+  allowUserns: false,
+};
+
+/** A draft of rules alone, or with names and sets. */
+export function draftOf(rules: readonly Rule[], rest: Partial<TableDraft> = {}): TableDraft {
+  return { facts: FACTS, unixRules: [], rules, names: [], sets: [], ...rest };
+}
 
 /** A rule from `tcp://10.0.0.0/8:80,443-444`; `*` any address, `@set`, `#name`, IPv6 in brackets; icmp without ports. */
 export function rule(action: Action, text: string, line: number, source = 'policy.toml'): Rule {
@@ -63,14 +84,12 @@ export function set(name: string, prefixes: readonly string[]): AddressSet {
 }
 
 /** The rule of the worked example in docs/format.md. */
-export const EXAMPLE: TableDraft = {
-  rules: [rule('allow', 'tcp://10.0.0.0/8:443', 4)],
-  names: [],
-  sets: [],
-};
+export const EXAMPLE: TableDraft = draftOf([rule('allow', 'tcp://10.0.0.0/8:443', 4)]);
 
 /** Every kind of target, a closed protocol with a deny rule, and text beyond ASCII. */
 export const MIXED: TableDraft = {
+  facts: FACTS,
+  unixRules: [],
   rules: [
     rule('allow', 'tcp://10.0.0.0/8:443,8000-8010', 4, 'polïcy.toml'),
     rule('allow', 'tcp://#db.example:5432', 5, 'polïcy.toml'),
@@ -93,6 +112,8 @@ export const MIXED: TableDraft = {
 
 /** Enough boundaries for roots with several bits; IPv6 only in upper halves. */
 export const NESTED: TableDraft = {
+  facts: FACTS,
+  unixRules: [],
   rules: [
     ...Array.from({ length: 24 }, (_, i) =>
       rule('allow', `tcp://10.${i * 8}.0.0/14:${443 + i}`, i + 1),
@@ -111,6 +132,8 @@ export const NESTED: TableDraft = {
 
 /** Everything allowed, but for what is denied: IPv4 in the forms that IPv6 carries, loopback and unspecified addresses. */
 export const OPEN: TableDraft = {
+  facts: FACTS,
+  unixRules: [],
   rules: [
     rule('allow', 'tcp://*:*', 1),
     rule('allow', 'udp://*:*', 2),

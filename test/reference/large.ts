@@ -3,6 +3,7 @@
  * length. Made so that IPv4 needs the wide root (two-byte starts) and IPv6 has boundaries in its lower half.
  */
 import type { PortRange, TableDraft } from '../../compiler/model.ts';
+import { FACTS } from './drafts.ts';
 import { createRandom, type Query, type Random } from './random.ts';
 
 const MAPPED = 0xffffn << 32n;
@@ -36,6 +37,8 @@ export function createLargeDraft(seed: number, size: number, ipv6Hosts: Hosts = 
   const random = createRandom(seed);
   const sets = PORTS.map((_, i) => randomPrefixes(random, i === 2 ? size >> 2 : size, ipv6Hosts));
   const draft: TableDraft = {
+    facts: FACTS,
+    unixRules: [],
     rules: sets.map((_, i) => ({
       action: i === 2 ? 'deny' : 'allow',
       protocol: 'tcp',

@@ -3,6 +3,7 @@
  * same sequence on every machine, so a failure names its seed and can be run again.
  */
 import type { AddressSet, PortRange, Prefix, Rule, TableDraft } from '../../compiler/model.ts';
+import { FACTS } from './drafts.ts';
 import { PROTOCOLS, toNumber } from './model.ts';
 
 /** A sequence of numbers. */
@@ -52,6 +53,8 @@ export function randomDraft(random: Random, rules: number): TableDraft {
   }));
   const sets = Array.from({ length: random.below(4) }, (_, i) => randomSet(random, pool, i));
   return {
+    facts: FACTS,
+    unixRules: [],
     rules: Array.from({ length: rules }, (_, i) => randomRule(random, i, pool, { names, sets })),
     names,
     sets,
@@ -62,7 +65,7 @@ function randomRule(
   random: Random,
   index: number,
   pool: readonly Prefix[],
-  { names, sets }: Omit<TableDraft, 'rules'>,
+  { names, sets }: Pick<TableDraft, 'names' | 'sets'>,
 ): Rule {
   const protocol = random.pick(['tcp', 'tcp', 'udp', 'icmp'] as const);
   const kind = random.below(12);
