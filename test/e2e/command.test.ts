@@ -186,6 +186,28 @@ describe.each(users)('as $name', (user) => {
     });
   });
 
+  test('a socket as standard input: kept when it is a connection, refused when it could send anywhere', async () => {
+    const [tcp] = await openTcp('127.0.0.1');
+    const [udp] = await openUdp('127.0.0.1');
+    const through = (kind: string, at: string, command: readonly string[]) =>
+      run(user, ['bash', '-c', `exec 0<>/dev/${kind}/${at}; "$@"`, 'bash', ...command]);
+    const write = ['bash', '-c', 'echo -n hello >&0'];
+    expect(await through('tcp', tcp.at, sandlock(POLICY, write))).toMatchObject({
+      ...QUIET_END,
+      status: 0,
+    });
+    expect(await tcp.take()).toEqual(['hello']);
+    await through('udp', udp.at, write);
+    expect(await udp.take()).toEqual(['hello']);
+    expect(await through('udp', udp.at, sandlock(POLICY, write))).toEqual({
+      stdout: '',
+      stderr:
+        'sandlock: standard input, output or error is a socket that could reach past the policy; redirect it; nothing was run (stdio: EPERM)\n',
+      ...{ status: 125, signal: null, timedOut: false },
+    });
+    expect(await udp.take()).toEqual([]);
+  });
+
   test('a non-blocking pipe as output: not made so by sandlock', async () => {
     const script = 'python3 -c "import os; print([os.get_blocking(n) for n in range(3)])"';
     const outcome = await runSandboxed(user, POLICY, ['bash', '-c', `${script} | cat`], {});

@@ -63,26 +63,40 @@ describe.each(users)('as $name', (user) => {
       );
     },
   );
+
+  test('ping under an icmp rule: gets its answer there, and none elsewhere', async () => {
+    const ping = (host: string) => ['ping', '-n', '-q', '-c', '1', '-W', '2', host];
+    const policy = policyOf(['icmp://127.0.0.1']);
+    for (const { command, status, echoes } of [
+      { command: ping('127.0.0.2'), status: 0, echoes: 1 },
+      { command: sandlock(policy, ping('127.0.0.1')), status: 0, echoes: 1 },
+      { command: sandlock(policy, ping('127.0.0.2')), status: 2, echoes: 0 },
+    ]) {
+      const { stdout } = await inNetwork(user, command);
+      expect(stdout).toMatch(new RegExp(`(^|\n)status ${status}\nechoes ${echoes}\n$`));
+    }
+  });
 });
 
-/** Runs a command as the user in a new network namespace; compares its lines and the echo requests received there. */
+/** Runs a probe as the user in a new network namespace; compares its lines and the echo requests received there. */
 async function expectEchoes(
   user: User,
   command: readonly string[],
   lines: readonly string[],
   echoes: number,
 ): Promise<void> {
+  expect(await inNetwork(user, command)).toEqual({
+    stdout: [...lines, 'status 0', `echoes ${echoes}`].map((line) => `${line}\n`).join(''),
+    ...{ stderr: '', status: 0, signal: null, timedOut: false },
+  });
+}
+
+/** Runs a command there; its output ends with its status and the number of echo requests received. */
+function inNetwork(user: User, command: readonly string[]): Promise<Outcome> {
   const script = `ip link set lo up && echo '0 ${HIGHEST_GROUP}' > /proc/sys/net/ipv4/ping_group_range
     ${user.uid === 0 ? '' : `setpriv --reuid=${user.uid} --regid=${user.uid} --clear-groups`} "$@"
     echo "status $?"
     awk '/^Icmp:/ && $10 ~ /^[0-9]+$/ {n += $10} /^Icmp6InEchos / {n += $2} END {print "echoes", n}' \\
       /proc/net/snmp /proc/net/snmp6`;
-  const outcome: Outcome = await run(ROOT, [
-    ...['unshare', '--net', 'bash', '-c', script, 'bash'],
-    ...command,
-  ]);
-  expect(outcome).toEqual({
-    stdout: [...lines, 'status 0', `echoes ${echoes}`].map((line) => `${line}\n`).join(''),
-    ...{ stderr: '', status: 0, signal: null, timedOut: false },
-  });
+  return run(ROOT, ['unshare', '--net', 'bash', '-c', script, 'bash', ...command]);
 }

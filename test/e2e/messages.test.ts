@@ -99,4 +99,25 @@ describe.each(users)('as $name', (user) => {
       misses: [b],
     });
   });
+
+  test('a UDP socket that asks for its source towards an address only TCP may reach: told, and not connected', async () => {
+    const [a, b] = await openUdp('127.0.0.1', '127.0.0.2');
+    const [six] = await openUdp('::1');
+    await claim({
+      user,
+      policy: [a.rule, six.rule, 'udp://127.0.0.3:1'],
+      command: probe('connect', ...[a, six, b].map(({ at }) => `source=${at}`)),
+      prints: [
+        ...[a, six].flatMap(({ host, at }) => [
+          `source=${at} 0 -`,
+          `from ${host}`,
+          'peer -1 ENOTCONN',
+          'send -1 EDESTADDRREQ',
+          'sendto -1 ECONNREFUSED',
+        ]),
+        `source=${b.at} -1 ECONNREFUSED`,
+      ],
+      misses: [a, six, b],
+    });
+  });
 });

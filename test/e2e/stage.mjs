@@ -12,6 +12,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  rmSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +20,17 @@ import { join } from 'node:path';
 /** Makes the stage and returns its path; throws when a probe does not compile or nothing was built. */
 export function prepareStage(/** @type {string} */ root) {
   const stage = mkdtempSync(join(tmpdir(), 'sandlock-e2e-'));
-  chmodSync(stage, 0o755);
+  try {
+    fill(stage, root);
+  } catch (error) {
+    rmSync(stage, { recursive: true, force: true });
+    throw error;
+  }
+  return stage;
+}
+
+/** @param {string} stage @param {string} root */
+function fill(stage, root) {
   const dist = join(root, 'dist');
   if (existsSync(dist)) cpSync(dist, join(stage, 'dist'), { recursive: true });
   else if (!process.env.SANDLOCK_E2E_LAUNCHER) throw new Error('dist/ is missing: npm run build');
@@ -34,7 +45,6 @@ export function prepareStage(/** @type {string} */ root) {
   mkdirSync(join(stage, 'tmp'));
   execFileSync('chmod', ['-R', 'a+rX', stage]);
   chmodSync(join(stage, 'tmp'), 0o1777);
-  return stage;
 }
 
 /** @param {string} from @param {string} to */

@@ -146,6 +146,26 @@ describe.each(users)('as $name', (user) => {
     await claim({ user, policy: [':*'], command, prints: ways.map((way) => `${way} -1 EPERM`) });
   });
 
+  test('priorities: not those of an outside process, a user or a group; those of a child are its own affair', async () => {
+    const other = start(user, ['sleep', '60']);
+    onTestFinished(() => {
+      other.kill('SIGKILL');
+    });
+    const outside = ['affinity', 'scheduler', 'nice'].map((way) => `${way}-outside`);
+    const command = probe('walls', ...outside.map((way) => `${way}=${other.pid}`));
+    expect((await run(user, command)).stdout).toBe(outside.map((way) => `${way} 0 -\n`).join(''));
+    await claim({
+      user,
+      policy: [':*'],
+      command: [...command, 'nice-user', 'nice-group'],
+      prints: [...outside, 'nice-user', 'nice-group'].map((way) => `${way} -1 EPERM`),
+    });
+    const child = probe('walls', 'schedule-child');
+    const bare = await run(user, child);
+    expect(bare.stdout).toContain('schedule-child 0 -\nnice 5 -\naffinity 0 -\nbatch 0 -\n');
+    expect(await runSandboxed(user, policyOf([':*']), child)).toEqual(bare);
+  });
+
   test('the supervisor: not to be signalled by what it supervises', async () => {
     const command = probe('walls', 'signal-parent');
     expect((await run(user, ['bash', '-c', '"$@"; true', 'bash', ...command])).stdout).toBe(

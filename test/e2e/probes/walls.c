@@ -136,6 +136,39 @@ static void own_limit(const char *name) {
 /* NAME=PID: what is tried on another process does no harm when it is not refused. */
 static void signal_outside(const char *name) { say(name, kill((pid_t)atoi(target), 0)); }
 static void trace_outside(const char *name) { say(name, ptrace(PTRACE_SEIZE, (pid_t)atoi(target), 0, 0)); }
+static void affinity_of_another(const char *name) {
+  cpu_set_t all;
+  sched_getaffinity((pid_t)atoi(target), sizeof all, &all);
+  say(name, sched_setaffinity((pid_t)atoi(target), sizeof all, &all));
+}
+
+static void scheduler_of_another(const char *name) {
+  struct sched_param none = {0};
+  say(name, sched_setscheduler((pid_t)atoi(target), SCHED_OTHER, &none));
+}
+
+static void nice_of_another(const char *name) { say(name, setpriority(PRIO_PROCESS, (id_t)atoi(target), 0)); }
+static void nice_of_user(const char *name) { say(name, setpriority(PRIO_USER, 0, 0)); }
+static void nice_of_group(const char *name) { say(name, setpriority(PRIO_PGRP, 0, 0)); }
+
+/* Everything of a child: whose number is never 0, but which is one's own. */
+static void schedule_child(const char *name) {
+  cpu_set_t all;
+  struct sched_param none = {0};
+  pid_t child = fork();
+  if (child == 0) for (;;) pause();
+  say(name, setpriority(PRIO_PROCESS, (id_t)child, 5));
+  say("nice", getpriority(PRIO_PROCESS, (id_t)child));
+  sched_getaffinity(child, sizeof all, &all);
+  say("affinity", sched_setaffinity(child, sizeof all, &all));
+  say("batch", sched_setscheduler(child, SCHED_BATCH, &none));
+  say("scheduler", sched_getscheduler(child));
+  say("ioprio", syscall(SYS_ioprio_set, 1, child, (2 << 13) | 7));
+  say("ioprio read", syscall(SYS_ioprio_get, 1, child));
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+}
+
 static void signal_parent(const char *name) { say(name, kill(getppid(), 0)); }
 
 static void trace_inside(const char *name) {
@@ -210,6 +243,9 @@ static const struct { const char *name; void (*run)(const char *); } ways[] = {
   {"descriptors", descriptors}, {"user-namespace", user_namespace}, {"limit-outside", limit_of_another},
   {"own-limit", own_limit}, {"signal-outside", signal_outside}, {"trace-outside", trace_outside},
   {"signal-parent", signal_parent}, {"trace-inside", trace_inside}, {"own-affinity", own_affinity},
+  {"affinity-outside", affinity_of_another}, {"scheduler-outside", scheduler_of_another},
+  {"nice-outside", nice_of_another}, {"nice-user", nice_of_user}, {"nice-group", nice_of_group},
+  {"schedule-child", schedule_child},
   {"split-table", split_table}, {"secret-memory", secret_memory},
 };
 
