@@ -101,7 +101,15 @@ describe.each(users)('as $name', (user) => {
     const hung = await openBacklog();
     const command = probe('hang', 'signal', hung.at);
     const bare = await run(user, command);
-    expect(bare.stdout).toBe('hanging\nconnect -1 EINTR\nquick\nhandled yes\n');
+    expect(bare.stdout).toBe('hanging\nhandler\nconnect -1 EINTR\nquick\n');
+    expect(await runSandboxed(user, policyOf([`127.0.0.1:*`]), command)).toEqual(bare);
+  });
+
+  test('a signal whose handler restarts calls, during a connect: it runs at once, the connect goes on', async () => {
+    const hung = await openBacklog();
+    const command = ['timeout', '1', ...probe('hang', 'signal', hung.at, 'restart')];
+    const bare = await run(user, command);
+    expect(bare).toMatchObject({ stdout: 'hanging\nhandler\n', status: 124 });
     expect(await runSandboxed(user, policyOf([`127.0.0.1:*`]), command)).toEqual(bare);
   });
 
@@ -109,7 +117,7 @@ describe.each(users)('as $name', (user) => {
     const hung = await openBacklog();
     const command = probe('hang', 'timeout', hung.at);
     const bare = await run(user, command);
-    expect(bare.stdout).toBe('hanging\nconnect -1 EINPROGRESS\nquick\nhandled no\n');
+    expect(bare.stdout).toBe('hanging\nconnect -1 EINPROGRESS\nquick\n');
     expect(await runSandboxed(user, policyOf([`127.0.0.1:*`]), command)).toEqual(bare);
   });
 

@@ -35,7 +35,7 @@ static void timed(const char *name, const char *text) {
 
 static void on_alarm(int number) {
   (void)number;
-  alarms++;
+  if (alarms++ == 0 && write(1, "handler\n", 8) < 0) _exit(3);
 }
 
 int main(int argc, char **argv) {
@@ -73,6 +73,5 @@ int main(int argc, char **argv) {
   fflush(stdout);
   say("connect", connect(s, (void *)&hung, hung_length));
   puts(seconds() - start < 3 ? "quick" : "slow");
-  printf("handled %s\n", alarms ? "yes" : "no");
   return 0;
 }
