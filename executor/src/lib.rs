@@ -31,3 +31,15 @@ mod sys;
 mod table;
 mod task;
 mod tree;
+
+/// What parses hostile bytes, for the harnesses of fuzz/ and nobody else. No interface: it changes with them.
+#[cfg(feature = "fuzz")]
+pub mod fuzz {
+    pub use crate::cmsg::{Control, translate};
+    pub use crate::request::Request;
+    pub use crate::sockaddr::{Form, Inet, Kind, Target, connect_target, from_kernel, send_target};
+    pub use crate::sys::socket::Name;
+    pub use crate::sys::{Errno, Result};
+    pub use crate::table::{Defect, Mode, Protocol, Table, Verdict};
+    pub use crate::task::Status;
+}

@@ -98,7 +98,8 @@ impl Status {
         Self::parse(&text).ok_or(Errno(libc::EIO))
     }
 
-    fn parse(text: &[u8]) -> Option<Self> {
+    /// Reads the file's text. `None`: a line that every kernel writes is missing, or holds no number.
+    pub fn parse(text: &[u8]) -> Option<Self> {
         let field = |key: &[u8]| {
             let line = text.split(|byte| *byte == b'\n').find_map(|line| line.strip_prefix(key))?;
             line.strip_prefix(b"\t")
