@@ -18,7 +18,7 @@ export const DIRECTORY_KIND = 0;
 export const DIRECTORY_COUNT = 4;
 export const DIRECTORY_OFFSET = 8;
 export const DIRECTORY_SIZE = 12;
-export const SECTIONS = 9;
+export const SECTIONS = 11;
 export const SECTION_PLAN = 1;
 export const SECTION_TRIES = 2;
 export const SECTION_PORT_SETS = 3;
@@ -28,6 +28,8 @@ export const SECTION_NAMES = 6;
 export const SECTION_ADDRESSES = 7;
 export const SECTION_STRINGS = 8;
 export const SECTION_CELLS = 9;
+export const SECTION_FACTS = 10;
+export const SECTION_UNIX_RULES = 11;
 export const PLAN_BYTES = 8;
 export const TRIE_BYTES = 40;
 export const PORT_SET_BYTES = 4;
@@ -37,14 +39,19 @@ export const NAME_BYTES = 16;
 export const ADDRESS_BYTES = 16;
 export const STRING_BYTES = 1;
 export const CELL_BYTES = 8;
+export const FACTS_BYTES = 16;
+export const UNIX_RULE_BYTES = 16;
 export const PLAN_MODE = 0;
 export const PLAN_RESERVED = 4;
 export const MODE_CLOSED = 0;
 export const MODE_SUPERVISED = 1;
-export const PROTOCOLS = 3;
+export const PROTOCOLS = 5;
 export const PROTOCOL_TCP = 0;
 export const PROTOCOL_UDP = 1;
 export const PROTOCOL_ICMP = 2;
+/** From here on, addresses are those that a program binds, not those that it sends to. */
+export const PROTOCOL_TCP_BIND = 3;
+export const PROTOCOL_UDP_BIND = 4;
 export const TRIE_ROOT_BITS = 0;
 export const TRIE_START_BYTES = 1;
 export const TRIE_KEY_BITS = 2;
@@ -55,7 +62,7 @@ export const TRIE_STARTS = 12;
 export const TRIE_SETS = 16;
 export const TRIE_RESERVED = 20;
 /** Descriptors before those of the sets: one per protocol and family. */
-export const PROTOCOL_TRIES = 6;
+export const PROTOCOL_TRIES = 10;
 export const ROOT_BITS_MAX = 18;
 /** An array may be named by several descriptors; all namings together hold at most this many times the bytes of the section cells. */
 export const SHARING_MAX = 16;
@@ -88,12 +95,38 @@ export const NAME_TEXT = 0;
 export const NAME_TEXT_BYTES = 4;
 export const NAME_FIRST = 8;
 export const NAME_COUNT = 12;
+export const FACTS_FAMILIES = 0;
+export const FACTS_FLAGS = 4;
+export const FACTS_RESERVED = 8;
+export const FAMILY_UNIX_STREAM = 1;
+export const FAMILY_UNIX_DGRAM = 2;
+export const FAMILY_UNIX_SEQPACKET = 4;
+export const FAMILY_INET_STREAM = 8;
+export const FAMILY_INET_DGRAM = 16;
+export const FAMILY_INET6_STREAM = 32;
+export const FAMILY_INET6_DGRAM = 64;
+export const FAMILY_NETLINK_ROUTE = 128;
+export const FAMILY_ALG = 256;
+/** All families that there are. */
+export const FAMILIES_ALL = 511;
+export const FLAG_ALLOW_USERNS = 1;
+/** All flags that there are. */
+export const FLAGS_ALL = 1;
+export const UNIX_RULE_KIND = 0;
+export const UNIX_RULE_LINE = 4;
+export const UNIX_RULE_TEXT = 8;
+export const UNIX_RULE_TEXT_BYTES = 12;
+export const UNIX_PATH = 0;
+export const UNIX_DIRECTORY = 1;
+export const UNIX_ABSTRACT = 2;
+/** sun_path has 108 bytes; a path is followed by a NUL, an abstract name preceded by one. */
+export const UNIX_TEXT_MAX = 107;
 export const QUERY_BYTES = 24;
 export const QUERY_PROTOCOL = 0;
 export const QUERY_FAMILY = 1;
 export const QUERY_PORT = 2;
 export const QUERY_ADDRESS = 8;
-export const DRAFT_BYTES = 40;
+export const DRAFT_BYTES = 56;
 export const DRAFT_RULES = 0;
 export const DRAFT_RULE_COUNT = 4;
 export const DRAFT_PORT_RANGES = 8;
@@ -104,6 +137,10 @@ export const DRAFT_SETS = 24;
 export const DRAFT_SET_COUNT = 28;
 export const DRAFT_STRINGS = 32;
 export const DRAFT_STRING_BYTES = 36;
+export const DRAFT_FAMILIES = 40;
+export const DRAFT_FLAGS = 44;
+export const DRAFT_UNIX_RULES = 48;
+export const DRAFT_UNIX_RULE_COUNT = 52;
 export const DRAFT_SET_BYTES = 24;
 export const DRAFT_SET_V4 = 0;
 export const DRAFT_SET_V4_BITS = 4;
@@ -174,7 +211,7 @@ export const DEFECT_PORT_RANGE = 26;
 export const DEFECT_RULE_ACTION = 27;
 /** the protocol of a rule is unknown */
 export const DEFECT_RULE_PROTOCOL = 28;
-/** the target of a rule is unknown */
+/** the target of a rule is unknown, or a name where addresses are bound */
 export const DEFECT_RULE_TARGET = 29;
 /** the prefix length of a rule does not fit its target */
 export const DEFECT_RULE_PREFIX = 30;
@@ -202,6 +239,14 @@ export const DEFECT_SET = 40;
 export const DEFECT_SET_REPEATED = 41;
 /** the trie of a closed protocol allows something */
 export const DEFECT_CLOSED = 42;
+/** a family of sockets is unknown */
+export const DEFECT_FAMILIES = 43;
+/** a flag of the policy is unknown */
+export const DEFECT_FLAGS = 44;
+/** the kind of a UNIX rule is unknown */
+export const DEFECT_UNIX_KIND = 45;
+/** the text of a UNIX rule is empty, longer than an address, has a NUL or is not an absolute path without final slash */
+export const DEFECT_UNIX_TEXT = 46;
 
 /** What each refusal means, by code. */
 export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
@@ -233,7 +278,7 @@ export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
   26: "the ranges of a port set are not ascending and apart",
   27: "the action of a rule is unknown",
   28: "the protocol of a rule is unknown",
-  29: "the target of a rule is unknown",
+  29: "the target of a rule is unknown, or a name where addresses are bound",
   30: "the prefix length of a rule does not fit its target",
   31: "the port set of a rule does not exist, is empty, or is not all ports for icmp",
   32: "a rule refers to a name or set that does not exist",
@@ -247,6 +292,10 @@ export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
   40: "a boundary names a port set that does not exist",
   41: "two neighbouring boundaries have the same port set",
   42: "the trie of a closed protocol allows something",
+  43: "a family of sockets is unknown",
+  44: "a flag of the policy is unknown",
+  45: "the kind of a UNIX rule is unknown",
+  46: "the text of a UNIX rule is empty, longer than an address, has a NUL or is not an absolute path without final slash",
 };
 
 /** Why a build stopped, by code. */

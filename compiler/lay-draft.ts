@@ -4,7 +4,16 @@
  * collected does not show in the table. Decides nothing about what rules mean.
  */
 import * as F from './format.gen.ts';
-import type { AddressSet, PinnedName, PortRange, Protocol, Rule, TableDraft } from './model.ts';
+import type {
+  AddressSet,
+  FamilyName,
+  PinnedName,
+  PortRange,
+  Protocol,
+  Rule,
+  TableDraft,
+  UnixRule,
+} from './model.ts';
 import { compareAddresses, toCanonical, toStoredPrefix } from './stored-address.ts';
 import { createStringTable, type StringTable, type TextPlace } from './string-table.ts';
 import { copyIn, type PolicyExports } from './wasm.ts';
@@ -14,8 +23,28 @@ export const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = {
   tcp: F.PROTOCOL_TCP,
   udp: F.PROTOCOL_UDP,
   icmp: F.PROTOCOL_ICMP,
-  'tcp-bind': 3,
-  'udp-bind': 4,
+  'tcp-bind': F.PROTOCOL_TCP_BIND,
+  'udp-bind': F.PROTOCOL_UDP_BIND,
+};
+
+/** Bits of the families in a table (docs/format.md §8). */
+export const FAMILY_BITS: Readonly<Record<FamilyName, number>> = {
+  'unix/stream': F.FAMILY_UNIX_STREAM,
+  'unix/dgram': F.FAMILY_UNIX_DGRAM,
+  'unix/seqpacket': F.FAMILY_UNIX_SEQPACKET,
+  'inet/stream': F.FAMILY_INET_STREAM,
+  'inet/dgram': F.FAMILY_INET_DGRAM,
+  'inet6/stream': F.FAMILY_INET6_STREAM,
+  'inet6/dgram': F.FAMILY_INET6_DGRAM,
+  'netlink/route': F.FAMILY_NETLINK_ROUTE,
+  alg: F.FAMILY_ALG,
+};
+
+/** Numbers of the kinds of UNIX rules in a table. */
+export const UNIX_KIND_NUMBERS: Readonly<Record<UnixRule['kind'], number>> = {
+  path: F.UNIX_PATH,
+  directory: F.UNIX_DIRECTORY,
+  abstract: F.UNIX_ABSTRACT,
 };
 
 /** What was collected from the rules before it goes into the module's memory. */
@@ -51,6 +80,7 @@ export function layDraft(instance: PolicyExports, draft: TableDraft): number {
     writeRule(view, index * F.RULE_BYTES, rule, layout);
   });
   const { cells: names, addresses } = writeNames(layout);
+  const unixRules = writeUnixRules(draft.unixRules, layout.strings);
 
   const header = new DataView(new ArrayBuffer(F.DRAFT_BYTES));
   const put = (field: number, value: number): void => header.setUint32(field, value, true);
@@ -64,6 +94,14 @@ export function layDraft(instance: PolicyExports, draft: TableDraft): number {
   put(F.DRAFT_SET_COUNT, layout.sets.used.length);
   put(F.DRAFT_STRINGS, copyIn(instance, layout.strings.bytes()));
   put(F.DRAFT_STRING_BYTES, layout.strings.bytes().length);
+  const { families, allowUserns } = draft.facts;
+  put(
+    F.DRAFT_FAMILIES,
+    families.reduce((bits, family) => bits | FAMILY_BITS[family], 0),
+  );
+  put(F.DRAFT_FLAGS, allowUserns ? F.FLAG_ALLOW_USERNS : 0);
+  put(F.DRAFT_UNIX_RULES, copyIn(instance, unixRules));
+  put(F.DRAFT_UNIX_RULE_COUNT, draft.unixRules.length);
   return copyIn(instance, new Uint8Array(header.buffer));
 }
 
@@ -110,7 +148,7 @@ function writeRule(view: DataView, at: number, rule: Rule, layout: Layout): void
       kind(F.TARGET_ANY);
       break;
     case 'prefix': {
-      const { family, address, bits } = toStoredPrefix(target.prefix);
+      const { family, address, bits } = toStoredPrefix(target.prefix, protocol);
       kind(family === 4 ? F.TARGET_IPV4 : F.TARGET_IPV6);
       view.setUint8(at + F.RULE_PREFIX_BITS, bits);
       new Uint8Array(view.buffer, at + F.RULE_ADDRESS, 16).set(address);
@@ -156,6 +194,16 @@ function writeNames({ names, strings }: Layout): { cells: Uint8Array; addresses:
     addresses.set(address, index * 16);
   });
   return { cells: bytesOf(cells), addresses };
+}
+
+/** The section `unixRules`. */
+function writeUnixRules(rules: readonly UnixRule[], strings: StringTable): Uint8Array {
+  const cells = new Uint32Array(rules.length * 4);
+  rules.forEach(({ kind, text, line }, index) => {
+    const { offset, bytes } = strings.place(text);
+    cells.set([UNIX_KIND_NUMBERS[kind], line, offset, bytes], index * 4);
+  });
+  return bytesOf(cells);
 }
 
 /** Copies the prefixes of the sets into the instance and returns the cells that point to them. */

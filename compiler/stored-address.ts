@@ -2,7 +2,7 @@
  * Addresses and prefixes as a table holds them: 16 bytes, IPv4 as ::ffff:a.b.c.d, in canonical form (docs/format.md §1, §6). Used on the way
  * into a table and on the way out; text forms are not known here.
  */
-import type { Prefix } from './model.ts';
+import type { Prefix, Protocol } from './model.ts';
 
 /** A prefix of a table: `bits` counts from the family's own beginning, 0..32 or 0..128. */
 export interface StoredPrefix {
@@ -30,7 +30,12 @@ export function isMapped(wide: Uint8Array): boolean {
   return wide[10] === 0xff && wide[11] === 0xff && wide.subarray(0, 10).every((byte) => byte === 0);
 }
 
-/** The canonical 16-byte form of an address: unspecified addresses are the loopback that Linux connects them to. */
+/** Whether a protocol speaks of addresses that are bound, not of destinations. */
+export function isBind(protocol: Protocol): boolean {
+  return protocol === 'tcp-bind' || protocol === 'udp-bind';
+}
+
+/** The canonical 16-byte form of a destination: unspecified addresses are the loopback that Linux connects them to. */
 export function toCanonical(address: Uint8Array): Uint8Array {
   const wide = widen(address);
   if (isMapped(wide)) {
@@ -42,10 +47,10 @@ export function toCanonical(address: Uint8Array): Uint8Array {
 }
 
 /**
- * The canonical form of a prefix.
+ * The canonical form of a rule's prefix; `0.0.0.0` and `::` stay what they are where addresses are bound.
  * @throws TypeError for a wrong length of address or prefix, or bits below the prefix.
  */
-export function toStoredPrefix({ address, bits }: Prefix): StoredPrefix {
+export function toStoredPrefix({ address, bits }: Prefix, protocol: Protocol): StoredPrefix {
   const longest = address.length * 8;
   if (!Number.isInteger(bits) || bits < 0 || bits > longest) {
     throw new TypeError(`a prefix of ${address.length} bytes has no length ${bits}`);
@@ -53,7 +58,7 @@ export function toStoredPrefix({ address, bits }: Prefix): StoredPrefix {
   let wide = widen(address);
   const wideBits = bits + 128 - longest;
   if (hasHostBits(wide, wideBits)) throw new TypeError('a prefix has bits below its length');
-  if (wideBits === 128) wide = toCanonical(wide);
+  if (wideBits === 128 && !isBind(protocol)) wide = toCanonical(wide);
   return wideBits >= 96 && isMapped(wide)
     ? { family: 4, address: wide, bits: wideBits - 96 }
     : { family: 6, address: wide, bits: wideBits };

@@ -1,9 +1,19 @@
 /**
- * Reads rules, names and plan out of a verified table (docs/format.md §3, §5, §7), back into the values of model.ts. The bytes are trusted:
+ * Reads rules, names, facts and plan out of a verified table (docs/format.md §3, §5, §7, §8), back into the values of model.ts. The bytes are trusted:
  * policy.wasm has checked them all.
  */
 import * as F from './format.gen.ts';
-import type { PinnedName, PortRange, Protocol, Rule, Target } from './model.ts';
+import { FAMILY_BITS, PROTOCOL_NUMBERS, UNIX_KIND_NUMBERS } from './lay-draft.ts';
+import type {
+  Facts,
+  FamilyName,
+  PinnedName,
+  PortRange,
+  Protocol,
+  Rule,
+  Target,
+  UnixRule,
+} from './model.ts';
 import { isMapped } from './stored-address.ts';
 
 /** What the executor has to do for a protocol: refuse it whole, or look every destination up. */
@@ -22,7 +32,9 @@ export interface TableReader {
   readonly view: DataView;
 }
 
-const PROTOCOLS: readonly Protocol[] = ['tcp', 'udp', 'icmp'];
+const PROTOCOLS = Object.keys(PROTOCOL_NUMBERS) as readonly Protocol[];
+const FAMILIES = Object.keys(FAMILY_BITS) as readonly FamilyName[];
+const UNIX_KINDS = Object.keys(UNIX_KIND_NUMBERS) as readonly UnixRule['kind'][];
 
 /** A reader of bytes that policy.wasm has verified. */
 export function createReader(bytes: Uint8Array): TableReader {
@@ -50,9 +62,33 @@ export function readPlan(reader: TableReader): Readonly<Record<Protocol, Mode>> 
     tcp: mode(F.PROTOCOL_TCP),
     udp: mode(F.PROTOCOL_UDP),
     icmp: mode(F.PROTOCOL_ICMP),
-    'tcp-bind': 'closed',
-    'udp-bind': 'closed',
+    'tcp-bind': mode(F.PROTOCOL_TCP_BIND),
+    'udp-bind': mode(F.PROTOCOL_UDP_BIND),
   };
+}
+
+/** What the policy says apart from its rules; the families in the order of their bits. */
+export function readFacts(reader: TableReader): Facts {
+  const { offset } = sectionOf(reader, F.SECTION_FACTS);
+  const families = reader.view.getUint32(offset + F.FACTS_FAMILIES, true);
+  const flags = reader.view.getUint32(offset + F.FACTS_FLAGS, true);
+  return {
+    families: FAMILIES.filter((family) => (families & FAMILY_BITS[family]) !== 0),
+    allowUserns: (flags & F.FLAG_ALLOW_USERNS) !== 0,
+  };
+}
+
+/** The UNIX sockets outside that may be reached, in source order. */
+export function readUnixRules(reader: TableReader): readonly UnixRule[] {
+  const { count, offset } = sectionOf(reader, F.SECTION_UNIX_RULES);
+  return Array.from({ length: count }, (_, index) => {
+    const rule = offset + index * F.UNIX_RULE_BYTES;
+    return {
+      kind: UNIX_KINDS[reader.view.getUint32(rule + F.UNIX_RULE_KIND, true)] ?? 'path',
+      text: readText(reader, rule + F.UNIX_RULE_TEXT),
+      line: reader.view.getUint32(rule + F.UNIX_RULE_LINE, true),
+    };
+  });
 }
 
 /** Boundaries of the protocols' tries together: what look-ups search. */

@@ -4,15 +4,17 @@
  */
 import * as F from './format.gen.ts';
 import { layDraft, PROTOCOL_NUMBERS } from './lay-draft.ts';
-import type { PinnedName, Protocol, Rule, TableDraft } from './model.ts';
-import { embeddedIpv4, isInside, isMapped, toCanonical, widen } from './stored-address.ts';
+import type { Facts, PinnedName, Protocol, Rule, TableDraft, UnixRule } from './model.ts';
+import { embeddedIpv4, isBind, isInside, isMapped, toCanonical, widen } from './stored-address.ts';
 import {
   countBoundaries,
   createReader,
   type Mode,
+  readFacts,
   readNames,
   readPlan,
   readRules,
+  readUnixRules,
   sectionOf,
   type TableReader,
 } from './stored-rules.ts';
@@ -52,7 +54,7 @@ export interface TableSummary {
   readonly bytes: number;
 }
 
-/** An open table. Addresses have 4 or 16 bytes in network order; ports are 0..65535, 0 for icmp. */
+/** An open table. An address is a destination, or, of the bind protocols, one to bind. Addresses have 4 or 16 bytes in network order; ports are 0..65535, 0 for icmp. */
 export interface Table {
   lookup(protocol: Protocol, address: Uint8Array, port: number): 'allow' | 'deny';
   /** The rules that decide (docs/format.md §7); none when nothing allows the destination and nothing denies what was allowed. */
@@ -62,6 +64,9 @@ export interface Table {
   rules(): readonly Rule[];
   names(): readonly PinnedName[];
   plan(): Readonly<Record<Protocol, Mode>>;
+  /** The families in the order of their bits (docs/format.md §8). */
+  facts(): Facts;
+  unixRules(): readonly UnixRule[];
   summary(): TableSummary;
 }
 
@@ -120,7 +125,7 @@ function createTable(instance: PolicyExports, bytes: Uint8Array): Table {
     lookup,
     decidingRules(protocol, address, port) {
       const verdict = lookup(protocol, address, port);
-      const wide = toCanonical(address);
+      const wide = isBind(protocol) ? widen(address) : toCanonical(address);
       return rules().filter(
         (rule, index) =>
           rule.action === verdict &&
@@ -132,11 +137,13 @@ function createTable(instance: PolicyExports, bytes: Uint8Array): Table {
     rules,
     names,
     plan: () => plan,
+    facts: () => readFacts(reader),
+    unixRules: () => readUnixRules(reader),
     summary: () => summarise(reader),
   };
 }
 
-/** Whether a rule matches, as docs/format.md §6 says: a deny rule also sees the IPv4 address that NAT64 and 6to4 carry. */
+/** Whether a rule matches, as docs/format.md §6 says: a deny rule also sees the IPv4 destination that NAT64 and 6to4 carry. */
 function matches(
   instance: PolicyExports,
   reader: TableReader,
@@ -149,7 +156,8 @@ function matches(
   const at = sectionOf(reader, F.SECTION_RULES).offset + index * F.RULE_BYTES;
   const ports = reader.view.getUint32(at + F.RULE_PORT_SET, true);
   if (instance.holdsPort(ports, port) === 0) return false;
-  const embedded = rule.action === 'deny' ? embeddedIpv4(wide) : undefined;
+  const carries = rule.action === 'deny' && !isBind(rule.protocol);
+  const embedded = carries ? embeddedIpv4(wide) : undefined;
   const forms = embedded === undefined ? [wide] : [wide, embedded];
   const set = reader.view.getUint32(at + F.RULE_INDEX, true);
   return forms.some((form) => covers(instance, rule, set, form, names));

@@ -6,7 +6,7 @@
 import { allocate, fail } from './arena';
 import { cellBytes, copyCells } from './cells';
 import { tableChecksum } from './checksum';
-import { checkRules, gather, hasAllow, ipv4, ipv6 } from './draft';
+import { checkFacts, checkRules, gather, hasAllow, ipv4, ipv6 } from './draft';
 import { fold } from './fold';
 import {
   ADDRESS_BYTES,
@@ -17,6 +17,8 @@ import {
   DIRECTORY_OFFSET,
   DIRECTORY_SIZE,
   DRAFT_ADDRESSES,
+  DRAFT_FAMILIES,
+  DRAFT_FLAGS,
   DRAFT_NAME_COUNT,
   DRAFT_NAMES,
   DRAFT_PORT_RANGES,
@@ -25,6 +27,11 @@ import {
   DRAFT_SET_COUNT,
   DRAFT_STRING_BYTES,
   DRAFT_STRINGS,
+  DRAFT_UNIX_RULE_COUNT,
+  DRAFT_UNIX_RULES,
+  FACTS_BYTES,
+  FACTS_FAMILIES,
+  FACTS_FLAGS,
   FAILURE_DRAFT,
   FAILURE_TOO_LARGE,
   HEADER_BYTES,
@@ -58,6 +65,7 @@ import {
   TRIE_ROOT,
   TRIE_SETS,
   TRIE_STARTS,
+  UNIX_RULE_BYTES,
 } from './format';
 import { List, newList } from './list';
 import { FULL, initPorts, internRanges, rangeCount, rangesOf } from './ports';
@@ -78,6 +86,7 @@ let directory: usize = 0;
 export function build(draft: usize): usize {
   initPorts();
   checkRules(draft);
+  checkFacts(draft);
   internRulePorts(draft);
   readSets(draft);
   writeTries(draft);
@@ -118,6 +127,7 @@ function layOut(draft: usize): usize {
   const names = load<u32>(draft, DRAFT_NAME_COUNT);
   const strings = load<u32>(draft, DRAFT_STRING_BYTES);
   const addresses = countAddresses(draft);
+  const unixRules = load<u32>(draft, DRAFT_UNIX_RULE_COUNT);
   let portRanges: u32 = 0;
   for (let i: u32 = 0; i < tableSets.count; i++) {
     portRanges += rangeCount(load<u32>(tableSets.at(i)));
@@ -135,6 +145,8 @@ function layOut(draft: usize): usize {
     const addressCells = place(addresses, ADDRESS_BYTES);
     const stringCells = place(strings, STRING_BYTES);
     const cells = place(cellBytes() >> 3, CELL_BYTES);
+    const facts = place(1, FACTS_BYTES);
+    const unixCells = place(unixRules, UNIX_RULE_BYTES);
     if (placed > 0xffffffff) fail(FAILURE_TOO_LARGE);
     if (pass == 0) {
       table = allocate(<usize>placed);
@@ -152,6 +164,13 @@ function layOut(draft: usize): usize {
     );
     memory.copy(stringCells, load<usize>(draft, DRAFT_STRINGS), strings);
     copyCells(cells);
+    store<u32>(facts, load<u32>(draft, DRAFT_FAMILIES), FACTS_FAMILIES);
+    store<u32>(facts, load<u32>(draft, DRAFT_FLAGS), FACTS_FLAGS);
+    memory.copy(
+      unixCells,
+      load<usize>(draft, DRAFT_UNIX_RULES),
+      <usize>unixRules * UNIX_RULE_BYTES,
+    );
   }
   builtBytes = <u32>placed;
   writeHeader();

@@ -4,11 +4,12 @@
  * - Rules are the 64-byte cells of the table's section `rules`, except that `portSet` is the index of the rule's first port range in the
  *   draft's ranges and `reserved` the number of its ranges.
  * - Names and addresses are the table's cells as they will stand there.
+ * - UNIX rules are the table's cells; families and flags stand in the draft itself.
  * - Sets are 24 bytes: pointer to IPv4 addresses (host-order u32), pointer to their prefix lengths (u8), count; then the same for IPv6
  *   (16 bytes each, network order).
  *
  * Here rules become entries (prefix.ts), one list for each family, ready to be folded. Which rule covers what is decided here and nowhere
- * else in the builder: `any` is both families' whole space, a deny rule on IPv4 also covers the IPv6 forms that carry the address.
+ * else in the builder: `any` is both families' whole space, a deny rule on an IPv4 destination also covers the IPv6 forms that carry it.
  */
 import { fail } from './arena';
 import { groupAllowed, groupDenied, readGroup } from './fold';
@@ -17,15 +18,23 @@ import {
   ACTION_DENY,
   ADDRESS_BYTES,
   DRAFT_ADDRESSES,
+  DRAFT_FAMILIES,
+  DRAFT_FLAGS,
   DRAFT_NAME_COUNT,
   DRAFT_NAMES,
   DRAFT_RULE_COUNT,
   DRAFT_RULES,
   DRAFT_SET_COUNT,
+  DRAFT_STRINGS,
+  DRAFT_UNIX_RULE_COUNT,
+  DRAFT_UNIX_RULES,
   FAILURE_DRAFT,
+  FAMILIES_ALL,
+  FLAGS_ALL,
   NAME_BYTES,
   NAME_COUNT,
   NAME_FIRST,
+  PROTOCOL_TCP_BIND,
   PROTOCOLS,
   RULE_ACTION,
   RULE_ADDRESS,
@@ -38,13 +47,17 @@ import {
   TARGET_IPV4,
   TARGET_NAME,
   TARGET_SET,
+  UNIX_ABSTRACT,
+  UNIX_RULE_BYTES,
+  UNIX_RULE_KIND,
+  UNIX_RULE_TEXT,
+  UNIX_RULE_TEXT_BYTES,
 } from './format';
 import { List, newList } from './list';
 import { EMPTY } from './ports';
 import {
   addEmbedded,
   addEntry,
-  addIpv4,
   ENTRY,
   ENTRY_ACTION,
   ENTRY_BITS,
@@ -55,6 +68,7 @@ import {
 } from './prefix';
 import { setIpv4, setIpv6 } from './sets';
 import { sortEntries } from './sort';
+import { isUnixText } from './verify-facts';
 
 /** The entries of the protocol gathered last. */
 export const ipv4: List = newList(ENTRY);
@@ -72,10 +86,26 @@ export function checkRules(draft: usize): void {
     const target = <u32>load<u8>(rule, RULE_TARGET);
     const index = load<u32>(rule, RULE_INDEX);
     if (load<u8>(rule, RULE_ACTION) > <u8>ACTION_ALLOW) fail(FAILURE_DRAFT);
-    if (load<u8>(rule, RULE_PROTOCOL) >= <u8>PROTOCOLS) fail(FAILURE_DRAFT);
+    const protocol = <u32>load<u8>(rule, RULE_PROTOCOL);
+    if (protocol >= PROTOCOLS) fail(FAILURE_DRAFT);
     if (target > TARGET_SET) fail(FAILURE_DRAFT);
+    if (target == TARGET_NAME && protocol >= PROTOCOL_TCP_BIND) fail(FAILURE_DRAFT);
     if (target == TARGET_NAME && index >= load<u32>(draft, DRAFT_NAME_COUNT)) fail(FAILURE_DRAFT);
     if (target == TARGET_SET && index >= load<u32>(draft, DRAFT_SET_COUNT)) fail(FAILURE_DRAFT);
+  }
+}
+
+/** Fails with FAILURE_DRAFT unless families, flags and UNIX rules are such as a table may have. */
+export function checkFacts(draft: usize): void {
+  if ((load<u32>(draft, DRAFT_FAMILIES) & ~FAMILIES_ALL) != 0) fail(FAILURE_DRAFT);
+  if ((load<u32>(draft, DRAFT_FLAGS) & ~FLAGS_ALL) != 0) fail(FAILURE_DRAFT);
+  const count = load<u32>(draft, DRAFT_UNIX_RULE_COUNT);
+  for (let i: u32 = 0; i < count; i++) {
+    const rule = load<usize>(draft, DRAFT_UNIX_RULES) + <usize>i * UNIX_RULE_BYTES;
+    const kind = load<u32>(rule, UNIX_RULE_KIND);
+    const text = load<usize>(draft, DRAFT_STRINGS) + load<u32>(rule, UNIX_RULE_TEXT);
+    const bytes = load<u32>(rule, UNIX_RULE_TEXT_BYTES);
+    if (kind > UNIX_ABSTRACT || !isUnixText(kind, text, bytes)) fail(FAILURE_DRAFT);
   }
 }
 
@@ -105,7 +135,8 @@ export function gather(draft: usize, protocol: u32, portSets: List): void {
   prefixes += <u64>ipv4.count + <u64>ipv6.count;
   // Without anything allowed a family's fold is empty, whatever is denied.
   if (!listAllows(ipv6)) ipv6.count = 0;
-  else gatherEmbedded();
+  // No socket is bound to the IPv6 form of an address elsewhere.
+  else if (protocol < PROTOCOL_TCP_BIND) gatherEmbedded();
   if (!listAllows(ipv4)) ipv4.count = 0;
   sortEntries(ipv4);
   sortEntries(ipv6);
@@ -143,7 +174,7 @@ function gatherAddress(ptr: usize, bits: u32, action: u32, ports: u32): void {
   const hi = bswap(load<u64>(ptr));
   const lo = bswap(load<u64>(ptr, 8));
   if (bits > 128 || hasHostBits(hi, lo, bits)) fail(FAILURE_DRAFT);
-  if (isMapped(hi, lo, bits)) addIpv4(ipv4, <u32>lo, bits - 96, action, ports);
+  if (isMapped(hi, lo, bits)) addEntry(ipv4, lo << 32, 0, bits - 96, action, ports);
   else addEntry(ipv6, hi, lo, bits, action, ports);
 }
 

@@ -30,7 +30,7 @@ export const DIRECTORY_OFFSET: u32 = 8;
 export const DIRECTORY_SIZE: u32 = 12;
 
 // Section kinds, in file order.
-export const SECTIONS: u32 = 9;
+export const SECTIONS: u32 = 11;
 export const SECTION_PLAN: u32 = 1;
 export const SECTION_TRIES: u32 = 2;
 export const SECTION_PORT_SETS: u32 = 3;
@@ -40,6 +40,8 @@ export const SECTION_NAMES: u32 = 6;
 export const SECTION_ADDRESSES: u32 = 7;
 export const SECTION_STRINGS: u32 = 8;
 export const SECTION_CELLS: u32 = 9;
+export const SECTION_FACTS: u32 = 10;
+export const SECTION_UNIX_RULES: u32 = 11;
 
 // Bytes of one cell of each section.
 export const PLAN_BYTES: u32 = 8;
@@ -51,6 +53,8 @@ export const NAME_BYTES: u32 = 16;
 export const ADDRESS_BYTES: u32 = 16;
 export const STRING_BYTES: u32 = 1;
 export const CELL_BYTES: u32 = 8;
+export const FACTS_BYTES: u32 = 16;
+export const UNIX_RULE_BYTES: u32 = 16;
 
 // Plan cell (§3).
 export const PLAN_MODE: u32 = 0;
@@ -58,10 +62,13 @@ export const PLAN_RESERVED: u32 = 4;
 export const MODE_CLOSED: u32 = 0;
 export const MODE_SUPERVISED: u32 = 1;
 
-export const PROTOCOLS: u32 = 3;
+export const PROTOCOLS: u32 = 5;
 export const PROTOCOL_TCP: u32 = 0;
 export const PROTOCOL_UDP: u32 = 1;
 export const PROTOCOL_ICMP: u32 = 2;
+/** From here on, addresses are those that a program binds, not those that it sends to. */
+export const PROTOCOL_TCP_BIND: u32 = 3;
+export const PROTOCOL_UDP_BIND: u32 = 4;
 
 // Trie descriptor (§4).
 export const TRIE_ROOT_BITS: u32 = 0;
@@ -74,7 +81,7 @@ export const TRIE_STARTS: u32 = 12;
 export const TRIE_SETS: u32 = 16;
 export const TRIE_RESERVED: u32 = 20;
 /** Descriptors before those of the sets: one per protocol and family. */
-export const PROTOCOL_TRIES: u32 = 6;
+export const PROTOCOL_TRIES: u32 = 10;
 export const ROOT_BITS_MAX: u32 = 18;
 /** An array may be named by several descriptors; all namings together hold at most this many times the bytes of the section cells. */
 export const SHARING_MAX: u32 = 16;
@@ -113,6 +120,36 @@ export const NAME_TEXT_BYTES: u32 = 4;
 export const NAME_FIRST: u32 = 8;
 export const NAME_COUNT: u32 = 12;
 
+// Facts (§8).
+export const FACTS_FAMILIES: u32 = 0;
+export const FACTS_FLAGS: u32 = 4;
+export const FACTS_RESERVED: u32 = 8;
+export const FAMILY_UNIX_STREAM: u32 = 1;
+export const FAMILY_UNIX_DGRAM: u32 = 2;
+export const FAMILY_UNIX_SEQPACKET: u32 = 4;
+export const FAMILY_INET_STREAM: u32 = 8;
+export const FAMILY_INET_DGRAM: u32 = 16;
+export const FAMILY_INET6_STREAM: u32 = 32;
+export const FAMILY_INET6_DGRAM: u32 = 64;
+export const FAMILY_NETLINK_ROUTE: u32 = 128;
+export const FAMILY_ALG: u32 = 256;
+/** All families that there are. */
+export const FAMILIES_ALL: u32 = 511;
+export const FLAG_ALLOW_USERNS: u32 = 1;
+/** All flags that there are. */
+export const FLAGS_ALL: u32 = 1;
+
+// UNIX rule (§8).
+export const UNIX_RULE_KIND: u32 = 0;
+export const UNIX_RULE_LINE: u32 = 4;
+export const UNIX_RULE_TEXT: u32 = 8;
+export const UNIX_RULE_TEXT_BYTES: u32 = 12;
+export const UNIX_PATH: u32 = 0;
+export const UNIX_DIRECTORY: u32 = 1;
+export const UNIX_ABSTRACT: u32 = 2;
+/** sun_path has 108 bytes; a path is followed by a NUL, an abstract name preceded by one. */
+export const UNIX_TEXT_MAX: u32 = 107;
+
 // The query record of batch look-ups (docs/native.md).
 export const QUERY_BYTES: u32 = 24;
 export const QUERY_PROTOCOL: u32 = 0;
@@ -121,7 +158,7 @@ export const QUERY_PORT: u32 = 2;
 export const QUERY_ADDRESS: u32 = 8;
 
 // The draft that compiler/table.ts lays into the memory of policy.wasm; pointers into that memory (policy/draft.ts).
-export const DRAFT_BYTES: u32 = 40;
+export const DRAFT_BYTES: u32 = 56;
 export const DRAFT_RULES: u32 = 0;
 export const DRAFT_RULE_COUNT: u32 = 4;
 export const DRAFT_PORT_RANGES: u32 = 8;
@@ -132,6 +169,10 @@ export const DRAFT_SETS: u32 = 24;
 export const DRAFT_SET_COUNT: u32 = 28;
 export const DRAFT_STRINGS: u32 = 32;
 export const DRAFT_STRING_BYTES: u32 = 36;
+export const DRAFT_FAMILIES: u32 = 40;
+export const DRAFT_FLAGS: u32 = 44;
+export const DRAFT_UNIX_RULES: u32 = 48;
+export const DRAFT_UNIX_RULE_COUNT: u32 = 52;
 export const DRAFT_SET_BYTES: u32 = 24;
 export const DRAFT_SET_V4: u32 = 0;
 export const DRAFT_SET_V4_BITS: u32 = 4;
@@ -149,7 +190,7 @@ export const FAILURE_TOO_LARGE: u32 = 2;
 /** the draft breaks the rules of its layout */
 export const FAILURE_DRAFT: u32 = 3;
 
-// Refusals (§8).
+// Refusals (§9).
 /** the file is shorter than a table's header */
 export const DEFECT_SHORT: u32 = 1;
 /** the file does not begin with SANDLOCK, so it is not a table */
@@ -206,7 +247,7 @@ export const DEFECT_PORT_RANGE: u32 = 26;
 export const DEFECT_RULE_ACTION: u32 = 27;
 /** the protocol of a rule is unknown */
 export const DEFECT_RULE_PROTOCOL: u32 = 28;
-/** the target of a rule is unknown */
+/** the target of a rule is unknown, or a name where addresses are bound */
 export const DEFECT_RULE_TARGET: u32 = 29;
 /** the prefix length of a rule does not fit its target */
 export const DEFECT_RULE_PREFIX: u32 = 30;
@@ -234,3 +275,11 @@ export const DEFECT_SET: u32 = 40;
 export const DEFECT_SET_REPEATED: u32 = 41;
 /** the trie of a closed protocol allows something */
 export const DEFECT_CLOSED: u32 = 42;
+/** a family of sockets is unknown */
+export const DEFECT_FAMILIES: u32 = 43;
+/** a flag of the policy is unknown */
+export const DEFECT_FLAGS: u32 = 44;
+/** the kind of a UNIX rule is unknown */
+export const DEFECT_UNIX_KIND: u32 = 45;
+/** the text of a UNIX rule is empty, longer than an address, has a NUL or is not an absolute path without final slash */
+export const DEFECT_UNIX_TEXT: u32 = 46;

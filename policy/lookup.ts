@@ -7,6 +7,7 @@
 import {
   PORT_RANGE_BYTES,
   PORT_SET_BYTES,
+  PROTOCOL_TCP_BIND,
   PROTOCOL_TRIES,
   PROTOCOLS,
   SECTION_PORT_RANGES,
@@ -38,12 +39,12 @@ export function attach(verified: usize): void {
   portRanges = verified + sectionOffset(verified, SECTION_PORT_RANGES);
 }
 
-/** 1 (allow) or 0 (deny) for a destination. An unknown protocol is denied. */
+/** 1 (allow) or 0 (deny) for an address to send to or to bind. An unknown protocol is denied. */
 export function decide(protocol: u32, high: u64, low: u64, port: u32): u32 {
   if (protocol >= PROTOCOLS) return 0;
-  // The canonical form, docs/format.md §6: unspecified addresses are the loopback.
+  // The canonical form, docs/format.md §6: as destinations, unspecified addresses are the loopback.
   let canonical = low;
-  if (high == 0) {
+  if (high == 0 && protocol < PROTOCOL_TCP_BIND) {
     if (low == 0) canonical = 1;
     else if (low == MAPPED) canonical = MAPPED | LOOPBACK_V4;
   }

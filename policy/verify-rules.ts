@@ -23,6 +23,7 @@ import {
   PORT_RANGE_BYTES,
   PORT_SET_BYTES,
   PROTOCOL_ICMP,
+  PROTOCOL_TCP_BIND,
   PROTOCOL_TRIES,
   PROTOCOLS,
   RULE_ACTION,
@@ -71,7 +72,9 @@ function checkRule(table: usize, offset: u32): bool {
   if (<u32>load<u8>(rule, RULE_PROTOCOL) >= PROTOCOLS) {
     return report(DEFECT_RULE_PROTOCOL, offset + RULE_PROTOCOL);
   }
-  if (target > TARGET_SET) return report(DEFECT_RULE_TARGET, offset + RULE_TARGET);
+  if (target > TARGET_SET || (target == TARGET_NAME && isBind(rule))) {
+    return report(DEFECT_RULE_TARGET, offset + RULE_TARGET);
+  }
   const longest: u32 = target == TARGET_IPV4 ? 32 : target == TARGET_IPV6 ? 128 : 0;
   if (<u32>load<u8>(rule, RULE_PREFIX_BITS) > longest) {
     return report(DEFECT_RULE_PREFIX, offset + RULE_PREFIX_BITS);
@@ -98,6 +101,11 @@ function checkRule(table: usize, offset: u32): bool {
   return true;
 }
 
+/** Whether the rule is on addresses that are bound. */
+function isBind(rule: usize): bool {
+  return <u32>load<u8>(rule, RULE_PROTOCOL) >= PROTOCOL_TCP_BIND;
+}
+
 /** The port set exists, is not empty, and is 0–65535 for icmp. */
 function hasRulePorts(table: usize, rule: usize): bool {
   const set = load<u32>(rule, RULE_PORT_SET);
@@ -121,26 +129,20 @@ function hasRuleAddress(rule: usize): bool {
   const bits = <u32>load<u8>(rule, RULE_PREFIX_BITS);
   const hi = bswap(load<u64>(rule, RULE_ADDRESS));
   const lo = bswap(load<u64>(rule, RULE_ADDRESS + 8));
-  if (target == TARGET_IPV4) {
-    return (
-      isMapped(hi, lo, 96 + bits) &&
-      !hasHostBits(hi, lo, 96 + bits) &&
-      !isUnspecified(hi, lo, bits + 96)
-    );
-  }
-  if (target == TARGET_IPV6) {
-    return !isMapped(hi, lo, bits) && !hasHostBits(hi, lo, bits) && !isUnspecified(hi, lo, bits);
-  }
-  return (hi | lo) == 0;
+  if (target < TARGET_IPV4 || target > TARGET_IPV6) return (hi | lo) == 0;
+  const wideBits = target == TARGET_IPV4 ? bits + 96 : bits;
+  if (isMapped(hi, lo, wideBits) != (target == TARGET_IPV4)) return false;
+  if (hasHostBits(hi, lo, wideBits)) return false;
+  return isBind(rule) || !isUnspecified(hi, lo, wideBits);
 }
 
-/** ::/128 or ::ffff:0.0.0.0/128, which no canonical form has. */
+/** ::/128 or ::ffff:0.0.0.0/128, which no canonical form of a destination has. */
 function isUnspecified(hi: u64, lo: u64, bits: u32): bool {
   return bits == 128 && hi == 0 && (lo == 0 || lo == 0xffff00000000);
 }
 
 /** Checks the text whose offset stands at `field` and whose length follows it. */
-function checkText(table: usize, field: u32): bool {
+export function checkText(table: usize, field: u32): bool {
   const start = load<u32>(table + field);
   const end = <u64>start + <u64>load<u32>(table + field, 4);
   const count = sectionCount(table, SECTION_STRINGS);

@@ -1,5 +1,5 @@
 /**
- * Checks a whole table once, so that look-ups may read it without any check (docs/format.md §8): header, directory, every section in order
+ * Checks a whole table once, so that look-ups may read it without any check (docs/format.md §9): header, directory, every section in order
  * of kind, then the arrays of the tries. The first defect ends the check. executor/src/table/verify.rs makes the same checks in the same
  * order; a test compares the two on thousands of damaged tables.
  *
@@ -30,6 +30,7 @@ import {
   DIRECTORY_KIND,
   DIRECTORY_OFFSET,
   DIRECTORY_SIZE,
+  FACTS_BYTES,
   HEADER_BYTES,
   HEADER_CHECKSUM,
   HEADER_FILE_BYTES,
@@ -49,16 +50,19 @@ import {
   PROTOCOL_TRIES,
   PROTOCOLS,
   RULE_BYTES,
+  SECTION_FACTS,
   SECTION_PLAN,
   SECTION_PORT_SETS,
   SECTION_TRIES,
   SECTIONS,
   STRING_BYTES,
   TRIE_BYTES,
+  UNIX_RULE_BYTES,
 } from './format';
 import { recordOffset, sectionCount } from './section';
 import { checkArrays } from './verify-arrays';
 import { checkPlan, checkPortRanges, checkPortSets, checkTries } from './verify-cells';
+import { checkFacts, checkUnixRules } from './verify-facts';
 import { checkAddresses, checkNames, checkRules, checkStrings } from './verify-rules';
 
 /** Whether the `bytes` bytes at `table` are a table; if not, the defect is in defect.ts. */
@@ -75,6 +79,8 @@ export function verify(table: usize, bytes: u32): bool {
     checkNames(table) &&
     checkAddresses(table) &&
     checkStrings(table) &&
+    checkFacts(table) &&
+    checkUnixRules(table) &&
     checkArrays(table)
   );
 }
@@ -143,8 +149,12 @@ function cellSize(kind: u32): u32 {
       return ADDRESS_BYTES;
     case 8:
       return STRING_BYTES;
-    default:
+    case 9:
       return CELL_BYTES;
+    case 10:
+      return FACTS_BYTES;
+    default:
+      return UNIX_RULE_BYTES;
   }
 }
 
@@ -154,6 +164,7 @@ function checkCounts(table: usize): bool {
   if (sectionCount(table, SECTION_PLAN) != PROTOCOLS) return badCount(SECTION_PLAN);
   if (tries < PROTOCOL_TRIES || (tries & 1) != 0) return badCount(SECTION_TRIES);
   if (portSets < 2 || portSets > PORT_SETS_MAX + 1) return badCount(SECTION_PORT_SETS);
+  if (sectionCount(table, SECTION_FACTS) != 1) return badCount(SECTION_FACTS);
   return true;
 }
 

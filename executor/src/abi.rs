@@ -87,6 +87,8 @@ fn parse(query: &[u8]) -> Option<(Protocol, IpAddr, u16)> {
         0 => Protocol::Tcp,
         1 => Protocol::Udp,
         2 => Protocol::Icmp,
+        3 => Protocol::TcpBind,
+        4 => Protocol::UdpBind,
         _ => return None,
     };
     let address = match query.get(1)? {

@@ -29,6 +29,19 @@ describe.each(BUILDS)('$build', ({ module }) => {
     expect(open(MIXED).rules()).toEqual(MIXED.rules);
   });
 
+  test('a table gives its families, flags and UNIX sockets back', () => {
+    const table = open(MIXED);
+    expect(table.facts()).toEqual(MIXED.facts);
+    expect(table.unixRules()).toEqual(MIXED.unixRules);
+    expect(open(OPEN).facts()).toEqual({ families: [], allowUserns: false });
+  });
+
+  test('the order in which families were collected does not show in the bytes', () => {
+    const families = EXAMPLE.facts.families.toReversed();
+    const back = { ...EXAMPLE, facts: { ...EXAMPLE.facts, families } };
+    expect(Buffer.compare(tableOf(module, back), tableOf(module, EXAMPLE))).toBe(0);
+  });
+
   test('a table gives its pinned names back, their addresses sorted and once each', () => {
     const addresses = ['2001:db8::9', '192.0.2.9', '::ffff:192.0.2.8', '192.0.2.9', '0.0.0.0'];
     const draft = {
@@ -48,12 +61,18 @@ describe.each(BUILDS)('$build', ({ module }) => {
 
   test('a table says how each protocol is enforced and how much it holds', () => {
     const table = open(MIXED);
-    expect(table.plan()).toEqual({ tcp: 'supervised', udp: 'supervised', icmp: 'closed' });
+    expect(table.plan()).toEqual({
+      tcp: 'supervised',
+      udp: 'supervised',
+      icmp: 'closed',
+      'tcp-bind': 'supervised',
+      'udp-bind': 'closed',
+    });
     expect(table.summary()).toEqual({
-      rules: 9,
+      rules: 12,
       names: 1,
       sets: 1,
-      boundaries: 32,
+      boundaries: 32 + 13,
       portSets: 8,
       bytes: tableOf(module, MIXED).length,
     });
@@ -61,8 +80,8 @@ describe.each(BUILDS)('$build', ({ module }) => {
 
   test('a build says how many prefixes were folded', () => {
     const built = buildTable(module, MIXED);
-    // One prefix each for four rules, three addresses, three in the set, two for any, one each for two deny rules.
-    expect(built.ok && built.prefixes).toBe(4 + 3 + 3 + 2 + 2);
+    // One prefix each for four rules, three addresses, three in the set, two for any, two deny rules; two that are bound, and the set again.
+    expect(built.ok && built.prefixes).toBe(4 + 3 + 3 + 2 + 2 + 2 + 3);
   });
 
   test('the order in which names and sets were collected does not show in the bytes', () => {
@@ -128,6 +147,32 @@ describe.each(BUILDS)('$build', ({ module }) => {
     expect(deciding('192.0.2.1')).toEqual(['tcp://*:*']);
   });
 
+  test('binding every address is decided and explained apart from binding the loopback', () => {
+    const table = open(OPEN);
+    const deciding = (protocol: 'tcp-bind' | 'udp-bind', address: string): readonly string[] => {
+      const bytes = parseIp(address);
+      const rules = table.decidingRules(protocol, bytes, 80);
+      return [table.lookup(protocol, bytes, 80), ...rules.map(({ text }) => text)];
+    };
+    expect(deciding('tcp-bind', '0.0.0.0')).toEqual(['allow', 'tcp-bind://*:*']);
+    expect(deciding('tcp-bind', '127.0.0.1')).toEqual(['allow', 'tcp-bind://*:*']);
+    expect(deciding('tcp-bind', '::')).toEqual(['deny', 'tcp-bind://[::]:*']);
+    expect(deciding('tcp-bind', '::1')).toEqual(['allow', 'tcp-bind://*:*']);
+    const unspecified = ['deny', 'udp-bind://[::ffff:0.0.0.0]:*'];
+    expect(deciding('udp-bind', '0.0.0.0')).toEqual(unspecified);
+    expect(deciding('udp-bind', '::ffff:0.0.0.0')).toEqual(unspecified);
+    expect(deciding('udp-bind', '127.0.0.1')).toEqual(['deny', 'udp-bind://127.0.0.1:*']);
+    expect(deciding('udp-bind', '::')).toEqual(['allow', 'udp-bind://*:*']);
+  });
+
+  test('a deny rule on what may be bound says nothing about the forms that carry the address', () => {
+    const table = open(OPEN);
+    const verdicts = ['10.0.0.1', '::ffff:10.0.0.1', '64:ff9b::10.0.0.1', '2002:a00:1::'].map(
+      (address) => table.lookup('tcp-bind', parseIp(address), 80),
+    );
+    expect(verdicts).toEqual(['deny', 'deny', 'allow', 'allow']);
+  });
+
   test('a destination that nothing allows has no deciding rule', () => {
     expect(open(EXAMPLE).decidingRules('tcp', Uint8Array.of(11, 0, 0, 1), 443)).toEqual([]);
   });
@@ -189,6 +234,34 @@ describe.each(BUILDS)('$build', ({ module }) => {
   ] as const)('a draft with %s is misuse', (_, change, message) => {
     const wrong = { ...rule('allow', 'tcp://10.0.0.0/8:443', 1), ...change };
     expect(() => buildTable(module, draftOf([wrong]))).toThrow(new TypeError(message));
+  });
+
+  test('a name that is bound is misuse', () => {
+    const names = [{ name: 'a.example', addresses: [parseIp('192.0.2.1')] }];
+    const draft = draftOf([rule('allow', 'tcp-bind://#a.example:1', 1)], { names });
+    expect(() => buildTable(module, draft)).toThrow(
+      new TypeError('the draft breaks the rules of its layout'),
+    );
+  });
+
+  test.each([
+    ['an empty text', 'abstract', ''],
+    ['108 bytes', 'abstract', 'ü'.repeat(54)],
+    ['a NUL', 'abstract', 'a\0'],
+    ['a relative path', 'path', 'run/x'],
+    ['a path that ends with a slash', 'path', '/run/'],
+    ['the root as a path', 'path', '/'],
+    ['a directory that ends with a slash', 'directory', '/run/'],
+  ] as const)('a UNIX rule with %s is misuse', (_, kind, text) => {
+    const draft = draftOf([], { unixRules: [{ kind, text, line: 1 }] });
+    expect(() => buildTable(module, draft)).toThrow(
+      new TypeError('the draft breaks the rules of its layout'),
+    );
+  });
+
+  test('a UNIX rule may have 107 bytes', () => {
+    const unixRules = [{ kind: 'path', text: `/${'x'.repeat(106)}`, line: 7 }] as const;
+    expect(open(draftOf([], { unixRules })).unixRules()).toEqual(unixRules);
   });
 
   test('a set whose prefix has host bits is misuse', () => {

@@ -76,7 +76,7 @@ export function badTables(build: Builder): readonly BadTable[] {
   add('major-2', F.DEFECT_MAJOR, 'version 2.0', put8(header(F.HEADER_MAJOR), 2));
   add('major-0', F.DEFECT_MAJOR, 'version 0.0', put8(header(F.HEADER_MAJOR), 0));
   add('minor-newer', F.DEFECT_MINOR, 'version 1.1', put8(header(F.HEADER_MINOR), 1));
-  add('sections-10', F.DEFECT_SECTIONS, 'ten sections', put(header(F.HEADER_SECTIONS), 10));
+  add('sections-12', F.DEFECT_SECTIONS, 'twelve sections', put(header(F.HEADER_SECTIONS), 12));
   add(
     'file-bytes-wrong',
     F.DEFECT_FILE_BYTES,
@@ -142,10 +142,10 @@ export function badTables(build: Builder): readonly BadTable[] {
     put(record(F.SECTION_STRINGS, F.DIRECTORY_OFFSET), (n) => n - 16),
   );
   add('section-end', F.DEFECT_SECTION_END, 'the last section reaches past the end', (table) => {
-    const count = table.record(F.SECTION_CELLS, F.DIRECTORY_COUNT);
-    const size = table.record(F.SECTION_CELLS, F.DIRECTORY_SIZE);
+    const count = table.record(F.SECTION_UNIX_RULES, F.DIRECTORY_COUNT);
+    const size = table.record(F.SECTION_UNIX_RULES, F.DIRECTORY_SIZE);
     table.set(count, table.get(count) + 1);
-    table.set(size, table.get(size) + 8);
+    table.set(size, table.get(size) + F.UNIX_RULE_BYTES);
     return size;
   });
   add('padding', F.DEFECT_PADDING, 'a byte between strings and cells', (table) => {
@@ -164,13 +164,17 @@ export function badTables(build: Builder): readonly BadTable[] {
       return end;
     },
   );
-  add('plan-two-protocols', F.DEFECT_SECTION_COUNT, 'a plan of two cells', (table) => {
-    table.cut(F.SECTION_PLAN, table.cell(F.SECTION_PLAN, 2), F.PLAN_BYTES);
+  add('plan-four-protocols', F.DEFECT_SECTION_COUNT, 'a plan of four cells', (table) => {
+    table.cut(F.SECTION_PLAN, table.cell(F.SECTION_PLAN, 4), F.PLAN_BYTES);
     return table.record(F.SECTION_PLAN, F.DIRECTORY_COUNT);
   });
   add('tries-odd', F.DEFECT_SECTION_COUNT, 'a set without its IPv6 trie', (table) => {
-    table.cut(F.SECTION_TRIES, table.cell(F.SECTION_TRIES, 7), F.TRIE_BYTES);
+    table.cut(F.SECTION_TRIES, table.cell(F.SECTION_TRIES, 11), F.TRIE_BYTES);
     return table.record(F.SECTION_TRIES, F.DIRECTORY_COUNT);
+  });
+  add('facts-none', F.DEFECT_SECTION_COUNT, 'no facts', (table) => {
+    table.cut(F.SECTION_FACTS, table.cell(F.SECTION_FACTS, 0), F.FACTS_BYTES);
+    return table.record(F.SECTION_FACTS, F.DIRECTORY_COUNT);
   });
   add('plan-mode', F.DEFECT_PLAN_MODE, 'mode 2', put(field(F.SECTION_PLAN, 1, F.PLAN_MODE), 2));
   add(
@@ -291,10 +295,15 @@ export function badTables(build: Builder): readonly BadTable[] {
   add(
     'rule-protocol',
     F.DEFECT_RULE_PROTOCOL,
-    'protocol 3, of a deny rule',
-    put8(rule(3, F.RULE_PROTOCOL), 3),
+    'protocol 5, of a deny rule',
+    put8(rule(3, F.RULE_PROTOCOL), 5),
   );
   add('rule-target', F.DEFECT_RULE_TARGET, 'target 5', put8(rule(6, F.RULE_TARGET), 5));
+  add('rule-name-bound', F.DEFECT_RULE_TARGET, 'a name that is bound', (table) => {
+    const at = table.cell(F.SECTION_RULES, 1);
+    table.set8(at + F.RULE_PROTOCOL, F.PROTOCOL_TCP_BIND);
+    return at + F.RULE_TARGET;
+  });
   add(
     'rule-prefix-33',
     F.DEFECT_RULE_PREFIX,
@@ -450,6 +459,54 @@ export function badTables(build: Builder): readonly BadTable[] {
     table.set8(at, 0xff);
     return at;
   });
+  add(
+    'facts-family',
+    F.DEFECT_FAMILIES,
+    'a tenth family',
+    put(field(F.SECTION_FACTS, 0, F.FACTS_FAMILIES), 512),
+  );
+  add(
+    'facts-flag',
+    F.DEFECT_FLAGS,
+    'a second flag',
+    put(field(F.SECTION_FACTS, 0, F.FACTS_FLAGS), 2),
+  );
+  add(
+    'facts-reserved',
+    F.DEFECT_RESERVED,
+    'the last byte of the facts',
+    put8(field(F.SECTION_FACTS, 0, 15), 1),
+  );
+  const unix = (index: number, at: number): ((table: Editor) => number) =>
+    field(F.SECTION_UNIX_RULES, index, at);
+  /** Gives the text of a UNIX rule another place and reports it. */
+  const place =
+    (index: number, move: number, bytes: number): Edit =>
+    (table) => {
+      const at = unix(index, F.UNIX_RULE_TEXT)(table);
+      table.set(at, table.get(at) + move);
+      table.set(at + 4, bytes);
+      return at;
+    };
+  add('unix-kind', F.DEFECT_UNIX_KIND, 'kind 3', put(unix(1, F.UNIX_RULE_KIND), 3));
+  add('unix-outside', F.DEFECT_TEXT, 'a path longer than the strings', place(0, 0, 0xffffffff));
+  add('unix-cut', F.DEFECT_TEXT, 'a directory that ends inside ü', place(1, 0, 6));
+  add('unix-empty', F.DEFECT_UNIX_TEXT, 'an abstract name of no letters', place(2, 0, 0));
+  add('unix-long', F.DEFECT_UNIX_TEXT, 'a name of 108 bytes', (table) => {
+    const at = unix(2, F.UNIX_RULE_TEXT)(table);
+    table.set(at, 0);
+    table.set(at + 4, F.UNIX_TEXT_MAX + 1);
+    return at;
+  });
+  add('unix-nul', F.DEFECT_UNIX_TEXT, 'an abstract name with a NUL', (table) => {
+    const at = unix(2, F.UNIX_RULE_TEXT)(table);
+    table.set8(table.cell(F.SECTION_STRINGS, table.get(at)) + 3, 0);
+    return at;
+  });
+  add('unix-relative', F.DEFECT_UNIX_TEXT, 'a path that begins with a letter', place(0, 1, 20));
+  add('unix-path-slash', F.DEFECT_UNIX_TEXT, 'the path /run/', place(0, 0, 5));
+  add('unix-path-root', F.DEFECT_UNIX_TEXT, 'the path /', place(0, 0, 1));
+  add('unix-directory-slash', F.DEFECT_UNIX_TEXT, 'the directory /run/', place(1, 0, 5));
   const root = (table: Editor, index: number): number =>
     table.get(table.cell(F.SECTION_TRIES, index) + F.TRIE_ROOT);
   const starts = (table: Editor, index: number): number =>
@@ -502,8 +559,8 @@ export function badTables(build: Builder): readonly BadTable[] {
     return sets(table, 0) + 2;
   });
   add('member-2', F.DEFECT_SET, 'a member that is neither in nor out', (table) => {
-    table.set16(sets(table, 6) + 2, 2);
-    return sets(table, 6) + 2;
+    table.set16(sets(table, F.PROTOCOL_TRIES) + 2, 2);
+    return sets(table, F.PROTOCOL_TRIES) + 2;
   });
   add('set-repeated', F.DEFECT_SET_REPEATED, 'two neighbours with the same port set', (table) => {
     table.set16(sets(table, 0) + 2, table.get16(sets(table, 0)));
@@ -556,7 +613,7 @@ function shareAll(table: Editor): number {
   }
   const end = table.get(first + F.TRIE_SETS) + 2 * table.get(first + F.TRIE_COUNT);
   const cut = Math.ceil(end / 8) * 8;
-  table.cut(F.SECTION_CELLS, cut, table.bytes.length - cut);
+  table.cut(F.SECTION_CELLS, cut, table.cell(F.SECTION_FACTS, 0) - cut);
   const limit = F.SHARING_MAX * table.get(table.record(F.SECTION_CELLS, F.DIRECTORY_SIZE));
   let named = 0;
   for (let index = 0; ; index++) {

@@ -32,9 +32,9 @@ export function draftOf(rules: readonly Rule[], rest: Partial<TableDraft> = {}):
   return { facts: FACTS, unixRules: [], rules, names: [], sets: [], ...rest };
 }
 
-/** A rule from `tcp://10.0.0.0/8:80,443-444`; `*` any address, `@set`, `#name`, IPv6 in brackets; icmp without ports. */
+/** A rule from `tcp://10.0.0.0/8:80,443-444`; `*` any address, `@set`, `#name`, IPv6 in brackets; icmp without ports; `tcp-bind://` what may be bound. */
 export function rule(action: Action, text: string, line: number, source = 'policy.toml'): Rule {
-  const parts = /^(tcp|udp|icmp):\/\/(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(text);
+  const parts = /^(tcp|udp|icmp|tcp-bind|udp-bind):\/\/(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(text);
   const [, protocol = '', target = '', ports = '*'] = parts ?? [];
   return {
     action,
@@ -86,10 +86,14 @@ export function set(name: string, prefixes: readonly string[]): AddressSet {
 /** The rule of the worked example in docs/format.md. */
 export const EXAMPLE: TableDraft = draftOf([rule('allow', 'tcp://10.0.0.0/8:443', 4)]);
 
-/** Every kind of target, a closed protocol with a deny rule, and text beyond ASCII. */
+/** Every kind of target, a closed protocol with a deny rule, binds, UNIX sockets, and text beyond ASCII. */
 export const MIXED: TableDraft = {
-  facts: FACTS,
-  unixRules: [],
+  facts: { families: ['unix/stream', 'inet/stream', 'inet6/stream', 'alg'], allowUserns: true },
+  unixRules: [
+    { kind: 'path', text: '/run/postgresql/.s.PGSQL.5432', line: 10 },
+    { kind: 'directory', text: '/run/üser/1000', line: 11 },
+    { kind: 'abstract', text: 'sandlock', line: 0 },
+  ],
   rules: [
     rule('allow', 'tcp://10.0.0.0/8:443,8000-8010', 4, 'polïcy.toml'),
     rule('allow', 'tcp://#db.example:5432', 5, 'polïcy.toml'),
@@ -100,6 +104,9 @@ export const MIXED: TableDraft = {
     rule('allow', 'udp://*:53', 0, '--allow'),
     rule('deny', 'udp://1.1.1.1:53', 0, '--deny'),
     rule('deny', 'icmp://192.0.2.7', 0, '--deny'),
+    rule('allow', 'tcp-bind://127.0.0.1:8080', 12, 'polïcy.toml'),
+    rule('allow', 'tcp-bind://0.0.0.0:8081', 12, 'polïcy.toml'),
+    rule('allow', 'tcp-bind://@mirrors:3000-3010', 12, 'polïcy.toml'),
   ],
   names: [
     {
@@ -132,8 +139,8 @@ export const NESTED: TableDraft = {
 
 /** Everything allowed, but for what is denied: IPv4 in the forms that IPv6 carries, loopback and unspecified addresses. */
 export const OPEN: TableDraft = {
-  facts: FACTS,
-  unixRules: [],
+  facts: { families: [], allowUserns: false },
+  unixRules: [{ kind: 'directory', text: '/', line: 1 }],
   rules: [
     rule('allow', 'tcp://*:*', 1),
     rule('allow', 'udp://*:*', 2),
@@ -143,6 +150,12 @@ export const OPEN: TableDraft = {
     rule('deny', 'udp://[::]:*', 6),
     rule('deny', 'udp://10.0.0.0/8:1-65534', 7),
     rule('deny', 'icmp://[::ffff:192.0.2.0/120]', 8),
+    rule('allow', 'tcp-bind://*:*', 9),
+    rule('deny', 'tcp-bind://10.0.0.0/8:*', 10),
+    rule('deny', 'tcp-bind://[::]:*', 11),
+    rule('allow', 'udp-bind://*:*', 12),
+    rule('deny', 'udp-bind://[::ffff:0.0.0.0]:*', 13),
+    rule('deny', 'udp-bind://127.0.0.1:*', 14),
   ],
   names: [],
   sets: [],

@@ -28,6 +28,8 @@ const CELL_BYTES: Readonly<Record<number, number>> = {
   [F.SECTION_ADDRESSES]: F.ADDRESS_BYTES,
   [F.SECTION_STRINGS]: F.STRING_BYTES,
   [F.SECTION_CELLS]: F.CELL_BYTES,
+  [F.SECTION_FACTS]: F.FACTS_BYTES,
+  [F.SECTION_UNIX_RULES]: F.UNIX_RULE_BYTES,
 };
 
 /** An editor of a copy of the table. */

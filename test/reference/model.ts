@@ -5,7 +5,10 @@
 import type { Rule, TableDraft } from '../../compiler/model.ts';
 
 /** Numbers of the protocols in queries. */
-export const PROTOCOLS = ['tcp', 'udp', 'icmp'] as const;
+export const PROTOCOLS = ['tcp', 'udp', 'icmp', 'tcp-bind', 'udp-bind'] as const;
+
+/** The protocols whose addresses are bound: nothing is carried in another address, and 0.0.0.0 is what it says. */
+const isBind = (protocol: Rule['protocol']): boolean => protocol.endsWith('-bind');
 
 const MAPPED = 0xffffn << 32n;
 const NAT64 = 0x64ff9bn << 96n;
@@ -43,7 +46,7 @@ export function createModel(draft: TableDraft): Model {
     scanned.filter(({ rule }) => rule.protocol === protocol),
   );
   const matching = (protocol: number, address: bigint, port: number): readonly ScannedRule[] => {
-    const canonical = address === 0n ? 1n : address === MAPPED ? MAPPED | 0x7f000001n : address;
+    const canonical = protocol > 2 ? address : loopback(address);
     return (byProtocol[protocol] ?? []).filter(
       ({ rule, intervals }) =>
         rule.ports.some(({ low, high }) => low <= port && port <= high) &&
@@ -65,7 +68,7 @@ export function createModel(draft: TableDraft): Model {
 
 function intervalsOf(rule: Rule, draft: TableDraft): readonly (readonly [bigint, bigint])[] {
   const own = ownIntervals(rule, draft);
-  if (rule.action === 'allow') return own;
+  if (rule.action === 'allow' || isBind(rule.protocol)) return own;
   // A denied IPv4 address is denied in the IPv6 forms that carry it, too.
   return own.flatMap(([low, high]) => {
     if (low >> 32n !== 0xffffn || high >> 32n !== 0xffffn) return [[low, high]];
@@ -80,15 +83,22 @@ function intervalsOf(rule: Rule, draft: TableDraft): readonly (readonly [bigint,
 
 function ownIntervals(rule: Rule, draft: TableDraft): readonly (readonly [bigint, bigint])[] {
   const { target } = rule;
+  // Sets and names serve all protocols and are kept as destinations.
+  const as = isBind(rule.protocol) ? (address: bigint): bigint => address : loopback;
   switch (target.kind) {
     case 'any':
       return [[MAPPED, MAPPED | 0xffffffffn], ...outsideMapped(0n, (1n << 128n) - 1n)];
     case 'prefix':
-      return interval(toNumber(target.prefix.address), target.prefix.bits, target.prefix.address);
+      return interval(
+        toNumber(target.prefix.address),
+        target.prefix.bits,
+        target.prefix.address,
+        as,
+      );
     case 'name': {
       const pinned = draft.names.find(({ name }) => name === target.name);
       return (pinned?.addresses ?? []).flatMap((address) =>
-        interval(toNumber(address), address.length * 8, address),
+        interval(toNumber(address), address.length * 8, address, loopback),
       );
     }
     case 'set': {
@@ -96,26 +106,32 @@ function ownIntervals(rule: Rule, draft: TableDraft): readonly (readonly [bigint
       if (prefixes === undefined) return [];
       const four = Uint8Array.of(0, 0, 0, 0);
       const v4 = Array.from(prefixes.v4, (key, i) =>
-        interval(MAPPED | BigInt(key), prefixes.v4Bits[i] ?? 0, four),
+        interval(MAPPED | BigInt(key), prefixes.v4Bits[i] ?? 0, four, loopback),
       );
       const v6 = Array.from(prefixes.v6Bits, (bits, i) => {
         const address = prefixes.v6.subarray(i * 16, i * 16 + 16);
-        return interval(toNumber(address), bits, address);
+        return interval(toNumber(address), bits, address, loopback);
       });
       return [...v4, ...v6].flat();
     }
   }
 }
 
-/** The intervals of a prefix; `address` says the family by its length. */
+/** A destination as Linux takes it: the unspecified addresses are the loopback. */
+function loopback(address: bigint): bigint {
+  if (address === 0n) return 1n;
+  return address === MAPPED ? MAPPED | 0x7f000001n : address;
+}
+
+/** The intervals of a prefix; `address` says the family by its length, `as` what a single address stands for. */
 function interval(
   low: bigint,
   bits: number,
   address: Uint8Array,
+  as: (address: bigint) => bigint,
 ): readonly (readonly [bigint, bigint])[] {
   const size = 1n << BigInt(address.length * 8 - bits);
-  if (size === 1n && low === 0n) return [[1n, 1n]];
-  if (size === 1n && low === MAPPED) return [[MAPPED | 0x7f000001n, MAPPED | 0x7f000001n]];
+  if (size === 1n) return [[as(low), as(low)]];
   const high = low + size - 1n;
   if (low >> 32n === 0xffffn && high >> 32n === 0xffffn) return [[low, high]];
   return outsideMapped(low, high);

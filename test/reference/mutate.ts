@@ -10,6 +10,9 @@ const NOTABLE = [
   0, 1, 2, 7, 8, 0xff, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xfffffff8, 0xffffffff,
 ];
 
+/** Where the first section begins. */
+const SECTIONS_START = F.HEADER_BYTES + F.SECTIONS * F.DIRECTORY_BYTES;
+
 /** A damaged copy of a table; `what` names the damage for failures. */
 export function mutate(random: Random, table: Uint8Array): { bytes: Uint8Array; what: string } {
   const editor = edit(table);
@@ -54,14 +57,18 @@ const setField: Change = (random, table) => {
 
 /** A u32 of header, directory, plan or descriptors: where things are. */
 const setPlace: Change = (random, table) => {
-  const end = Math.min(table.bytes.length, table.bytes.length > 208 ? placesEnd(table) : 208) >> 2;
+  const end =
+    Math.min(
+      table.bytes.length,
+      table.bytes.length > SECTIONS_START ? placesEnd(table) : SECTIONS_START,
+    ) >> 2;
   if (end === 0) return 'nothing';
   return overwrite(random, table, 4 * random.below(end));
 };
 
 /** Header up to the port sets; of a damaged directory, whatever is there. */
 function placesEnd(table: Editor): number {
-  return Math.max(208, table.get(table.record(F.SECTION_PORT_SETS, F.DIRECTORY_OFFSET)));
+  return Math.max(SECTIONS_START, table.get(table.record(F.SECTION_PORT_SETS, F.DIRECTORY_OFFSET)));
 }
 
 function overwrite(random: Random, table: Editor, at: number): string {
@@ -73,8 +80,17 @@ function overwrite(random: Random, table: Editor, at: number): string {
 
 /** A field of some rule, name or descriptor, one byte wide. */
 const setCellByte: Change = (random, table) => {
-  if (table.bytes.length < 208) return 'nothing';
-  const kind = random.pick([F.SECTION_TRIES, F.SECTION_RULES, F.SECTION_NAMES, F.SECTION_PLAN]);
+  if (table.bytes.length < SECTIONS_START) return 'nothing';
+  const kind = random.pick([
+    F.SECTION_TRIES,
+    F.SECTION_TRIES,
+    F.SECTION_RULES,
+    F.SECTION_RULES,
+    F.SECTION_NAMES,
+    F.SECTION_PLAN,
+    F.SECTION_FACTS,
+    F.SECTION_UNIX_RULES,
+  ]);
   const start = table.get(table.record(kind, F.DIRECTORY_OFFSET));
   const size = table.get(table.record(kind, F.DIRECTORY_SIZE));
   const at = start + random.below(size);

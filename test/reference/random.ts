@@ -2,7 +2,15 @@
  * Seeded randomness for tests: numbers, drafts of policies, and queries that sit on the edges of what a draft mentions. The same seed gives the
  * same sequence on every machine, so a failure names its seed and can be run again.
  */
-import type { AddressSet, PortRange, Prefix, Rule, TableDraft } from '../../compiler/model.ts';
+import type {
+  AddressSet,
+  Facts,
+  PortRange,
+  Prefix,
+  Rule,
+  TableDraft,
+  UnixRule,
+} from '../../compiler/model.ts';
 import { FACTS } from './drafts.ts';
 import { PROTOCOLS, toNumber } from './model.ts';
 
@@ -41,6 +49,7 @@ export function createRandom(seed: number): Random {
   };
 }
 
+const FAMILIES: Facts['families'] = [...FACTS.families, 'alg'];
 const EDGE_PORTS = [0, 1, 22, 80, 443, 444, 1023, 1024, 32767, 32768, 65534, 65535] as const;
 const MAPPED = 0xffffn << 32n;
 
@@ -53,12 +62,31 @@ export function randomDraft(random: Random, rules: number): TableDraft {
   }));
   const sets = Array.from({ length: random.below(4) }, (_, i) => randomSet(random, pool, i));
   return {
-    facts: FACTS,
-    unixRules: [],
+    facts: randomFacts(random),
+    unixRules: Array.from({ length: random.below(4) }, (_, i) => randomUnixRule(random, i)),
     rules: Array.from({ length: rules }, (_, i) => randomRule(random, i, pool, { names, sets })),
     names,
     sets,
   };
+}
+
+const DRAWN_PROTOCOLS = ['tcp', 'tcp', 'tcp', 'udp', 'icmp', 'tcp-bind', 'udp-bind'] as const;
+
+function randomFacts(random: Random): Facts {
+  return {
+    families: FAMILIES.filter(() => !random.oneIn(3)),
+    allowUserns: random.oneIn(2),
+  };
+}
+
+function randomUnixRule(random: Random, index: number): UnixRule {
+  const name = 'x'.repeat(random.pick([1, 8, 100]));
+  return random.pick([
+    { kind: 'path', text: `/${name}`, line: index },
+    { kind: 'directory', text: `/${name}`, line: index },
+    { kind: 'directory', text: '/', line: 0 },
+    { kind: 'abstract', text: `/${name}/`, line: index },
+  ] as const);
 }
 
 function randomRule(
@@ -67,11 +95,13 @@ function randomRule(
   pool: readonly Prefix[],
   { names, sets }: Pick<TableDraft, 'names' | 'sets'>,
 ): Rule {
-  const protocol = random.pick(['tcp', 'tcp', 'udp', 'icmp'] as const);
+  const protocol = random.pick(DRAWN_PROTOCOLS);
+  const bind = protocol.endsWith('-bind');
   const kind = random.below(12);
   let target: Rule['target'] = { kind: 'prefix', prefix: random.pick(pool) };
   if (kind === 0) target = { kind: 'any' };
-  if (kind === 1 && names.length > 0) target = { kind: 'name', name: random.pick(names).name };
+  if (kind === 1 && names.length > 0 && !bind)
+    target = { kind: 'name', name: random.pick(names).name };
   if (kind < 4 && kind > 1 && sets.length > 0)
     target = { kind: 'set', set: random.pick(sets).name };
   return {
@@ -214,7 +244,7 @@ export function randomQueries(random: Random, draft: TableDraft, count: number):
     ),
   ].filter((port) => port >= 0 && port <= 65535);
   return Array.from({ length: count }, () => {
-    const protocol = random.oneIn(6) ? 2 : random.below(2);
+    const protocol = random.pick([0, 0, 0, 1, 1, 2, 3, 3, 4]);
     const port = protocol === 2 ? 0 : random.pick(ports);
     const edge = random.oneIn(8) ? randomBits(random, 128) : random.pick(edges);
     const moved = BigInt.asUintN(128, edge + BigInt(random.below(3) - 1));

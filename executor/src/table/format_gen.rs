@@ -21,7 +21,7 @@ pub(crate) const DIRECTORY_KIND: u32 = 0;
 pub(crate) const DIRECTORY_COUNT: u32 = 4;
 pub(crate) const DIRECTORY_OFFSET: u32 = 8;
 pub(crate) const DIRECTORY_SIZE: u32 = 12;
-pub(crate) const SECTIONS: u32 = 9;
+pub(crate) const SECTIONS: u32 = 11;
 pub(crate) const SECTION_PLAN: u32 = 1;
 pub(crate) const SECTION_TRIES: u32 = 2;
 pub(crate) const SECTION_PORT_SETS: u32 = 3;
@@ -31,6 +31,8 @@ pub(crate) const SECTION_NAMES: u32 = 6;
 pub(crate) const SECTION_ADDRESSES: u32 = 7;
 pub(crate) const SECTION_STRINGS: u32 = 8;
 pub(crate) const SECTION_CELLS: u32 = 9;
+pub(crate) const SECTION_FACTS: u32 = 10;
+pub(crate) const SECTION_UNIX_RULES: u32 = 11;
 pub(crate) const PLAN_BYTES: u32 = 8;
 pub(crate) const TRIE_BYTES: u32 = 40;
 pub(crate) const PORT_SET_BYTES: u32 = 4;
@@ -40,14 +42,19 @@ pub(crate) const NAME_BYTES: u32 = 16;
 pub(crate) const ADDRESS_BYTES: u32 = 16;
 pub(crate) const STRING_BYTES: u32 = 1;
 pub(crate) const CELL_BYTES: u32 = 8;
+pub(crate) const FACTS_BYTES: u32 = 16;
+pub(crate) const UNIX_RULE_BYTES: u32 = 16;
 pub(crate) const PLAN_MODE: u32 = 0;
 pub(crate) const PLAN_RESERVED: u32 = 4;
 pub(crate) const MODE_CLOSED: u32 = 0;
 pub(crate) const MODE_SUPERVISED: u32 = 1;
-pub(crate) const PROTOCOLS: u32 = 3;
+pub(crate) const PROTOCOLS: u32 = 5;
 pub(crate) const PROTOCOL_TCP: u32 = 0;
 pub(crate) const PROTOCOL_UDP: u32 = 1;
 pub(crate) const PROTOCOL_ICMP: u32 = 2;
+/// From here on, addresses are those that a program binds, not those that it sends to.
+pub(crate) const PROTOCOL_TCP_BIND: u32 = 3;
+pub(crate) const PROTOCOL_UDP_BIND: u32 = 4;
 pub(crate) const TRIE_ROOT_BITS: u32 = 0;
 pub(crate) const TRIE_START_BYTES: u32 = 1;
 pub(crate) const TRIE_KEY_BITS: u32 = 2;
@@ -58,7 +65,7 @@ pub(crate) const TRIE_STARTS: u32 = 12;
 pub(crate) const TRIE_SETS: u32 = 16;
 pub(crate) const TRIE_RESERVED: u32 = 20;
 /// Descriptors before those of the sets: one per protocol and family.
-pub(crate) const PROTOCOL_TRIES: u32 = 6;
+pub(crate) const PROTOCOL_TRIES: u32 = 10;
 pub(crate) const ROOT_BITS_MAX: u32 = 18;
 /// An array may be named by several descriptors; all namings together hold at most this many times the bytes of the section cells.
 pub(crate) const SHARING_MAX: u32 = 16;
@@ -91,6 +98,32 @@ pub(crate) const NAME_TEXT: u32 = 0;
 pub(crate) const NAME_TEXT_BYTES: u32 = 4;
 pub(crate) const NAME_FIRST: u32 = 8;
 pub(crate) const NAME_COUNT: u32 = 12;
+pub(crate) const FACTS_FAMILIES: u32 = 0;
+pub(crate) const FACTS_FLAGS: u32 = 4;
+pub(crate) const FACTS_RESERVED: u32 = 8;
+pub(crate) const FAMILY_UNIX_STREAM: u32 = 1;
+pub(crate) const FAMILY_UNIX_DGRAM: u32 = 2;
+pub(crate) const FAMILY_UNIX_SEQPACKET: u32 = 4;
+pub(crate) const FAMILY_INET_STREAM: u32 = 8;
+pub(crate) const FAMILY_INET_DGRAM: u32 = 16;
+pub(crate) const FAMILY_INET6_STREAM: u32 = 32;
+pub(crate) const FAMILY_INET6_DGRAM: u32 = 64;
+pub(crate) const FAMILY_NETLINK_ROUTE: u32 = 128;
+pub(crate) const FAMILY_ALG: u32 = 256;
+/// All families that there are.
+pub(crate) const FAMILIES_ALL: u32 = 511;
+pub(crate) const FLAG_ALLOW_USERNS: u32 = 1;
+/// All flags that there are.
+pub(crate) const FLAGS_ALL: u32 = 1;
+pub(crate) const UNIX_RULE_KIND: u32 = 0;
+pub(crate) const UNIX_RULE_LINE: u32 = 4;
+pub(crate) const UNIX_RULE_TEXT: u32 = 8;
+pub(crate) const UNIX_RULE_TEXT_BYTES: u32 = 12;
+pub(crate) const UNIX_PATH: u32 = 0;
+pub(crate) const UNIX_DIRECTORY: u32 = 1;
+pub(crate) const UNIX_ABSTRACT: u32 = 2;
+/// sun_path has 108 bytes; a path is followed by a NUL, an abstract name preceded by one.
+pub(crate) const UNIX_TEXT_MAX: u32 = 107;
 pub(crate) const QUERY_BYTES: u32 = 24;
 pub(crate) const QUERY_PROTOCOL: u32 = 0;
 pub(crate) const QUERY_FAMILY: u32 = 1;
@@ -152,7 +185,7 @@ pub(crate) const DEFECT_PORT_RANGE: u32 = 26;
 pub(crate) const DEFECT_RULE_ACTION: u32 = 27;
 /// the protocol of a rule is unknown
 pub(crate) const DEFECT_RULE_PROTOCOL: u32 = 28;
-/// the target of a rule is unknown
+/// the target of a rule is unknown, or a name where addresses are bound
 pub(crate) const DEFECT_RULE_TARGET: u32 = 29;
 /// the prefix length of a rule does not fit its target
 pub(crate) const DEFECT_RULE_PREFIX: u32 = 30;
@@ -180,3 +213,11 @@ pub(crate) const DEFECT_SET: u32 = 40;
 pub(crate) const DEFECT_SET_REPEATED: u32 = 41;
 /// the trie of a closed protocol allows something
 pub(crate) const DEFECT_CLOSED: u32 = 42;
+/// a family of sockets is unknown
+pub(crate) const DEFECT_FAMILIES: u32 = 43;
+/// a flag of the policy is unknown
+pub(crate) const DEFECT_FLAGS: u32 = 44;
+/// the kind of a UNIX rule is unknown
+pub(crate) const DEFECT_UNIX_KIND: u32 = 45;
+/// the text of a UNIX rule is empty, longer than an address, has a NUL or is not an absolute path without final slash
+pub(crate) const DEFECT_UNIX_TEXT: u32 = 46;

@@ -37,9 +37,9 @@ pub(super) struct Trie {
 /// What a look-up needs to know of a table, read once.
 #[derive(Debug)]
 pub(super) struct Layout {
-    plan: [Mode; 3],
-    /// IPv4 and IPv6 of tcp, udp, icmp.
-    tries: [[Trie; 2]; 3],
+    plan: [Mode; 5],
+    /// IPv4 and IPv6 of each protocol.
+    tries: [[Trie; 2]; 5],
     port_sets: usize,
     port_ranges: usize,
 }
@@ -59,29 +59,19 @@ impl Layout {
             Ok([Trie::read(view, first)?, Trie::read(view, first + u64::from(TRIE_BYTES))?])
         };
         Ok(Self {
-            plan: [mode(0)?, mode(1)?, mode(2)?],
-            tries: [pair(0)?, pair(1)?, pair(2)?],
+            plan: [mode(0)?, mode(1)?, mode(2)?, mode(3)?, mode(4)?],
+            tries: [pair(0)?, pair(1)?, pair(2)?, pair(3)?, pair(4)?],
             port_sets: place(view.section(SECTION_PORT_SETS)?.offset)?,
             port_ranges: place(view.section(SECTION_PORT_RANGES)?.offset)?,
         })
     }
 
     pub(super) fn plan(&self, protocol: Protocol) -> Mode {
-        let [tcp, udp, icmp] = self.plan;
-        match protocol {
-            Protocol::Tcp => tcp,
-            Protocol::Udp => udp,
-            Protocol::Icmp => icmp,
-        }
+        *choose(protocol, &self.plan)
     }
 
     pub(super) fn tries(&self, protocol: Protocol) -> &[Trie; 2] {
-        let [tcp, udp, icmp] = &self.tries;
-        match protocol {
-            Protocol::Tcp => tcp,
-            Protocol::Udp => udp,
-            Protocol::Icmp => icmp,
-        }
+        choose(protocol, &self.tries)
     }
 
     /// Whether the port set at `key` holds `port`.
@@ -151,6 +141,18 @@ impl Trie {
     }
 }
 
+/// The part of a protocol.
+fn choose<T>(protocol: Protocol, of: &[T; 5]) -> &T {
+    let [tcp, udp, icmp, tcp_bind, udp_bind] = of;
+    match protocol {
+        Protocol::Tcp => tcp,
+        Protocol::Udp => udp,
+        Protocol::Icmp => icmp,
+        Protocol::TcpBind => tcp_bind,
+        Protocol::UdpBind => udp_bind,
+    }
+}
+
 /// The cells `from..to` of the array at `offset`.
 fn cells<const N: usize>(bytes: &[u8], offset: usize, from: usize, to: usize) -> Option<&[[u8; N]]> {
     let from = offset.checked_add(from.checked_mul(N)?)?;
@@ -165,6 +167,6 @@ fn index(bytes: &[u8], offset: usize) -> Option<usize> {
 }
 
 /// An offset as the machine counts; a verified one always fits, since the bytes are in memory.
-fn place(offset: u64) -> Result<usize, Defect> {
+pub(super) fn place(offset: u64) -> Result<usize, Defect> {
     usize::try_from(offset).map_err(|_| Defect { code: super::format_gen::DEFECT_SHORT, offset })
 }

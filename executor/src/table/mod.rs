@@ -5,11 +5,13 @@
 
 mod bytes;
 mod checksum;
+mod facts;
 mod format_gen;
 mod lookup;
 mod verify;
 mod verify_arrays;
 mod verify_cells;
+mod verify_facts;
 mod verify_rules;
 
 #[cfg(test)]
@@ -17,9 +19,12 @@ mod tests;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use facts::Facts;
 use lookup::{Layout, Trie};
 
-/// A transport protocol, numbered as in the table (docs/format.md §3).
+pub use facts::UnixRule;
+
+/// What rules speak about, numbered as in the table (docs/format.md §3): destinations of a protocol, or addresses to bind and listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// Number 0.
@@ -28,9 +33,20 @@ pub enum Protocol {
     Udp,
     /// Number 2; its port is always 0.
     Icmp,
+    /// Number 3: what TCP sockets may be bound to.
+    TcpBind,
+    /// Number 4: what UDP sockets may be bound to.
+    UdpBind,
 }
 
-/// What a table says about a destination.
+impl Protocol {
+    /// Whether addresses are bound, not sent to.
+    fn is_bind(self) -> bool {
+        matches!(self, Self::TcpBind | Self::UdpBind)
+    }
+}
+
+/// What a table says about an address and port.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Some allow rule and no deny rule covers it.
@@ -63,6 +79,7 @@ pub struct Defect {
 pub struct Table<B> {
     bytes: B,
     layout: Layout,
+    facts: Facts,
 }
 
 impl<B: AsRef<[u8]>> Table<B> {
@@ -71,13 +88,15 @@ impl<B: AsRef<[u8]>> Table<B> {
         let view = bytes.as_ref();
         verify::verify(view)?;
         let layout = Layout::read(view)?;
-        Ok(Self { bytes, layout })
+        let facts = Facts::read(view)?;
+        Ok(Self { bytes, layout, facts })
     }
 
-    /// Decides on a destination. `port` is 0 for ICMP.
+    /// Decides on a destination, or, for the bind protocols, on an address to bind. `port` is 0 for ICMP.
     pub fn lookup(&self, protocol: Protocol, address: IpAddr, port: u16) -> Verdict {
         let [ipv4, ipv6] = self.layout.tries(protocol);
-        let (trie, key): (&Trie, u128) = match canonical(address) {
+        let address = if protocol.is_bind() { address.to_canonical() } else { canonical(address) };
+        let (trie, key): (&Trie, u128) = match address {
             IpAddr::V4(address) => (ipv4, u128::from(address.to_bits()) << 96),
             IpAddr::V6(address) => (ipv6, address.to_bits()),
         };
@@ -91,9 +110,24 @@ impl<B: AsRef<[u8]>> Table<B> {
     pub fn plan(&self, protocol: Protocol) -> Mode {
         self.layout.plan(protocol)
     }
+
+    /// The families of sockets that programs may make, as `FAMILY_` bits (docs/format.md §8).
+    pub fn families(&self) -> u32 {
+        self.facts.families
+    }
+
+    /// Whether programs may make user namespaces, and others inside them.
+    pub fn allows_user_namespaces(&self) -> bool {
+        self.facts.allows_user_namespaces
+    }
+
+    /// The UNIX sockets outside that may be reached, in source order.
+    pub fn unix_rules(&self) -> impl Iterator<Item = UnixRule<'_>> {
+        self.facts.unix_rules(self.bytes.as_ref())
+    }
 }
 
-/// The canonical form of an address (docs/format.md §6): `::ffff:a.b.c.d` is `a.b.c.d`, and the unspecified addresses are the loopback that
+/// The canonical form of a destination (docs/format.md §6): `::ffff:a.b.c.d` is `a.b.c.d`, and the unspecified addresses are the loopback that
 /// Linux connects them to.
 pub fn canonical(address: IpAddr) -> IpAddr {
     match address.to_canonical() {

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use super::{Defect, Mode, Protocol, Table, Verdict, canonical};
+use super::{Defect, Mode, Protocol, Table, UnixRule, Verdict, canonical};
 
 fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../test").join(name)
@@ -43,7 +43,10 @@ fn committed_tables_answer_as_their_vectors_say() {
             let protocol = match protocol.as_str() {
                 "tcp" => Protocol::Tcp,
                 "udp" => Protocol::Udp,
-                _ => Protocol::Icmp,
+                "icmp" => Protocol::Icmp,
+                "tcp-bind" => Protocol::TcpBind,
+                "udp-bind" => Protocol::UdpBind,
+                other => panic!("{other}"),
             };
             let expected = if verdict == "allow" { Verdict::Allow } else { Verdict::Deny };
             let found = table.lookup(protocol, address(hex), port.parse().unwrap());
@@ -78,8 +81,44 @@ fn every_cut_of_a_table_is_refused() {
 #[test]
 fn the_plan_says_which_protocols_are_closed() {
     let table = Table::open(fs::read(folder("vectors").join("mixed.bin")).unwrap()).unwrap();
-    let modes = [Protocol::Tcp, Protocol::Udp, Protocol::Icmp].map(|protocol| table.plan(protocol));
-    assert_eq!(modes, [Mode::Supervised, Mode::Supervised, Mode::Closed]);
+    let protocols = [Protocol::Tcp, Protocol::Udp, Protocol::Icmp, Protocol::TcpBind, Protocol::UdpBind];
+    let modes = protocols.map(|protocol| table.plan(protocol));
+    let [closed, supervised] = [Mode::Closed, Mode::Supervised];
+    assert_eq!(modes, [supervised, supervised, closed, supervised, closed]);
+}
+
+#[test]
+fn binding_every_address_is_not_binding_the_loopback() {
+    let table = Table::open(fs::read(folder("vectors").join("mixed.bin")).unwrap()).unwrap();
+    let verdicts = |protocol, port| {
+        ["127.0.0.1", "::ffff:127.0.0.1", "0.0.0.0", "::ffff:0.0.0.0", "::"]
+            .map(|address: &str| table.lookup(protocol, address.parse().unwrap(), port) == Verdict::Allow)
+    };
+    assert_eq!(verdicts(Protocol::TcpBind, 8080), [true, true, false, false, false]);
+    assert_eq!(verdicts(Protocol::TcpBind, 8081), [false, false, true, true, false]);
+    assert_eq!(verdicts(Protocol::UdpBind, 8080), [false; 5]);
+    assert_eq!(verdicts(Protocol::Tcp, 8080), [false; 5]);
+}
+
+#[test]
+fn a_table_tells_its_families_flags_and_unix_sockets() {
+    let open = |name: &str| Table::open(fs::read(folder("vectors").join(name)).unwrap()).unwrap();
+    let mixed = open("mixed.bin");
+    assert_eq!(mixed.families(), 0b1_0010_1001);
+    assert!(mixed.allows_user_namespaces());
+    assert_eq!(
+        mixed.unix_rules().collect::<Vec<_>>(),
+        [
+            UnixRule::Path(b"/run/postgresql/.s.PGSQL.5432"),
+            UnixRule::Directory("/run/üser/1000".as_bytes()),
+            UnixRule::Abstract(b"sandlock"),
+        ]
+    );
+    let wide = open("open.bin");
+    assert_eq!((wide.families(), wide.allows_user_namespaces()), (0, false));
+    assert_eq!(wide.unix_rules().collect::<Vec<_>>(), [UnixRule::Directory(b"/")]);
+    let empty = open("empty.bin");
+    assert_eq!((empty.families(), empty.unix_rules().count()), (0xff, 0));
 }
 
 #[test]

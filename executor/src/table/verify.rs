@@ -1,4 +1,4 @@
-//! Checks a whole table once, so that look-ups may rely on it (docs/format.md §8): header, directory, every section in order of kind, then
+//! Checks a whole table once, so that look-ups may rely on it (docs/format.md §9): header, directory, every section in order of kind, then
 //! the arrays of the tries. The first defect ends the check. `policy/verify.ts` makes the same checks in the same order.
 //!
 //! This file has the frame: header and directory, which everything else relies on. Work is linear in the size of the file.
@@ -10,14 +10,15 @@ use super::format_gen::{
     ADDRESS_BYTES, CELL_BYTES, DEFECT_CHECKSUM, DEFECT_FILE_BYTES, DEFECT_KIND, DEFECT_MAGIC, DEFECT_MAJOR,
     DEFECT_MINOR, DEFECT_PADDING, DEFECT_RESERVED, DEFECT_SECTION_BYTES, DEFECT_SECTION_COUNT,
     DEFECT_SECTION_END, DEFECT_SECTION_OFFSET, DEFECT_SECTIONS, DEFECT_SHORT, DEFECT_TRAILING,
-    DIRECTORY_BYTES, DIRECTORY_COUNT, DIRECTORY_KIND, DIRECTORY_OFFSET, DIRECTORY_SIZE, HEADER_BYTES,
-    HEADER_CHECKSUM, HEADER_FILE_BYTES, HEADER_MAJOR, HEADER_MINOR, HEADER_RESERVED, HEADER_SECTIONS,
-    MAGIC_HIGH, MAGIC_LOW, MAJOR, MINOR, NAME_BYTES, PLAN_BYTES, PORT_RANGE_BYTES, PORT_SET_BYTES,
-    PORT_SETS_MAX, PROTOCOL_TRIES, PROTOCOLS, RULE_BYTES, SECTION_PLAN, SECTION_PORT_SETS, SECTION_TRIES,
-    SECTIONS, STRING_BYTES, TRIE_BYTES,
+    DIRECTORY_BYTES, DIRECTORY_COUNT, DIRECTORY_KIND, DIRECTORY_OFFSET, DIRECTORY_SIZE, FACTS_BYTES,
+    HEADER_BYTES, HEADER_CHECKSUM, HEADER_FILE_BYTES, HEADER_MAJOR, HEADER_MINOR, HEADER_RESERVED,
+    HEADER_SECTIONS, MAGIC_HIGH, MAGIC_LOW, MAJOR, MINOR, NAME_BYTES, PLAN_BYTES, PORT_RANGE_BYTES,
+    PORT_SET_BYTES, PORT_SETS_MAX, PROTOCOL_TRIES, PROTOCOLS, RULE_BYTES, SECTION_FACTS, SECTION_PLAN,
+    SECTION_PORT_SETS, SECTION_TRIES, SECTIONS, STRING_BYTES, TRIE_BYTES, UNIX_RULE_BYTES,
 };
 use super::verify_arrays::check_arrays;
 use super::verify_cells::{check_plan, check_port_ranges, check_port_sets, check_tries};
+use super::verify_facts::{check_facts, check_unix_rules};
 use super::verify_rules::{check_addresses, check_names, check_rules, check_strings};
 
 /// Bytes of one cell, by kind − 1.
@@ -31,6 +32,8 @@ const CELL_SIZES: [u32; SECTIONS as usize] = [
     ADDRESS_BYTES,
     STRING_BYTES,
     CELL_BYTES,
+    FACTS_BYTES,
+    UNIX_RULE_BYTES,
 ];
 
 /// The first defect of `bytes`, if they have one.
@@ -47,6 +50,8 @@ pub(super) fn verify(bytes: &[u8]) -> Result<(), Defect> {
     check_names(view)?;
     check_addresses(view)?;
     check_strings(view)?;
+    check_facts(view)?;
+    check_unix_rules(view)?;
     check_arrays(view)
 }
 
@@ -95,7 +100,8 @@ fn check_counts(view: View<'_>) -> Result<(), Defect> {
     };
     check(SECTION_PLAN, |count| count == u64::from(PROTOCOLS))?;
     check(SECTION_TRIES, |count| count >= u64::from(PROTOCOL_TRIES) && count % 2 == 0)?;
-    check(SECTION_PORT_SETS, |count| (2..=u64::from(PORT_SETS_MAX) + 1).contains(&count))
+    check(SECTION_PORT_SETS, |count| (2..=u64::from(PORT_SETS_MAX) + 1).contains(&count))?;
+    check(SECTION_FACTS, |count| count == 1)
 }
 
 fn directory_end() -> u64 {

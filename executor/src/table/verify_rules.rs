@@ -7,11 +7,11 @@ use super::format_gen::{
     ACTION_ALLOW, ADDRESS_BYTES, DEFECT_ADDRESS, DEFECT_NAME_ADDRESSES, DEFECT_RESERVED, DEFECT_RULE_ACTION,
     DEFECT_RULE_ADDRESS, DEFECT_RULE_INDEX, DEFECT_RULE_PORTS, DEFECT_RULE_PREFIX, DEFECT_RULE_PROTOCOL,
     DEFECT_RULE_TARGET, DEFECT_TEXT, DEFECT_UTF8, NAME_BYTES, NAME_COUNT, NAME_FIRST, NAME_TEXT,
-    NAME_TEXT_BYTES, PORT_RANGE_BYTES, PORT_SET_BYTES, PROTOCOL_ICMP, PROTOCOL_TRIES, PROTOCOLS, RULE_ACTION,
-    RULE_ADDRESS, RULE_BYTES, RULE_INDEX, RULE_PORT_SET, RULE_PREFIX_BITS, RULE_PROTOCOL, RULE_RESERVED,
-    RULE_SET_NAME, RULE_SET_NAME_BYTES, RULE_SOURCE, RULE_TARGET, RULE_TEXT, SECTION_ADDRESSES,
-    SECTION_NAMES, SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_RULES, SECTION_STRINGS, SECTION_TRIES,
-    TARGET_IPV4, TARGET_IPV6, TARGET_NAME, TARGET_SET,
+    NAME_TEXT_BYTES, PORT_RANGE_BYTES, PORT_SET_BYTES, PROTOCOL_ICMP, PROTOCOL_TCP_BIND, PROTOCOL_TRIES,
+    PROTOCOLS, RULE_ACTION, RULE_ADDRESS, RULE_BYTES, RULE_INDEX, RULE_PORT_SET, RULE_PREFIX_BITS,
+    RULE_PROTOCOL, RULE_RESERVED, RULE_SET_NAME, RULE_SET_NAME_BYTES, RULE_SOURCE, RULE_TARGET, RULE_TEXT,
+    SECTION_ADDRESSES, SECTION_NAMES, SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_RULES, SECTION_STRINGS,
+    SECTION_TRIES, TARGET_IPV4, TARGET_IPV6, TARGET_NAME, TARGET_SET,
 };
 
 /// All ports, as the one range of a port set.
@@ -29,8 +29,11 @@ fn check_rule(view: View<'_>, strings: Section, rule: u64) -> Result<(), Defect>
     let field = |offset: u32| rule + u64::from(offset);
     let target = view.u8(field(RULE_TARGET))?;
     ensure(view.u8(field(RULE_ACTION))? <= ACTION_ALLOW, DEFECT_RULE_ACTION, field(RULE_ACTION))?;
-    ensure(view.u8(field(RULE_PROTOCOL))? < PROTOCOLS, DEFECT_RULE_PROTOCOL, field(RULE_PROTOCOL))?;
-    ensure(target <= TARGET_SET, DEFECT_RULE_TARGET, field(RULE_TARGET))?;
+    let protocol = view.u8(field(RULE_PROTOCOL))?;
+    let bind = protocol >= PROTOCOL_TCP_BIND;
+    ensure(protocol < PROTOCOLS, DEFECT_RULE_PROTOCOL, field(RULE_PROTOCOL))?;
+    let exists = target <= TARGET_SET && !(bind && target == TARGET_NAME);
+    ensure(exists, DEFECT_RULE_TARGET, field(RULE_TARGET))?;
     let bits = view.u8(field(RULE_PREFIX_BITS))?;
     let longest = match target {
         TARGET_IPV4 => 32,
@@ -56,8 +59,8 @@ fn check_rule(view: View<'_>, strings: Section, rule: u64) -> Result<(), Defect>
     ensure(view.u32(field(RULE_RESERVED))? == 0, DEFECT_RESERVED, field(RULE_RESERVED))?;
     let address = view.address(field(RULE_ADDRESS))?;
     let proper = match target {
-        TARGET_IPV4 => is_mapped(address, 96 + bits) && is_canonical_prefix(address, 96 + bits),
-        TARGET_IPV6 => !is_mapped(address, bits) && is_canonical_prefix(address, bits),
+        TARGET_IPV4 => is_mapped(address, 96 + bits) && is_canonical_prefix(address, 96 + bits, bind),
+        TARGET_IPV6 => !is_mapped(address, bits) && is_canonical_prefix(address, bits, bind),
         _ => address == 0,
     };
     ensure(proper, DEFECT_RULE_ADDRESS, field(RULE_ADDRESS))
@@ -83,10 +86,10 @@ fn is_mapped(address: u128, bits: u32) -> bool {
     bits >= 96 && address >> 32 == MAPPED >> 32
 }
 
-/// No bits below the prefix, and not a single unspecified address, which no canonical form has.
-fn is_canonical_prefix(address: u128, bits: u32) -> bool {
+/// No bits below the prefix, and not a single unspecified address, which no canonical form of a destination has.
+fn is_canonical_prefix(address: u128, bits: u32, bind: bool) -> bool {
     let below = u128::MAX.checked_shr(bits).unwrap_or(0);
-    address & below == 0 && !(bits == 128 && is_unspecified(address))
+    address & below == 0 && (bind || !(bits == 128 && is_unspecified(address)))
 }
 
 fn is_unspecified(address: u128) -> bool {
@@ -94,7 +97,7 @@ fn is_unspecified(address: u128) -> bool {
 }
 
 /// Checks the text whose offset stands at `field` and whose length follows it: inside the section, whole characters.
-fn check_text(view: View<'_>, strings: Section, field: u64) -> Result<(), Defect> {
+pub(super) fn check_text(view: View<'_>, strings: Section, field: u64) -> Result<(), Defect> {
     let start = u64::from(view.u32(field)?);
     let end = start + u64::from(view.u32(field + 4)?);
     ensure(end <= strings.count, DEFECT_TEXT, field)?;

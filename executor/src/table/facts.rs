@@ -1,0 +1,68 @@
+//! What a table says apart from its rules on addresses (docs/format.md §8): families of sockets, flags, and the UNIX sockets outside that may
+//! be reached. What follows from it for a call is decided elsewhere.
+
+use super::Defect;
+use super::bytes::View;
+use super::format_gen::{
+    FACTS_FAMILIES, FACTS_FLAGS, FLAG_ALLOW_USERNS, SECTION_FACTS, SECTION_STRINGS, SECTION_UNIX_RULES,
+    UNIX_ABSTRACT, UNIX_DIRECTORY, UNIX_PATH, UNIX_RULE_BYTES,
+};
+use super::lookup::place;
+
+/// A UNIX socket outside that may be reached; 1 to 107 bytes without NUL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnixRule<'a> {
+    /// The socket at an absolute path.
+    Path(&'a [u8]),
+    /// Every socket below a directory, at any depth: an absolute path without final slash, but for `/` itself.
+    Directory(&'a [u8]),
+    /// The socket of an abstract name, without the NUL before it.
+    Abstract(&'a [u8]),
+}
+
+/// What is kept of the sections, read once; offsets in bytes from the start of the file.
+#[derive(Debug)]
+pub(super) struct Facts {
+    pub(super) families: u32,
+    pub(super) allows_user_namespaces: bool,
+    unix_rules: usize,
+    unix_rules_end: usize,
+    strings: usize,
+}
+
+impl Facts {
+    /// Reads the facts of a table that `verify` has accepted.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Defect> {
+        let view = View(bytes);
+        let facts = view.section(SECTION_FACTS)?.offset;
+        let unix_rules = view.section(SECTION_UNIX_RULES)?;
+        Ok(Self {
+            families: view.u32(facts + u64::from(FACTS_FAMILIES))?,
+            allows_user_namespaces: view.u32(facts + u64::from(FACTS_FLAGS))? & FLAG_ALLOW_USERNS != 0,
+            unix_rules: place(unix_rules.offset)?,
+            unix_rules_end: place(unix_rules.offset + unix_rules.bytes)?,
+            strings: place(view.section(SECTION_STRINGS)?.offset)?,
+        })
+    }
+
+    /// The rules; one that lies outside, which a verified table never has, is left out.
+    pub(super) fn unix_rules<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = UnixRule<'a>> + use<'a> {
+        let cells = bytes.get(self.unix_rules..self.unix_rules_end).unwrap_or_default();
+        let strings = bytes.get(self.strings..).unwrap_or_default();
+        let (cells, _) = cells.as_chunks::<{ UNIX_RULE_BYTES as usize }>();
+        cells.iter().filter_map(|cell| read_rule(cell, strings))
+    }
+}
+
+fn read_rule<'a>(cell: &[u8; UNIX_RULE_BYTES as usize], strings: &'a [u8]) -> Option<UnixRule<'a>> {
+    let ([kind, _line, offset, length], _) = cell.as_chunks::<4>() else { return None };
+    let from = usize::try_from(u32::from_le_bytes(*offset)).ok()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let text = strings.get(from..from.checked_add(length)?)?;
+    match u32::from_le_bytes(*kind) {
+        UNIX_PATH => Some(UnixRule::Path(text)),
+        UNIX_DIRECTORY => Some(UnixRule::Directory(text)),
+        UNIX_ABSTRACT => Some(UnixRule::Abstract(text)),
+        _ => None,
+    }
+}
