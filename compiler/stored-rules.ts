@@ -1,6 +1,6 @@
 /**
- * Reads rules, names, facts and plan out of a verified table (docs/format.md §3, §5, §7, §8), back into the values of model.ts. The bytes are trusted:
- * policy.wasm has checked them all.
+ * Reads rules, names, facts and plan out of a verified table (docs/format.md §3, §5, §7, §8), back into the values of model.ts. The bytes are
+ * trusted: policy.wasm has checked them all.
  */
 import * as F from './format.gen.ts';
 import { FAMILY_BITS, PROTOCOL_NUMBERS, UNIX_KIND_NUMBERS } from './lay-draft.ts';

@@ -73,7 +73,7 @@ describe.each(BUILDS)('$build', ({ module }) => {
       names: 1,
       sets: 1,
       boundaries: 32 + 13,
-      portSets: 8,
+      portSets: 11,
       bytes: tableOf(module, MIXED).length,
     });
   });
