@@ -9,20 +9,54 @@ use crate::sys::seccomp::{Instruction, NEW_LISTENER};
 
 /// What the policy says as far as the filter must know it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Protocols {
-    /// UDP has allow rules.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the policy of its own")]
+pub struct Walls {
+    /// Sockets that may exist: bits of `families`.
+    pub families: u32,
+    /// UDP has allow rules, or rules for binding.
     pub udp: bool,
     /// ICMP has allow rules.
     pub icmp: bool,
+    /// Unix sockets outside may be reached.
+    pub outside_unix: bool,
+    /// Programs may make namespaces.
+    pub namespaces: bool,
     /// The command lives in a Landlock domain, which keeps ptrace and its kin inside.
     pub confined: bool,
 }
 
-impl Protocols {
+/// Bits of `Walls::families` (docs/format.md, section `facts`).
+pub mod families {
+    /// unix/stream
+    pub const UNIX_STREAM: u32 = 1 << 0;
+    /// unix/dgram, asked for by name
+    pub const UNIX_DGRAM: u32 = 1 << 1;
+    /// unix/seqpacket
+    pub const UNIX_SEQPACKET: u32 = 1 << 2;
+    /// inet/stream
+    pub const INET_STREAM: u32 = 1 << 3;
+    /// inet/dgram
+    pub const INET_DGRAM: u32 = 1 << 4;
+    /// inet6/stream
+    pub const INET6_STREAM: u32 = 1 << 5;
+    /// inet6/dgram
+    pub const INET6_DGRAM: u32 = 1 << 6;
+    /// netlink/route
+    pub const NETLINK_ROUTE: u32 = 1 << 7;
+    /// alg: the kernel's ciphers, which reach nothing
+    pub const ALG: u32 = 1 << 8;
+}
+
+impl Walls {
+    fn has(self, family: u32) -> bool {
+        self.families & family != 0
+    }
+
     /// A message can carry a destination: then sendmsg and sendmmsg are trapped. Otherwise the sandbox has no socket that would honour one
-    /// (no datagram socket of IP, none of unix) and they run at full speed, descriptors and credentials included.
+    /// (no datagram socket of IP, none of unix, nobody outside who could hand one in) and they run at full speed, descriptors and
+    /// credentials included.
     pub fn messages_carry_destinations(self) -> bool {
-        self.udp || self.icmp
+        self.udp || self.icmp || self.outside_unix || self.has(families::UNIX_DGRAM)
     }
 }
 
@@ -38,6 +72,7 @@ const UNIX: u32 = 1;
 const INET: u32 = 2;
 const INET6: u32 = 10;
 const NETLINK: u32 = 16;
+const ALG: u32 = 38;
 const STREAM: u32 = 1;
 const DGRAM: u32 = 2;
 const RAW: u32 = 3;
@@ -88,46 +123,76 @@ fn refuse(errno: i32) -> Decision {
     Action::Refuse(errno).into()
 }
 
+/// A decision by a socket's type.
+fn by_type(cases: [(u32, Decision); 2], otherwise: Decision) -> Decision {
+    cases.into_iter().rev().fold(otherwise, |rest, (kind, decision)| {
+        ask_masked(Word::Low(1), TYPE_MASK, Test::Is(kind), decision, rest)
+    })
+}
+
 /// socket(domain, type, protocol)
-fn socket(protocols: Protocols) -> Decision {
-    let opens = |yes: bool| if yes { Action::Allow } else { Action::Refuse(libc::EACCES) };
-    let datagram = |icmp: u32| {
-        let other = refuse(libc::EPROTONOSUPPORT);
-        let ping = ask(Word::Low(2), Test::Is(icmp), opens(protocols.icmp), other);
-        // ping(8) asks a UDP socket for its own source address; what such a socket sends is looked at like any message.
-        let udp = opens(protocols.udp || protocols.icmp);
-        ask_any(Word::Low(2), u32::MAX, &[0, 17], &udp.into(), ping)
-    };
-    let stream =
-        || ask_any(Word::Low(2), u32::MAX, &[0, 6], &Action::Allow.into(), refuse(libc::EPROTONOSUPPORT));
-    let internet = |icmp: u32| {
-        let raw = ask_masked(
-            Word::Low(1),
-            TYPE_MASK,
-            Test::Is(RAW),
-            Action::Refuse(libc::EPROTONOSUPPORT),
-            refuse(libc::ESOCKTNOSUPPORT),
-        );
-        let rest = ask_masked(Word::Low(1), TYPE_MASK, Test::Is(DGRAM), datagram(icmp), raw);
-        ask_masked(Word::Low(1), TYPE_MASK, Test::Is(STREAM), stream(), rest)
-    };
+fn socket(walls: Walls) -> Decision {
+    let absent = || refuse(libc::EAFNOSUPPORT);
     let route = ask(Word::Low(2), Test::Is(0), Action::Allow, refuse(libc::EPROTONOSUPPORT));
     let netlink = ask_any(Word::Low(1), TYPE_MASK, &[DGRAM, RAW], &route, refuse(libc::ESOCKTNOSUPPORT));
+    let allowed = |is: bool, decision: Decision| if is { decision } else { absent() };
+    let unix_any = families::UNIX_STREAM | families::UNIX_DGRAM | families::UNIX_SEQPACKET;
+    let inet = [
+        (families::INET_STREAM, families::INET_DGRAM, 1),
+        (families::INET6_STREAM, families::INET6_DGRAM, 58),
+    ]
+    .map(|(stream, datagram, echo)| {
+        allowed(walls.has(stream | datagram), internet(walls, walls.has(stream), walls.has(datagram), echo))
+    });
+    let [inet4, inet6] = inet;
     select(
         Word::Low(0),
-        &[(UNIX, unix(protocols)), (INET, internet(1)), (INET6, internet(58)), (NETLINK, netlink)],
-        &refuse(libc::EAFNOSUPPORT),
+        &[
+            (UNIX, allowed(walls.has(unix_any), unix(walls))),
+            (INET, inet4),
+            (INET6, inet6),
+            (NETLINK, allowed(walls.has(families::NETLINK_ROUTE), netlink)),
+            (ALG, allowed(walls.has(families::ALG), Action::Allow.into())),
+        ],
+        &absent(),
     )
 }
 
+/// The sockets of one IP family; `echo` is the protocol of its ping sockets.
+fn internet(walls: Walls, has_stream: bool, has_datagram: bool, echo: u32) -> Decision {
+    let other = || refuse(libc::EPROTONOSUPPORT);
+    let opens = |yes: bool| if yes { Action::Allow } else { Action::Refuse(libc::EACCES) };
+    // ping(8) asks a UDP socket for its own source address; what such a socket sends is looked at like any message.
+    let udp = opens(walls.udp || walls.icmp);
+    let ping = ask(Word::Low(2), Test::Is(echo), opens(walls.icmp), other());
+    let datagram = ask_any(Word::Low(2), u32::MAX, &[0, 17], &udp.into(), ping);
+    let stream = ask_any(Word::Low(2), u32::MAX, &[0, 6], &Action::Allow.into(), other());
+    let absent = || refuse(libc::ESOCKTNOSUPPORT);
+    let raw = ask_masked(Word::Low(1), TYPE_MASK, Test::Is(RAW), other(), absent());
+    let stream = if has_stream { stream } else { absent() };
+    let datagram = if has_datagram { datagram } else { absent() };
+    by_type([(STREAM, stream), (DGRAM, datagram)], raw)
+}
+
 /// The unix sockets there may be. A datagram one honours a name in every message, so it exists only where messages are looked at.
-fn unix(protocols: Protocols) -> Decision {
-    let datagram =
-        if protocols.messages_carry_destinations() { Action::Allow } else { Action::Refuse(libc::EACCES) };
+fn unix(walls: Walls) -> Decision {
+    let absent = || refuse(libc::ESOCKTNOSUPPORT);
+    let kind = |is: bool| if is { Action::Allow.into() } else { absent() };
+    let datagram = match (
+        walls.has(families::UNIX_STREAM | families::UNIX_DGRAM),
+        walls.messages_carry_destinations(),
+    ) {
+        (true, true) => Action::Allow.into(),
+        (true, false) => refuse(libc::EACCES),
+        (false, _) => absent(),
+    };
     // The kernel makes a datagram socket of SOCK_RAW (net/unix/af_unix.c, unix_create).
-    let rest =
-        ask_any(Word::Low(1), TYPE_MASK, &[DGRAM, RAW], &datagram.into(), refuse(libc::ESOCKTNOSUPPORT));
-    ask_any(Word::Low(1), TYPE_MASK, &[STREAM, SEQPACKET], &Action::Allow.into(), rest)
+    let rest = ask_any(Word::Low(1), TYPE_MASK, &[DGRAM, RAW], &datagram, absent());
+    let streams = [
+        (STREAM, kind(walls.has(families::UNIX_STREAM))),
+        (SEQPACKET, kind(walls.has(families::UNIX_SEQPACKET))),
+    ];
+    by_type(streams, rest)
 }
 
 /// A message call: TCP Fast Open would connect without connect(2).
@@ -164,14 +229,17 @@ fn setsockopt() -> Decision {
 }
 
 /// The table: system call number → decision. Every call that is not in it runs.
-fn calls(protocols: Protocols) -> Vec<(u32, Decision)> {
+fn calls(walls: Walls) -> Vec<(u32, Decision)> {
     let allow = || Decision::from(Action::Allow);
     let notify = || Decision::from(Action::Notify);
     let messages = |flags| {
-        let trapped = protocols.messages_carry_destinations();
+        let trapped = walls.messages_carry_destinations();
         message(flags, if trapped { Action::Notify } else { Action::Allow })
     };
-    let namespaces = |bits| ask(Word::Low(0), Test::AnyOf(bits), Action::Refuse(libc::EPERM), allow());
+    let namespaces = |bits| {
+        let refused = if walls.namespaces { Action::Allow } else { Action::Refuse(libc::EPERM) };
+        ask(Word::Low(0), Test::AnyOf(bits), refused, allow())
+    };
     // Kept for programs: a process that is not dumpable could not be looked at by an unprivileged supervisor, so every network call of it would
     // fail. Saying yes without doing it costs a program nothing it can observe from inside.
     let dumpable = ask(Word::Low(1), Test::Is(0), Action::Refuse(0), allow());
@@ -183,11 +251,8 @@ fn calls(protocols: Protocols) -> Vec<(u32, Decision)> {
         (libc::SYS_sendmmsg, messages(3)),
         (libc::SYS_bind, notify()),
         (libc::SYS_listen, notify()),
-        (libc::SYS_socket, socket(protocols)),
-        (
-            libc::SYS_socketpair,
-            ask(Word::Low(0), Test::Is(UNIX), unix(protocols), refuse(libc::EAFNOSUPPORT)),
-        ),
+        (libc::SYS_socket, socket(walls)),
+        (libc::SYS_socketpair, ask(Word::Low(0), Test::Is(UNIX), unix(walls), refuse(libc::EAFNOSUPPORT))),
         (libc::SYS_setsockopt, setsockopt()),
         // Rings make calls that no filter sees. ENOSYS makes runtimes fall back.
         (libc::SYS_io_uring_setup, refuse(libc::ENOSYS)),
@@ -209,7 +274,7 @@ fn calls(protocols: Protocols) -> Vec<(u32, Decision)> {
         (libc::SYS_clone3, refuse(libc::ENOSYS)),
         (libc::SYS_clone, namespaces(NAMESPACES)),
         (libc::SYS_unshare, namespaces(NAMESPACES | NEW_TIME)),
-        (libc::SYS_setns, refuse(libc::EPERM)),
+        (libc::SYS_setns, if walls.namespaces { allow() } else { refuse(libc::EPERM) }),
         // Typing into the user's terminal.
         (libc::SYS_ioctl, ask_any(Word::Low(1), u32::MAX, &[0x5412, 0x541c], &refuse(libc::EPERM), allow())),
     ];
@@ -229,7 +294,7 @@ fn calls(protocols: Protocols) -> Vec<(u32, Decision)> {
     ] {
         calls.push((number, refuse(libc::EPERM)));
     }
-    if !protocols.confined {
+    if !walls.confined {
         for number in
             [libc::SYS_ptrace, libc::SYS_process_vm_readv, libc::SYS_process_vm_writev, libc::SYS_pidfd_getfd]
         {
@@ -243,8 +308,8 @@ fn calls(protocols: Protocols) -> Vec<(u32, Decision)> {
 }
 
 /// The filter for a policy with these protocols.
-pub fn program(protocols: Protocols) -> Vec<Instruction> {
-    let native = select(Word::Number, &calls(protocols), &Action::Allow.into());
+pub fn program(walls: Walls) -> Vec<Instruction> {
+    let native = select(Word::Number, &calls(walls), &Action::Allow.into());
     let native = if cfg!(target_arch = "x86_64") {
         ask(Word::Number, Test::AtLeast(X32), Action::Refuse(libc::ENOSYS), native)
     } else {
@@ -258,12 +323,19 @@ mod tests {
     use super::*;
     use crate::bpf::{Sample, interpret};
 
-    const CLOSED: Protocols = Protocols { udp: false, icmp: false, confined: true };
-    const UDP: Protocols = Protocols { udp: true, icmp: false, confined: true };
-    const ICMP: Protocols = Protocols { udp: false, icmp: true, confined: true };
+    const CLOSED: Walls = Walls {
+        families: 0xff & !families::UNIX_DGRAM,
+        udp: false,
+        icmp: false,
+        outside_unix: false,
+        namespaces: false,
+        confined: true,
+    };
+    const UDP: Walls = Walls { udp: true, ..CLOSED };
+    const ICMP: Walls = Walls { icmp: true, ..CLOSED };
 
-    fn run(protocols: Protocols, nr: i64, args: [u64; 6]) -> u32 {
-        interpret(&program(protocols), &Sample { nr: word(nr), arch: ARCH, args }).0
+    fn run(walls: Walls, nr: i64, args: [u64; 6]) -> u32 {
+        interpret(&program(walls), &Sample { nr: word(nr), arch: ARCH, args }).0
     }
 
     fn args(values: &[u64]) -> [u64; 6] {
@@ -314,7 +386,7 @@ mod tests {
     fn sockets_are_an_allowlist_by_family_type_and_protocol() {
         let allow = Action::Allow.code();
         let refuse = |errno| Action::Refuse(errno).code();
-        let rows: &[(Protocols, [u64; 3], u32)] = &[
+        let rows: &[(Walls, [u64; 3], u32)] = &[
             (CLOSED, [2, 1, 0], allow),
             (CLOSED, [2, 1, 6], allow),
             (CLOSED, [10, 1 | 0o2_004_000, 6], allow),
@@ -347,12 +419,8 @@ mod tests {
             (CLOSED, [16, 3, 4], refuse(libc::EPROTONOSUPPORT)),
             (CLOSED, [16, 3, 2], refuse(libc::EPROTONOSUPPORT)),
         ];
-        for (protocols, triple, expected) in rows {
-            assert_eq!(
-                run(*protocols, libc::SYS_socket, args(triple)),
-                *expected,
-                "{triple:?} {protocols:?}"
-            );
+        for (walls, triple, expected) in rows {
+            assert_eq!(run(*walls, libc::SYS_socket, args(triple)), *expected, "{triple:?} {walls:?}");
         }
         for family in (0..64).filter(|family| ![1, 2, 10, 16].contains(family)).chain([0xffff_ffff]) {
             for kind in 0..16 {
@@ -363,8 +431,46 @@ mod tests {
     }
 
     #[test]
+    fn a_family_that_is_not_named_does_not_exist() {
+        let refuse = |errno| Action::Refuse(errno).code();
+        let only = |families| Walls { families, ..UDP };
+        let socket =
+            |walls, domain, kind, protocol| run(walls, libc::SYS_socket, args(&[domain, kind, protocol]));
+        let none = only(0);
+        for domain in 0..64 {
+            assert_eq!(socket(none, domain, 1, 0), refuse(libc::EAFNOSUPPORT), "family {domain}");
+        }
+        let stream = only(families::INET_STREAM);
+        assert_eq!(socket(stream, 2, 1, 0), Action::Allow.code());
+        assert_eq!(socket(stream, 2, 2, 0), refuse(libc::ESOCKTNOSUPPORT));
+        assert_eq!(socket(stream, 10, 1, 0), refuse(libc::EAFNOSUPPORT));
+        assert_eq!(socket(only(families::INET6_DGRAM), 10, 2, 17), Action::Allow.code());
+        assert_eq!(socket(only(families::ALG), 38, 5, 0), Action::Allow.code());
+        assert_eq!(socket(only(families::UNIX_SEQPACKET), 1, 5, 0), Action::Allow.code());
+        assert_eq!(socket(only(families::UNIX_SEQPACKET), 1, 1, 0), refuse(libc::ESOCKTNOSUPPORT));
+        assert_eq!(socket(only(families::UNIX_SEQPACKET), 1, 2, 0), refuse(libc::ESOCKTNOSUPPORT));
+        let named = Walls { families: families::UNIX_DGRAM, ..CLOSED };
+        assert_eq!(socket(named, 1, 2, 0), Action::Allow.code());
+        assert_eq!(run(named, libc::SYS_sendmsg, args(&[3, 1, 0])), Action::Notify.code());
+        let outside = Walls { outside_unix: true, ..CLOSED };
+        assert_eq!(run(outside, libc::SYS_sendmsg, args(&[3, 1, 0])), Action::Notify.code());
+    }
+
+    #[test]
+    fn namespaces_may_be_made_only_where_the_policy_says_so() {
+        let open = Walls { namespaces: true, ..CLOSED };
+        for (nr, flags) in
+            [(libc::SYS_clone, 0x7000_0011), (libc::SYS_unshare, 0x1000_0000), (libc::SYS_setns, 3)]
+        {
+            assert_eq!(run(open, nr, args(&[flags])), Action::Allow.code());
+            assert_eq!(run(CLOSED, nr, args(&[flags])), Action::Refuse(libc::EPERM).code());
+        }
+        assert_eq!(run(open, libc::SYS_clone3, [0; 6]), Action::Refuse(libc::ENOSYS).code());
+    }
+
+    #[test]
     fn socket_pairs_are_unix_and_datagram_ones_exist_only_where_messages_are_trapped() {
-        let pair = |protocols, domain, kind| run(protocols, libc::SYS_socketpair, args(&[domain, kind]));
+        let pair = |walls, domain, kind| run(walls, libc::SYS_socketpair, args(&[domain, kind]));
         assert_eq!(pair(CLOSED, 1, 1), Action::Allow.code());
         assert_eq!(pair(CLOSED, 1, 5), Action::Allow.code());
         assert_eq!(pair(CLOSED, 1, 2), Action::Refuse(libc::EACCES).code());
@@ -376,20 +482,19 @@ mod tests {
     fn a_send_is_trapped_exactly_when_it_can_carry_a_destination() {
         let fast_open = u64::from(MSG_FASTOPEN);
         let refused = Action::Refuse(libc::EOPNOTSUPP).code();
-        for protocols in [CLOSED, UDP] {
-            let sendto = |flags, address| run(protocols, libc::SYS_sendto, [3, 1, 1, flags, address, 16]);
+        for walls in [CLOSED, UDP] {
+            let sendto = |flags, address| run(walls, libc::SYS_sendto, [3, 1, 1, flags, address, 16]);
             assert_eq!(sendto(0, 0), Action::Allow.code());
             assert_eq!(sendto(0, 1), Action::Notify.code());
             assert_eq!(sendto(0, 1 << 32), Action::Notify.code());
             assert_eq!(sendto(fast_open, 0), refused);
             assert_eq!(sendto(fast_open | 1 << 40, 1), refused);
         }
-        for (protocols, expected) in [(CLOSED, Action::Allow), (UDP, Action::Notify), (ICMP, Action::Notify)]
-        {
-            assert_eq!(run(protocols, libc::SYS_sendmsg, args(&[3, 1, 0])), expected.code());
-            assert_eq!(run(protocols, libc::SYS_sendmmsg, args(&[3, 1, 1, 0])), expected.code());
-            assert_eq!(run(protocols, libc::SYS_sendmsg, args(&[3, 1, fast_open])), refused);
-            assert_eq!(run(protocols, libc::SYS_sendmmsg, args(&[3, 1, 1, fast_open])), refused);
+        for (walls, expected) in [(CLOSED, Action::Allow), (UDP, Action::Notify), (ICMP, Action::Notify)] {
+            assert_eq!(run(walls, libc::SYS_sendmsg, args(&[3, 1, 0])), expected.code());
+            assert_eq!(run(walls, libc::SYS_sendmmsg, args(&[3, 1, 1, 0])), expected.code());
+            assert_eq!(run(walls, libc::SYS_sendmsg, args(&[3, 1, fast_open])), refused);
+            assert_eq!(run(walls, libc::SYS_sendmmsg, args(&[3, 1, 1, fast_open])), refused);
         }
         for nr in [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen] {
             assert_eq!(run(CLOSED, nr, [0; 6]), Action::Notify.code());
@@ -457,7 +562,7 @@ mod tests {
         for (nr, values, expected) in rows {
             assert_eq!(run(CLOSED, *nr, args(values)), *expected, "{nr} {values:x?}");
         }
-        let bare = Protocols { confined: false, ..CLOSED };
+        let bare = Walls { confined: false, ..CLOSED };
         assert_eq!(run(bare, libc::SYS_ptrace, args(&[16, 1])), refuse(libc::EPERM));
         assert_eq!(run(bare, libc::SYS_pidfd_getfd, args(&[3, 1])), refuse(libc::EPERM));
     }

@@ -1,6 +1,6 @@
 //! The front in the host process (Node): one thread for each sandbox, which confines itself, starts the supervisor and ends the tree if the supervisor dies.
 //!
-//! The thread lives as long as the sandbox. It enters a Landlock domain that may signal, and reach by abstract unix socket, only what is inside it; the
+//! The thread lives as long as the sandbox. It enters a Landlock domain that may signal only what is inside it; the
 //! supervisor and the command inherit the domain. So: nothing in the sandbox can signal the host; kill(-1) of the thread or of the supervisor
 //! reaches exactly the sandbox.
 //!
@@ -215,7 +215,7 @@ fn confine() -> Result<bool> {
     if !Abi::of_kernel().has_scopes() {
         return Ok(false);
     }
-    landlock::enter(&landlock::outer()?)?;
+    landlock::enter(&landlock::signals()?)?;
     Ok(true)
 }
 

@@ -20,6 +20,7 @@ mod event;
 mod filter;
 mod front;
 mod inside;
+mod outside;
 mod pending;
 mod receiver;
 mod request;

@@ -25,10 +25,12 @@ use std::sync::Arc;
 use crate::calls;
 use crate::event::{Call, Events, Kind as RecordKind, Record, padded};
 use crate::inside::Inside;
-use crate::pending::Pending;
+use crate::outside::Outside;
+use crate::pending::{Pending, Work};
 use crate::sockaddr::{self, Inet, Kind};
 use crate::sys::mapping::Mapping;
 use crate::sys::seccomp::{Listener, Notification};
+use crate::sys::uring::Ring;
 use crate::sys::{Errno, Result, fd, memory, socket};
 use crate::table::{Mode, Protocol, Table, Verdict};
 use crate::task::{Status, Tasks};
@@ -50,8 +52,12 @@ pub struct Receiver {
     pub(crate) pending: Pending,
     pub(crate) tasks: Tasks,
     pub(crate) inside: Inside,
+    /// Makes calls to the outside abstract sockets that the policy names; none: it names none.
+    pub(crate) outside: Option<Outside>,
     /// Landlock keeps abstract unix sockets inside (ABI 6).
     pub(crate) scoped: bool,
+    /// Connects without waiting; none where the kernel forbids rings: then every connect of a blocking socket has a thread of its own.
+    pub(crate) ring: Option<Ring>,
     /// Payload of the message being sent; grows to what programs send, at most `calls::message::MOST_BYTES`.
     pub(crate) data: Vec<u8>,
 }
@@ -63,6 +69,19 @@ pub(crate) struct Address {
 }
 
 impl Address {
+    /// Room for an address of `length` bytes, of which the kernel looks at the low 32 bits. EINVAL unless 0..=128 (net/socket.c, move_addr_to_kernel).
+    pub(crate) fn of_length(length: u64) -> Result<Self> {
+        let length = usize::try_from(length & 0xffff_ffff).unwrap_or(usize::MAX);
+        if length > socket::NAME_BYTES {
+            return Err(Errno(libc::EINVAL));
+        }
+        Ok(Self { bytes: [0; socket::NAME_BYTES], length })
+    }
+
+    pub(crate) fn as_mut_bytes(&mut self) -> &mut [u8] {
+        self.bytes.get_mut(..self.length).unwrap_or_default()
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
@@ -141,6 +160,12 @@ impl Receiver {
         }
     }
 
+    /// Hands a call to an outside abstract socket over.
+    pub(crate) fn outside(&self, notification: &Notification, work: Work) -> Result<Outcome> {
+        let outside = self.outside.as_ref().ok_or(Errno(libc::EACCES))?;
+        outside.hand_over(&self.listener, notification, work).map(|()| Outcome::Pending)
+    }
+
     /// Tells the front about a refusal.
     pub(crate) fn tell_denied(
         &self,
@@ -173,16 +198,10 @@ impl Receiver {
     }
 }
 
-/// Copies a socket address of `length` bytes (as the kernel's move_addr_to_kernel: EINVAL unless 0..=128, EFAULT).
+/// Copies a socket address.
 pub(crate) fn address(notification: &Notification, pointer: u64, length: u64) -> Result<Address> {
-    // An int: the low 32 bits.
-    let length = usize::try_from(length & 0xffff_ffff).unwrap_or(usize::MAX);
-    if length > socket::NAME_BYTES {
-        return Err(Errno(libc::EINVAL));
-    }
-    let mut address = Address { bytes: [0; socket::NAME_BYTES], length };
-    let wanted = address.bytes.get_mut(..length).unwrap_or_default();
-    memory::read_exact(notification.tid, pointer, wanted)?;
+    let mut address = Address::of_length(length)?;
+    memory::read_exact(notification.tid, pointer, address.as_mut_bytes())?;
     Ok(address)
 }
 

@@ -21,8 +21,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::event::{Events, Kind, Record, Stage};
-use crate::filter::{self, Protocols};
+use crate::filter::{self, Walls};
 use crate::inside::Inside;
+use crate::outside::Outside;
 use crate::pending::{INTERRUPT, Pending};
 use crate::receiver::{self, Receiver};
 use crate::request::{FOREVER, Request};
@@ -30,8 +31,9 @@ use crate::sockaddr::Kind as SocketKind;
 use crate::spawn::{self, Command, Confinement, Failure};
 use crate::sys::landlock::Abi;
 use crate::sys::mapping::Mapping;
-use crate::sys::{Errno, Result, fd, process, signal, socket};
-use crate::table::{Mode, Protocol, Table};
+use crate::sys::uring::Ring;
+use crate::sys::{Errno, Result, fd, landlock, process, signal, socket};
+use crate::table::{Mode, Protocol, Table, UnixRule};
 use crate::task::Tasks;
 use crate::tree::{self, Proven};
 
@@ -89,24 +91,40 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     let table = Mapping::sealed(&fd::borrow(TABLE)).map_err(Failure::at(Stage::Table))?;
     let table =
         Table::open(table).map_err(|_| Failure { stage: Stage::Table, error: Errno(libc::EINVAL) })?;
-    let protocols = Protocols {
-        udp: table.plan(Protocol::Udp) != Mode::Closed,
-        icmp: table.plan(Protocol::Icmp) != Mode::Closed,
+    let has_rules = |protocol| table.plan(protocol) != Mode::Closed;
+    let walls = Walls {
+        families: table.families(),
+        udp: has_rules(Protocol::Udp) || has_rules(Protocol::UdpBind),
+        icmp: has_rules(Protocol::Icmp),
+        outside_unix: table.unix_rules().next().is_some(),
+        namespaces: table.allows_user_namespaces(),
         confined: abi.has_tcp(),
     };
     check_stdio().map_err(Failure::at(Stage::Stdio))?;
     let confinement = Confinement {
         domain: spawn::domain(abi).map_err(Failure::at(Stage::Landlock))?,
-        filter: filter::program(protocols),
+        filter: filter::program(walls),
     };
+    let outside = enter_domain(&table, abi).map_err(Failure::at(Stage::Domain))?;
     let command = spawn::spawn(request, &confinement)?;
     let mut warden =
-        Warden::new(command, Arc::clone(events), table, abi, proven, linger).map_err(|error| {
+        Warden::new(command, Arc::clone(events), table, outside, abi, proven, linger).map_err(|error| {
             tree::end(proven);
             own(error)
         })?;
     warden.watch();
     Ok(())
+}
+
+/// Enters the domain that keeps us, and whatever thread we make from now on, from outside abstract unix sockets: it is the kernel that knows which are outside. If
+/// the policy names some, threads that are not in it are made first.
+fn enter_domain(table: &Table<Mapping>, abi: Abi) -> Result<Option<Outside>> {
+    let names_any = table.unix_rules().any(|rule| matches!(rule, UnixRule::Abstract(_)));
+    let outside = if names_any { Some(Outside::start()?) } else { None };
+    if abi.has_scopes() {
+        landlock::enter(&landlock::abstract_names()?)?;
+    }
+    Ok(outside)
 }
 
 /// The command keeps 0, 1 and 2. As a socket each may only be a connection: that reaches whom the caller chose and can not be turned elsewhere without
@@ -162,6 +180,7 @@ impl Warden {
         command: Command,
         events: Arc<Events>,
         table: Table<Mapping>,
+        outside: Option<Outside>,
         abi: Abi,
         proven: Option<Proven>,
         linger: Option<Duration>,
@@ -184,7 +203,9 @@ impl Warden {
             // Half of the descriptors for duplicates in use, a quarter for pidfds.
             tasks: Tasks::new(usize::try_from(hard / 4).unwrap_or(1).min(4096)),
             inside: Inside::default(),
+            outside,
             scoped: abi.has_scopes(),
+            ring: Ring::new().ok(),
             data: Vec::new(),
         };
         let mut started = Record::new(Kind::Started);

@@ -68,6 +68,12 @@ pub fn directory(tid: u32) -> Result<OwnedFd> {
     fd::open_path(&path)
 }
 
+/// The caller's root directory, as an `O_PATH` descriptor.
+pub fn root(tid: u32) -> Result<OwnedFd> {
+    let path = CString::new(format!("/proc/{tid}/root")).map_err(|_| Errno(libc::EINVAL))?;
+    fd::open_path(&path)
+}
+
 /// What `/proc/TID/status` tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {

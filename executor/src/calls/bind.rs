@@ -1,5 +1,5 @@
-//! bind(2) and listen(2) on behalf. Choosing a source (port 0) is a client's right where its protocol has rules; a port of one's own, and listening on
-//! the network, are refused. Unix sockets are bound and listen as programs like, and their files are remembered as ours.
+//! bind(2) and listen(2) on behalf. Choosing a source (port 0) is a client's right where its protocol has rules; a port of one's own, and listening, need
+//! a rule for binding. Unix sockets are bound and listen as programs like, and their files are remembered as ours.
 
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
@@ -11,7 +11,7 @@ use crate::sockaddr::{self, Inet, Kind, Target, connect_target};
 use crate::sys::seccomp::Notification;
 use crate::sys::socket::Name;
 use crate::sys::{Errno, Result, fd, socket};
-use crate::table::{Mode, Protocol};
+use crate::table::{Mode, Protocol, Verdict};
 use crate::task::Status;
 
 /// bind(fd, address, length)
@@ -40,13 +40,15 @@ fn bind_inet(
 ) -> Result<Outcome> {
     let inet = source(kind, bytes)?;
     receiver.still_waiting(notification)?;
-    let (protocol, own_port) = match kind {
-        Kind::Tcp { .. } => (Protocol::Tcp, inet.port != 0),
-        Kind::Udp { .. } => (Protocol::Udp, inet.port != 0),
+    let may_send = |protocol| receiver.table.plan(protocol) != Mode::Closed;
+    let may_bind = |protocol| receiver.table.lookup(protocol, inet.ip, inet.port) == Verdict::Allow;
+    let is_allowed = match kind {
+        Kind::Tcp { .. } => may_bind(Protocol::TcpBind) || inet.port == 0 && may_send(Protocol::Tcp),
+        Kind::Udp { .. } => may_bind(Protocol::UdpBind) || inet.port == 0 && may_send(Protocol::Udp),
         // The "port" of an echo socket is the identifier of its own requests.
-        _ => (Protocol::Icmp, false),
+        _ => may_send(Protocol::Icmp),
     };
-    if own_port || receiver.table.plan(protocol) == Mode::Closed {
+    if !is_allowed {
         let error = Errno(libc::EACCES);
         receiver.tell_denied(notification, Call::Bind, kind, &inet, error);
         return Err(error);
@@ -122,14 +124,26 @@ pub fn listen(receiver: &mut Receiver, notification: &Notification) -> Result<Ou
     let backlog = u32::try_from(backlog & 0xffff_ffff).unwrap_or(0).cast_signed();
     match kind {
         Kind::Unix { .. } => socket::listen(&socket, backlog).map(|()| Outcome::Done(0)),
-        Kind::Tcp { .. } => {
-            let error = Errno(libc::EACCES);
-            if let Some((ip, port)) = sockaddr::from_kernel(&socket::local_name(&socket)?) {
-                let inet = Inet { ip, port, scope: 0, form: sockaddr::Form::V6 };
-                receiver.tell_denied(notification, Call::Listen, kind, &inet, error);
-            }
-            Err(error)
-        }
+        Kind::Tcp { .. } => listen_inet(receiver, notification, &socket, kind, backlog),
         Kind::Udp { .. } | Kind::Icmp { .. } | Kind::Netlink => Err(Errno(libc::EOPNOTSUPP)),
     }
+}
+
+/// Without a bind before, the kernel would choose a port on every address: that is port 0 here, which only a rule for all ports covers. What the socket is bound
+/// to can not change in between: that takes a bind or a connect, which this same thread would have to make.
+fn listen_inet(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    socket: &OwnedFd,
+    kind: Kind,
+    backlog: i32,
+) -> Result<Outcome> {
+    let error = Errno(libc::EACCES);
+    let (ip, port) = sockaddr::from_kernel(&socket::local_name(socket)?).ok_or(error)?;
+    if receiver.table.lookup(Protocol::TcpBind, ip, port) == Verdict::Allow {
+        return socket::listen(socket, backlog).map(|()| Outcome::Done(0));
+    }
+    let inet = Inet { ip, port, scope: 0, form: sockaddr::Form::V6 };
+    receiver.tell_denied(notification, Call::Listen, kind, &inet, error);
+    Err(error)
 }

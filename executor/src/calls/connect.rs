@@ -3,7 +3,7 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use super::unix;
+use super::unix::{self, Reach};
 use crate::event::Call;
 use crate::pending::interrupted;
 use crate::receiver::{Outcome, Receiver, address, kind, waits};
@@ -25,14 +25,17 @@ pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<O
         Target::Disconnect => at_once(&socket, &Name::new(&[0; 16])),
         Target::Inet(inet) => to_inet(receiver, notification, kind, socket, inet),
         Target::Path(path) => {
-            let file = unix::open_inside(receiver, notification, &path)?;
+            let file = unix::open_allowed(receiver, notification, &path)?;
             let name = unix::pinned(&file);
             to_unix(receiver, notification, kind, socket, name, Some(file))
         }
-        Target::Abstract(name) => {
-            unix::abstract_allowed(receiver)?;
-            to_unix(receiver, notification, kind, socket, name, None)
-        }
+        Target::Abstract(name) => match unix::abstract_reach(receiver, &name)? {
+            Reach::Inside => to_unix(receiver, notification, kind, socket, name, None),
+            Reach::Named => {
+                let work = move || socket::connect(&socket, &name).map(|()| 0);
+                receiver.outside(notification, Box::new(work))
+            }
+        },
         Target::Kernel => at_once(&socket, &unix::netlink_kernel()),
         Target::NoName => Err(Errno(libc::EINVAL)),
     }
@@ -52,7 +55,10 @@ fn to_inet(
             if !matches!(kind, Kind::Tcp { .. }) || !waits(&socket)? {
                 return at_once(&socket, &name);
             }
-            wait_for(receiver, notification, socket, name, None)
+            match receiver.ring.as_mut().and_then(|ring| ring.connect(&socket, &name)) {
+                Some(result) => result.map(|()| Outcome::Done(0)),
+                None => wait_for(receiver, notification, socket, name, None),
+            }
         }
         Err(_) if is_probe(receiver, kind, &inet) => probe(&socket, kind, &inet),
         Err(error) => {

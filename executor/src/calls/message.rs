@@ -6,11 +6,11 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
-use super::unix;
+use super::unix::{self, Reach};
 use crate::cmsg::{self, Control};
 use crate::event::Call;
 use crate::pending::interrupted;
-use crate::receiver::{Outcome, Receiver, address, kind, waits};
+use crate::receiver::{Address, Outcome, Receiver, kind, waits};
 use crate::sockaddr::{Kind, Target, send_target};
 use crate::sys::memory::{self, Remote};
 use crate::sys::seccomp::{Listener, Notification};
@@ -42,7 +42,7 @@ const MSG_CMSG_COMPAT: u32 = 0x8000_0000;
 
 /// A message of the caller, its header copied.
 struct Message {
-    name: Option<Vec<u8>>,
+    name: Option<Address>,
     parts: Vec<Remote>,
     total: u64,
     control: (u64, u64),
@@ -50,6 +50,8 @@ struct Message {
     call: Call,
     /// Where to write the count sent (sendmmsg).
     count_at: Option<u64>,
+    /// The payload is in the receiver's buffer already.
+    is_copied: bool,
 }
 
 /// A message ready to be sent.
@@ -66,23 +68,30 @@ struct Outgoing {
     total: u64,
     flags: i32,
     count_at: Option<u64>,
+    is_copied: bool,
 }
 
 /// sendto(fd, buffer, length, flags, address, length)
 pub fn sendto(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     let [_, base, length, flags, name, name_length] = notification.args;
     let socket = receiver.descriptor(notification)?;
-    let name =
-        if name == 0 { None } else { Some(address(notification, name, name_length)?.as_bytes().to_vec()) };
     let total = length.min(MOST_TOTAL);
+    // Usually a datagram: then its payload comes with its name, in one read.
+    let at_once = if total <= MOST_IP_BYTES { usize::try_from(total).unwrap_or(0) } else { 0 };
+    receiver.data.resize(at_once, 0);
+    let mut bytes = Address::of_length(name_length)?;
+    let count = memory::read_both(notification.tid, name, bytes.as_mut_bytes(), base, &mut receiver.data)?;
+    receiver.data.truncate(count);
     let message = Message {
-        name,
+        // The filter lets a null pointer pass; it is checked for here as well.
+        name: (name != 0).then_some(bytes),
         parts: vec![Remote { base, length: total }],
         total,
         control: (0, 0),
         flags: low(flags),
         call: Call::Sendto,
         count_at: None,
+        is_copied: receiver.data.len() as u64 == total,
     };
     send(receiver, notification, socket, message)
 }
@@ -139,23 +148,26 @@ fn header_at(tid: u32, pointer: u64, flags: i32, call: Call) -> Result<Message> 
     };
     let (name, name_length) = (field(0), low(field(8)));
     let (parts, part_count, control) = (field(16), field(24), (field(32), field(40)));
-    let Ok(name_length) = usize::try_from(name_length) else { return Err(Errno(libc::EINVAL)) };
-    let mut bytes = vec![0; if name == 0 { 0 } else { name_length.min(NAME_BYTES) }];
-    memory::read_exact(tid, name, &mut bytes)?;
+    // Longer names are cut here, and length 0 is no name at all, unlike in sendto.
+    let Ok(name_length) = u64::try_from(name_length) else { return Err(Errno(libc::EINVAL)) };
+    let name_length = if name == 0 { 0 } else { name_length.min(NAME_BYTES as u64) };
+    let mut bytes = Address::of_length(name_length)?;
+    let mut array = vec![0; usize::try_from(part_count.min(MOST_PARTS)).unwrap_or(0) * 16];
+    let read = memory::read_both(tid, name, bytes.as_mut_bytes(), parts, &mut array)?;
     if part_count > MOST_PARTS {
         return Err(Errno(libc::EMSGSIZE));
     }
-    let (parts, total) = parts_at(tid, parts, part_count)?;
-    // Length 0 is no name at all here, unlike in sendto.
-    let name = (!bytes.is_empty()).then_some(bytes);
-    Ok(Message { name, parts, total, control, flags, call, count_at: None })
+    if read < array.len() {
+        return Err(Errno(libc::EFAULT));
+    }
+    let (parts, total) = parts_of(&array)?;
+    let name = (name_length > 0).then_some(bytes);
+    Ok(Message { name, parts, total, control, flags, call, count_at: None, is_copied: false })
 }
 
-fn parts_at(tid: u32, pointer: u64, count: u64) -> Result<(Vec<Remote>, u64)> {
-    let count = usize::try_from(count).unwrap_or(0);
-    let mut bytes = vec![0; count * 16];
-    memory::read_exact(tid, pointer, &mut bytes)?;
-    let mut parts = Vec::with_capacity(count);
+/// Reads an array of `struct iovec`: the parts and their total. EINVAL: a length is negative.
+fn parts_of(bytes: &[u8]) -> Result<(Vec<Remote>, u64)> {
+    let mut parts = Vec::with_capacity(bytes.len() / 16);
     let mut total = 0u64;
     for pair in bytes.chunks_exact(16) {
         let cell = |bytes: Option<&[u8]>| bytes.and_then(|b| b.try_into().ok()).map_or(0, u64::from_ne_bytes);
@@ -178,7 +190,8 @@ fn send(
     message: Message,
 ) -> Result<Outcome> {
     let kind = kind(&socket)?;
-    let (name, file) = destination(receiver, notification, kind, &socket, &message)?;
+    let Destination { name, file, is_outside } =
+        destination(receiver, notification, kind, &socket, &message)?;
     let control = control(receiver, notification, kind, &message)?;
     let bound = match kind {
         Kind::Udp { .. } | Kind::Icmp { .. } => MOST_IP_BYTES,
@@ -188,7 +201,7 @@ fn send(
     if message.total > bound {
         return Err(Errno(libc::EMSGSIZE));
     }
-    let waits = message.flags & libc::MSG_DONTWAIT == 0 && waits(&socket)?;
+    let may_wait = message.flags & libc::MSG_DONTWAIT == 0;
     let outgoing = Outgoing {
         tid: notification.tid,
         id: notification.id,
@@ -201,9 +214,19 @@ fn send(
         total: message.total,
         flags: message.flags & FLAGS,
         count_at: message.count_at,
+        is_copied: message.is_copied,
     };
+    if is_outside {
+        let listener = Arc::clone(&receiver.listener);
+        let is_one_of_many = outgoing.count_at.is_some();
+        let work = move || {
+            let result = outgoing.complete(&listener, &mut Vec::new(), Progress::default(), may_wait);
+            result.map(|count| if is_one_of_many { 1 } else { count })
+        };
+        return receiver.outside(notification, Box::new(work));
+    }
     let mut data = std::mem::take(&mut receiver.data);
-    let result = transmit(receiver, notification, outgoing, &mut data, waits);
+    let result = transmit(receiver, notification, outgoing, &mut data, may_wait);
     receiver.data = data;
     result
 }
@@ -213,21 +236,18 @@ fn transmit(
     notification: &Notification,
     outgoing: Outgoing,
     data: &mut Vec<u8>,
-    waits: bool,
+    may_wait: bool,
 ) -> Result<Outcome> {
     let progress = outgoing.advance(&receiver.listener, data, Progress::default(), false);
     match progress {
         Advance::Finished(result) => outgoing.finish(result).map(Outcome::Done),
-        Advance::WouldWait(progress) if waits => {
+        Advance::WouldWait(progress) if may_wait && waits(&outgoing.socket)? => {
             let listener = Arc::clone(&receiver.listener);
             let mut data = data.clone();
             let work = move || {
-                let result = match outgoing.advance(&listener, &mut data, progress, true) {
-                    Advance::Finished(result) => result,
-                    Advance::WouldWait(progress) => progress.result(Errno(libc::EAGAIN)),
-                };
                 let is_one_of_many = outgoing.count_at.is_some();
-                outgoing.finish(result).map(|count| if is_one_of_many { 1 } else { count })
+                let result = outgoing.complete(&listener, &mut data, progress, true);
+                result.map(|count| if is_one_of_many { 1 } else { count })
             };
             receiver.pending.hand_over(notification, Box::new(work)).map(|()| Outcome::Pending)
         }
@@ -268,8 +288,8 @@ impl Outgoing {
         loop {
             let left = self.total - progress.sent;
             let wanted = usize::try_from(left).unwrap_or(MOST_BYTES).min(MOST_BYTES);
-            // A whole message that already was copied is not copied again.
-            let is_copied = wait && !self.kind.is_stream() && data.len() == wanted;
+            // A whole message is copied once: what was decided on and what is sent are the same, also after waiting.
+            let is_copied = !self.kind.is_stream() && (wait || self.is_copied) && data.len() == wanted;
             if !is_copied && let Err(error) = self.copy(data, progress.sent, wanted) {
                 return Advance::Finished(progress.result(error));
             }
@@ -324,6 +344,20 @@ impl Outgoing {
         Ok(())
     }
 
+    /// Sends what is left, waiting for room or not, and finishes.
+    fn complete(
+        &self,
+        listener: &Listener,
+        data: &mut Vec<u8>,
+        progress: Progress,
+        wait: bool,
+    ) -> Result<i64> {
+        self.finish(match self.advance(listener, data, progress, wait) {
+            Advance::Finished(result) => result,
+            Advance::WouldWait(progress) => progress.result(Errno(libc::EAGAIN)),
+        })
+    }
+
     /// What remains to be done in the caller once the call is over: its SIGPIPE, its count.
     fn finish(&self, result: Result<i64>) -> Result<i64> {
         if result == Err(Errno(libc::EPIPE)) && self.kind.is_stream() && self.flags & libc::MSG_NOSIGNAL == 0
@@ -341,39 +375,51 @@ impl Outgoing {
     }
 }
 
-/// Where the message goes: a name of our own making, decided on; or none, to the peer that connect(2) was allowed.
+/// Where a message goes.
+struct Destination {
+    /// A name of our own making, decided on; none: to the peer that connect(2) was allowed.
+    name: Option<Name>,
+    /// The file that `name` leads through.
+    file: Option<OwnedFd>,
+    /// An abstract name outside, which only `outside.rs` can reach.
+    is_outside: bool,
+}
+
+const PEER: Destination = Destination { name: None, file: None, is_outside: false };
+
+/// Finds out where the message goes and whether it may.
 fn destination(
     receiver: &mut Receiver,
     notification: &Notification,
     kind: Kind,
     socket: &OwnedFd,
     message: &Message,
-) -> Result<(Option<Name>, Option<OwnedFd>)> {
-    let Some(bytes) = &message.name else { return Ok((None, None)) };
+) -> Result<Destination> {
+    let Some(bytes) = &message.name else { return Ok(PEER) };
     if let Kind::Unix { datagram: false, stream } = kind {
         // A connected socket takes no other peer; what exactly it answers is the kernel's to say. SEQPACKET ignores the name.
-        return Ok((stream.then(|| Name::new(&(1u16).to_ne_bytes())), None));
+        return Ok(Destination { name: stream.then(|| Name::new(&(1u16).to_ne_bytes())), ..PEER });
     }
-    let target = send_target(kind, bytes)?;
-    receiver.still_waiting(notification)?;
+    let target = send_target(kind, bytes.as_bytes())?;
     match target {
-        Target::NoName => Ok((None, None)),
+        Target::NoName => Ok(PEER),
         Target::Inet(inet) => match receiver.decide(kind, socket, inet) {
-            Ok(inet) => Ok((Some(inet.name()), None)),
+            Ok(inet) => Ok(Destination { name: Some(inet.name()), ..PEER }),
             Err(error) => {
+                receiver.still_waiting(notification)?;
                 receiver.tell_denied(notification, message.call, kind, &inet, error);
                 Err(error)
             }
         },
         Target::Path(path) => {
-            let file = unix::open_inside(receiver, notification, &path)?;
-            Ok((Some(unix::pinned(&file)), Some(file)))
+            let file = unix::open_allowed(receiver, notification, &path)?;
+            Ok(Destination { name: Some(unix::pinned(&file)), file: Some(file), ..PEER })
         }
         Target::Abstract(name) => {
-            unix::abstract_allowed(receiver)?;
-            Ok((Some(name), None))
+            let is_outside = unix::abstract_reach(receiver, &name)? == Reach::Named;
+            Ok(Destination { name: Some(name), is_outside, ..PEER })
         }
-        Target::Kernel => Ok((Some(unix::netlink_kernel()), None)),
+        Target::Kernel => Ok(Destination { name: Some(unix::netlink_kernel()), ..PEER }),
         Target::Disconnect => Err(Errno(libc::EINVAL)),
     }
 }

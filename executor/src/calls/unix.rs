@@ -1,23 +1,33 @@
-//! Unix and netlink names in calls made on behalf. Paths mean what they mean to the caller (its working directory; its root is ours, since nothing in the
-//! sandbox may chroot), and are followed once, to a file that is then held.
+//! Unix and netlink names in calls made on behalf. Paths mean what they mean to the caller: its working directory, its root. They are followed once, to a file
+//! that is then held; whether it may be reached is asked of that file.
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 
 use crate::receiver::Receiver;
+use crate::sys::fd::FileIdentity;
 use crate::sys::seccomp::Notification;
 use crate::sys::socket::Name;
 use crate::sys::{Errno, Result, fd};
+use crate::table::UnixRule;
 use crate::task;
 
-/// Makes the caller's working directory that of this thread. The supervisor uses relative paths for nothing else.
+const DENIED: Errno = Errno(libc::EACCES);
+
+/// Makes the caller's working directory that of this thread. The supervisor uses relative paths for nothing else. EACCES: the caller has another root (it
+/// has made a mount namespace), where our paths would mean something else.
 pub(super) fn enter_directory(notification: &Notification) -> Result<()> {
+    if fd::identity(&task::root(notification.tid)?)? != fd::identity(&fd::open_path(c"/")?)? {
+        return Err(DENIED);
+    }
     fd::change_directory(&task::directory(notification.tid)?)
 }
 
-/// Opens the socket file at the caller's `path`, if it was bound inside the sandbox. EACCES: it is an outside socket. Errors
+/// Opens the socket file at the caller's `path`, if it was bound inside the sandbox or the policy names it. EACCES: it is another one. Errors
 /// of the path itself are the kernel's.
-pub(super) fn open_inside(receiver: &Receiver, notification: &Notification, path: &Name) -> Result<OwnedFd> {
+pub(super) fn open_allowed(receiver: &Receiver, notification: &Notification, path: &Name) -> Result<OwnedFd> {
     let path = CString::new(path.as_bytes()).map_err(|_| Errno(libc::EINVAL))?;
     enter_directory(notification)?;
     receiver.still_waiting(notification)?;
@@ -26,13 +36,45 @@ pub(super) fn open_inside(receiver: &Receiver, notification: &Notification, path
     if identity.mode & libc::S_IFMT != libc::S_IFSOCK {
         return Err(Errno(libc::ECONNREFUSED));
     }
-    if receiver.inside.has(&identity) { Ok(file) } else { Err(Errno(libc::EACCES)) }
+    let is_allowed = receiver.inside.has(&identity) || is_named(receiver, &file, &identity);
+    if is_allowed { Ok(file) } else { Err(DENIED) }
 }
 
-/// Abstract names: the supervisor lives in a domain of its own whose scope is the sandbox, so the kernel keeps it from outside sockets.
-/// Where the kernel can not (Landlock ABI < 6), nothing abstract is reached.
-pub(super) fn abstract_allowed(receiver: &Receiver) -> Result<()> {
-    if receiver.scoped { Ok(()) } else { Err(Errno(libc::EACCES)) }
+/// Whether a rule of `allow_unix` leads to that very file, or to a directory it lies below.
+fn is_named(receiver: &Receiver, file: &OwnedFd, identity: &FileIdentity) -> bool {
+    receiver.table.unix_rules().any(|rule| match rule {
+        UnixRule::Path(path) => CString::new(path)
+            .map_err(|_| DENIED)
+            .and_then(|path| fd::open_path(&path))
+            .and_then(|named| fd::identity(&named))
+            .is_ok_and(|named| named == *identity),
+        UnixRule::Directory(path) => {
+            let directory = std::fs::canonicalize(PathBuf::from(std::ffi::OsStr::from_bytes(path)));
+            let place = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
+            directory.is_ok_and(|directory| place.is_ok_and(|place| place.starts_with(directory)))
+        }
+        UnixRule::Abstract(_) => false,
+    })
+}
+
+/// How an abstract name may be reached.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reach {
+    /// By us: the supervisor lives in a domain whose scope is the sandbox, so the kernel keeps it from outside sockets.
+    Inside,
+    /// From outside that domain: the policy names it.
+    Named,
+}
+
+/// EACCES where the kernel has no such scope (Landlock ABI < 6) and the policy does not name it.
+pub(super) fn abstract_reach(receiver: &Receiver, name: &Name) -> Result<Reach> {
+    let bytes = name.as_bytes().get(3..).unwrap_or_default(); // after family and NUL
+    let is_named = receiver.table.unix_rules().any(|rule| rule == UnixRule::Abstract(bytes));
+    match (is_named, receiver.scoped) {
+        (true, _) => Ok(Reach::Named),
+        (false, true) => Ok(Reach::Inside),
+        (false, false) => Err(DENIED),
+    }
 }
 
 /// A socket name that leads to exactly this open file.

@@ -56,9 +56,14 @@ fn create(handled_access_net: u64, scoped: u64) -> Result<OwnedFd> {
     Ok(own(i32::try_from(fd).map_err(|_| Errno(libc::EBADF))?))
 }
 
-/// The ruleset of the supervisor's domain: whoever is in it can signal, and reach by abstract unix socket, only what is in it as well.
-pub fn outer() -> Result<OwnedFd> {
-    create(0, SCOPE_SIGNAL | SCOPE_ABSTRACT_UNIX_SOCKET)
+/// The ruleset of the front thread's domain: whoever is in it can signal only what is in it as well.
+pub fn signals() -> Result<OwnedFd> {
+    create(0, SCOPE_SIGNAL)
+}
+
+/// The ruleset of the supervisor's domain, nested in the front's: whoever is in it reaches by abstract unix socket only what is in it as well.
+pub fn abstract_names() -> Result<OwnedFd> {
+    create(0, SCOPE_ABSTRACT_UNIX_SOCKET)
 }
 
 /// The ruleset of the command's domain, nested in the supervisor's: TCP connect and bind without any rule, both scopes, as far as `abi` has them.

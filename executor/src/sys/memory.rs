@@ -38,6 +38,33 @@ pub fn read_many(tid: u32, remote: &[Remote], local: &mut [u8]) -> Result<usize>
     check_size(unsafe { libc::process_vm_readv(pid, &raw const mine, 1, remote.as_ptr().cast(), count, 0) })
 }
 
+/// Reads two places at once, the cost of one call: fills `first` from `at_first` (EFAULT if it can not), then `second` from `at_second` as far as
+/// that can be read; returns the bytes of `second`.
+pub fn read_both(
+    tid: u32,
+    at_first: u64,
+    first: &mut [u8],
+    at_second: u64,
+    second: &mut [u8],
+) -> Result<usize> {
+    let mine = [
+        libc::iovec { iov_base: first.as_mut_ptr().cast(), iov_len: first.len() },
+        libc::iovec { iov_base: second.as_mut_ptr().cast(), iov_len: second.len() },
+    ];
+    let theirs = [
+        Remote { base: at_first, length: first.len() as u64 },
+        Remote { base: at_second, length: second.len() as u64 },
+    ];
+    if first.is_empty() && second.is_empty() {
+        return Ok(0);
+    }
+    let pid = libc::pid_t::try_from(tid).map_err(|_| Errno(libc::ESRCH))?;
+    // SAFETY: `mine` describes two writable slices; `theirs` is only read as addresses of the other process.
+    let count =
+        check_size(unsafe { libc::process_vm_readv(pid, mine.as_ptr(), 2, theirs.as_ptr().cast(), 2, 0) })?;
+    count.checked_sub(first.len()).ok_or(Errno(libc::EFAULT))
+}
+
 /// Writes all of `local` at `remote`; EFAULT when it does not fit.
 pub fn write_exact(tid: u32, remote: u64, local: &[u8]) -> Result<()> {
     let mine = libc::iovec { iov_base: local.as_ptr().cast_mut().cast(), iov_len: local.len() };

@@ -13,5 +13,6 @@ pub mod schedule;
 pub mod seccomp;
 pub mod signal;
 pub mod socket;
+pub mod uring;
 
 pub use errno::{Errno, Result};
