@@ -79,6 +79,10 @@ const RAW: u32 = 3;
 const SEQPACKET: u32 = 5;
 /// The kernel masks a socket's type so; the rest are flags it checks itself.
 const TYPE_MASK: u32 = 0xf;
+/// `SOCK_MAX`
+const TYPES: u32 = 11;
+/// `IPPROTO_MAX`; MPTCP, 262, is the last.
+const PROTOCOLS: u32 = 263;
 const MSG_FASTOPEN: u32 = 0x2000_0000;
 
 /// Every flag of clone(2) and unshare(2) that makes a namespace. `CLONE_NEWTIME` exists for unshare only; in clone its bit is part of the signal.
@@ -171,7 +175,10 @@ fn internet(walls: Walls, has_stream: bool, has_datagram: bool, echo: u32) -> De
     let raw = ask_masked(Word::Low(1), TYPE_MASK, Test::Is(RAW), other(), absent());
     let stream = if has_stream { stream } else { absent() };
     let datagram = if has_datagram { datagram } else { absent() };
-    by_type([(STREAM, stream), (DGRAM, datagram)], raw)
+    let known = by_type([(STREAM, stream), (DGRAM, datagram)], raw);
+    // Out of range, negative numbers included: the kernel's own answers, before it looks at anything else (net/socket.c, net/ipv4/af_inet.c).
+    let known = ask(Word::Low(2), Test::AtLeast(PROTOCOLS), Action::Refuse(libc::EINVAL), known);
+    ask_masked(Word::Low(1), TYPE_MASK, Test::AtLeast(TYPES), Action::Refuse(libc::EINVAL), known)
 }
 
 /// The unix sockets there may be. A datagram one honours a name in every message, so it exists only where messages are looked at.
@@ -406,6 +413,10 @@ mod tests {
             (ICMP, [10, 2, 1], refuse(libc::EPROTONOSUPPORT)),
             (ICMP, [2, 2, 17], allow),
             (UDP, [2, 3, 1], refuse(libc::EPROTONOSUPPORT)),
+            (UDP, [2, 15, 0], refuse(libc::EINVAL)),
+            (UDP, [2, 11, 0], refuse(libc::EINVAL)),
+            (UDP, [10, 1, 263], refuse(libc::EINVAL)),
+            (UDP, [2, 1, 0xffff_ffff], refuse(libc::EINVAL)),
             (UDP, [2, 10, 0x300], refuse(libc::ESOCKTNOSUPPORT)),
             (UDP, [2, 5, 132], refuse(libc::ESOCKTNOSUPPORT)),
             (CLOSED, [1, 1, 0], allow),

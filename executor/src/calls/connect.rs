@@ -62,9 +62,21 @@ fn to_inet(
         }
         Err(_) if is_probe(receiver, kind, &inet) => probe(&socket, kind, &inet),
         Err(error) => {
+            let (kind, inet) = meant(receiver, kind, inet);
             receiver.tell_denied(notification, Call::Connect, kind, &inet, error);
             Err(error)
         }
+    }
+}
+
+/// What a refused connect was for, to be told: where only ICMP has rules, a UDP connect is ping(8) asking for its source.
+fn meant(receiver: &Receiver, kind: Kind, inet: Inet) -> (Kind, Inet) {
+    let is_open = |protocol| receiver.table.plan(protocol) != Mode::Closed;
+    match kind {
+        Kind::Udp { v6 } if !is_open(Protocol::Udp) && is_open(Protocol::Icmp) => {
+            (Kind::Icmp { v6 }, Inet { port: 0, ..inet })
+        }
+        _ => (kind, inet),
     }
 }
 

@@ -129,18 +129,12 @@ struct CapabilityHeader {
     pid: c_int,
 }
 
-/// Gives up every capability of the calling thread: bounding set, ambient, effective, permitted, inheritable.
+/// Gives up every capability of the calling thread: ambient, effective, permitted, inheritable. For good, under `no_new_privs`: an exec may then not end with
+/// more than it began with, also as root and with file capabilities (security/commoncap.c, cap_bprm_creds_from_file).
 ///
-/// The bounding set can only be dropped by a task that has `CAP_SETPCAP`; without it EPERM is right to ignore, since
-/// nothing can be gained under `no_new_privs`.
+/// The bounding set stays: without it the kernel refuses to execute a program that has file capabilities (ping(8)) at all, instead of running it without.
 pub fn drop_capabilities() -> Result<()> {
     const VERSION_3: u32 = 0x2008_0522; // linux/capability.h
-    for capability in 0..64 {
-        // SAFETY: takes no pointers. EINVAL ends the kernel's list, EPERM is explained above.
-        if unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) } != 0 {
-            break;
-        }
-    }
     // SAFETY: takes no pointers; EINVAL where the kernel has no ambient set, which then is empty.
     unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
     let header = CapabilityHeader { version: VERSION_3, pid: 0 };
