@@ -45,6 +45,10 @@ pub enum Stage {
     Front,
     /// Confining the front thread to a Landlock domain.
     Domain,
+    /// The kernel's Landlock can not hold TCP, and the request does not accept that.
+    WithoutTcp,
+    /// The kernel's Landlock can not scope signals, and the request does not accept that.
+    WithoutScopes,
     /// The supervisor's own preparation, or its death.
     Supervisor,
     /// Mapping and checking the table.
@@ -71,6 +75,8 @@ impl Stage {
         match self {
             Self::Front => b"front",
             Self::Domain => b"domain",
+            Self::WithoutTcp => b"landlock-tcp",
+            Self::WithoutScopes => b"landlock-scopes",
             Self::Supervisor => b"supervisor",
             Self::Table => b"table",
             Self::Stdio => b"stdio",

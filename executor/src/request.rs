@@ -8,6 +8,11 @@ use crate::sys::{Errno, Result};
 
 /// Bit of `options`: the front is a command line on a terminal.
 pub const TERMINAL: u32 = 1;
+/// Bit of `options`: run also where Landlock can not hold TCP (ABI < 4). Races in the supervisor would then have no second wall behind them.
+pub const WITHOUT_TCP: u32 = 2;
+/// Bit of `options`: run also where Landlock can not scope signals and abstract sockets (ABI < 6). The command can then kill its supervisor, which
+/// leaves it without network and without an end.
+pub const WITHOUT_SCOPES: u32 = 4;
 
 /// `linger` without an end.
 pub const FOREVER: u32 = u32::MAX;
@@ -51,7 +56,10 @@ impl Request {
         let arguments = take(arguments)?;
         let environment = take(environment)?;
         let [directory] = <[CString; 1]>::try_from(take(1)?).map_err(|_| INVALID)?;
-        if strings.next().is_some() || arguments.is_empty() || options & !TERMINAL != 0 {
+        if strings.next().is_some()
+            || arguments.is_empty()
+            || options & !(TERMINAL | WITHOUT_TCP | WITHOUT_SCOPES) != 0
+        {
             return Err(INVALID);
         }
         Ok(Self { arguments, environment, directory, options, open_files, linger, mask })
@@ -125,7 +133,7 @@ mod tests {
             bytes(1, 0, 0, &["x"]),
             bytes(1, 0, 0, &["x", "", "more"]),
             bytes(u32::MAX, 0, 0, &["x", ""]),
-            bytes(1, 0, 2, &["x", ""]),
+            bytes(1, 0, 8, &["x", ""]),
             b"short".to_vec(),
             bytes(1, 0, 0, &[]),
         ];

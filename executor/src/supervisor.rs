@@ -26,7 +26,7 @@ use crate::inside::Inside;
 use crate::outside::Outside;
 use crate::pending::{INTERRUPT, Pending};
 use crate::receiver::{self, Receiver};
-use crate::request::{FOREVER, Request};
+use crate::request::{FOREVER, Request, WITHOUT_TCP};
 use crate::sockaddr::Kind as SocketKind;
 use crate::spawn::{self, Command, Confinement, Failure};
 use crate::sys::landlock::Abi;
@@ -100,6 +100,9 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
         namespaces: table.allows_user_namespaces(),
         confined: abi.has_tcp(),
     };
+    if !abi.has_tcp() && request.options & WITHOUT_TCP == 0 {
+        return Err(Failure { stage: Stage::WithoutTcp, error: Errno(libc::EOPNOTSUPP) });
+    }
     check_stdio().map_err(Failure::at(Stage::Stdio))?;
     let confinement = Confinement {
         domain: spawn::domain(abi).map_err(Failure::at(Stage::Landlock))?,
