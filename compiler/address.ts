@@ -103,13 +103,24 @@ export function canonicalAddress(bytes: Uint8Array): Uint8Array {
   return loopback;
 }
 
-/** Canonical form of a prefix: those below ::ffff:0:0/96 are IPv4; 0.0.0.0/32 and ::/128 are the loopback address. */
-export function canonicalPrefix(prefix: Prefix): Prefix {
+/** A prefix by the address family that it is about: those below ::ffff:0:0/96 are IPv4. This is the form of binds. */
+export function narrowPrefix(prefix: Prefix): Prefix {
   const { address, bits } = prefix;
-  if (address.length === 16 && bits >= 96 && isMapped(address)) {
-    return canonicalPrefix({ address: address.slice(12), bits: bits - 96 });
-  }
-  return bits === address.length * 8 ? { address: canonicalAddress(address), bits } : prefix;
+  return address.length === 16 && bits >= 96 && isMapped(address)
+    ? { address: address.slice(12), bits: bits - 96 }
+    : prefix;
+}
+
+/** Whether a prefix is 0.0.0.0/32 or ::/128: to a bind every address of the machine, to a destination the loopback. */
+export function isUnspecified({ address, bits }: Prefix): boolean {
+  return bits === address.length * 8 && address.every((byte) => byte === 0);
+}
+
+/** Canonical form of a prefix of destinations: as {@link narrowPrefix}, and unspecified addresses are the loopback. */
+export function canonicalPrefix(prefix: Prefix): Prefix {
+  const narrow = narrowPrefix(prefix);
+  if (!isUnspecified(narrow)) return narrow;
+  return { address: canonicalAddress(narrow.address), bits: narrow.bits };
 }
 
 /** Text of an address of 4 or 16 bytes; IPv6 as RFC 5952 recommends. */

@@ -125,6 +125,28 @@ export const CODES = {
     cause: 'The parts of the rule do not stand in the order `scheme://target:ports`.',
     fix: 'Write it as one of the forms in docs/policy.md.',
   },
+  SL2020: {
+    title: 'ICMP in a bind rule',
+    cause: 'ICMP has no ports, so there is nothing to bind.',
+    fix: 'Remove the rule. Ping needs a rule in `allow` only.',
+  },
+  SL2021: {
+    title: 'Invalid UNIX socket',
+    cause:
+      'An item of `allow_unix` is not an absolute path in its shortest form, of at most 107 bytes, nor `@` and an abstract name. `*`, `?`, `~` and variables have no meaning there.',
+    fix: 'Write `/run/x.sock`, `/run/x/` for every socket below a directory, or `@name`.',
+  },
+  SL2022: {
+    title: 'Unknown family',
+    cause: 'A word of `allow_families` is not a family of the language.',
+    fix: 'Use one of the words that the line `expected:` lists.',
+  },
+  SL2023: {
+    title: 'Family that can not be allowed',
+    cause:
+      'Sockets of this family carry traffic that no rule of a policy looks at, so allowing it would open a way past all of them.',
+    fix: 'Remove it.',
+  },
   SL2101: {
     title: 'Unknown key',
     cause: 'The language has no such key here. Unknown keys are never ignored.',
@@ -156,6 +178,12 @@ export const CODES = {
     cause: 'The file has no keys, or neither a file nor a rule was given.',
     fix: 'Write `[network]` with `allow = []` if nothing may be reached.',
   },
+  SL2107: {
+    title: 'Keys that exclude each other',
+    cause:
+      '`allow_bind` says what may be bound and nothing else, `deny_bind` says that everything else may.',
+    fix: 'Keep the one that is meant.',
+  },
   SL3001: {
     title: 'Name in a deny rule',
     cause: 'A name that resolves to another address tomorrow would leave the destination open.',
@@ -186,6 +214,34 @@ export const CODES = {
     title: 'More errors in a set file',
     cause: 'Only the first 20 errors of a set file are shown.',
     fix: 'Correct those and compile again.',
+  },
+  SL3007: {
+    title: 'Name in a bind rule',
+    cause: 'Programs bind addresses. A name could stand for another address tomorrow.',
+    fix: 'Write the address, or `*` for every address.',
+  },
+  SL3008: {
+    title: 'Rule without its family',
+    cause:
+      'No socket that `allow_families` leaves could be used for what the rule allows, so the rule could never work.',
+    fix: 'Add the family to `allow_families`, or remove the rule.',
+  },
+  SL3009: {
+    title: '0.0.0.0 or :: in a set of a bind rule',
+    cause:
+      'As a destination these are the loopback, to a bind they are every address. A set has one meaning, that of destinations.',
+    fix: 'Write a bind rule with the address itself, and take it out of the set.',
+  },
+  SL3010: {
+    title: 'Set without rule (warning)',
+    cause: 'No rule names the set, so it has no effect.',
+    fix: 'Name it in a rule as `@name`, or remove it.',
+  },
+  SL3011: {
+    title: 'Denied bind that stays possible (warning)',
+    cause:
+      'A bind to `0.0.0.0` or `::` takes the port on every address, and is compared with rules as what it is. A `deny_bind` rule on one address does not cover it.',
+    fix: 'Deny the ports on every address (`:22`), or `0.0.0.0` and `::` as well.',
   },
   SL4001: {
     title: 'Name does not resolve',

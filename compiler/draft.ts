@@ -5,24 +5,28 @@
  *   1. toml.ts           text → tree with places; a syntax error ends the run, since nothing behind it was read
  *   2. shape.ts          keys, types, words; keys that are not built yet
  *   3. written-rules.ts  rule strings → rules with their origin
- *   4. sets.ts           address sets, inline and from files
- *   5. here              sets that rules name, names that rules resolve
+ *   4. walls.ts          UNIX sockets, families, namespaces
+ *   5. sets.ts           address sets, inline and from files
+ *   6. set-use.ts, family-needs.ts, open-binds.ts, pin.ts: what the parts mean for each other
  * Every stage runs whatever the others found, and what they found is reported at once, in source order: errors of a set's
  * file stand where the policy defines the set, errors of options last. Any error means no draft: a policy is enforced
  * whole or not at all. The same input and the same answers give the same draft.
  */
 import { type Diagnostic, diagnosticWithoutPlace } from './diagnostic.ts';
-import type { AddressSet, Facts, TableDraft } from './model.ts';
-import { nearest } from './nearest.ts';
+import { findLostRules } from './family-needs.ts';
+import type { TableDraft } from './model.ts';
+import { findOpenBinds } from './open-binds.ts';
 import { pinNames } from './pin.ts';
 import { inOrder, type Placed } from './placed.ts';
 import { readPrivateNames } from './private-names.ts';
 import type { Resolver } from './resolve.ts';
+import { findMisusedSets, findUnusedSets, usedSets } from './set-use.ts';
 import { readSets, type SetFileReader } from './sets.ts';
 import { checkShape, locate } from './shape.ts';
 import { createSource } from './source.ts';
 import { parseToml } from './toml.ts';
 import type { TomlTable } from './toml-tree.ts';
+import { readWalls } from './walls.ts';
 import { readFileRules, readOptionRules, type WrittenRule } from './written-rules.ts';
 
 /** What is to be compiled: a file, rules from options, or both. */
@@ -79,10 +83,13 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
   const written = parts.flatMap(({ rules }) => rules);
   const sets = await readSets(tableAt(root, 'sets'), source, tools.readSetFile);
   const exempt = readPrivateNames(root, source);
-  for (const part of [...parts, sets, exempt]) for (const error of part.errors) errors.push(error);
+  const walls = readWalls(root, source);
+  for (const part of [...parts, sets, exempt, walls])
+    for (const error of part.errors) errors.push(error);
 
-  const defined = new Set(tableAt(root, 'sets')?.keys.keys());
-  for (const error of findUndefinedSets(written, defined)) errors.push(error);
+  const defined = tableAt(root, 'sets')?.keys ?? new Map();
+  for (const error of findMisusedSets(written, defined, sets.unspecified)) errors.push(error);
+  for (const error of findLostRules(written, walls, sets.sets)) errors.push(error);
   const pinned = await pinNames(written, exempt.names, sets.sets, tools.resolve);
   for (const error of pinned.errors) errors.push(error);
   if (errors.length > 0) return { ok: false, diagnostics: inOrder(errors) };
@@ -90,12 +97,17 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
   const mode = locate(root, ['dns', 'resolve'])?.node;
   const frozen =
     input.purpose === 'compile' && !(mode?.kind === 'string' && mode.value === 'compile');
-  const warnings = [...pinned.warnings, ...(frozen ? warnOfPins(written) : [])];
+  const warnings = [
+    ...pinned.warnings,
+    ...(frozen ? warnOfPins(written) : []),
+    ...findUnusedSets(written, defined, source),
+    ...findOpenBinds(written, walls.facts.families, sets.sets),
+  ];
   return {
     ok: true,
     draft: {
-      facts: DEFAULT_FACTS,
-      unixRules: [],
+      facts: walls.facts,
+      unixRules: walls.unixRules.map(({ rule }) => rule),
       rules: written.map(({ rule }) => rule),
       names: pinned.names,
       sets: usedSets(written, sets.sets),
@@ -103,21 +115,6 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
     warnings: inOrder(warnings),
   };
 }
-
-/** What holds when the policy does not say otherwise: sockets whose traffic the rules decide, and no new namespaces. */
-const DEFAULT_FACTS: Facts = {
-  families: [
-    'unix/stream',
-    'unix/dgram',
-    'unix/seqpacket',
-    'inet/stream',
-    'inet/dgram',
-    'inet6/stream',
-    'inet6/dgram',
-    'netlink/route',
-  ],
-  allowUserns: false,
-};
 
 const EMPTY = {
   ok: true,
@@ -128,36 +125,6 @@ const EMPTY = {
 function tableAt(root: TomlTable, key: string): TomlTable | undefined {
   const node = root.keys.get(key)?.node;
   return node?.kind === 'table' ? node : undefined;
-}
-
-function findUndefinedSets(
-  written: readonly WrittenRule[],
-  defined: ReadonlySet<string>,
-): Placed[] {
-  const errors: Placed[] = [];
-  for (const { target, at } of written.map((at) => ({ target: at.rule.target, at }))) {
-    if (target.kind !== 'set' || defined.has(target.set)) continue;
-    const close = nearest(target.set, defined);
-    const help =
-      close === undefined
-        ? `define it in [sets]: ${target.set} = ["10.0.0.0/8"]`
-        : `did you mean @${close}?`;
-    errors.push(at.place({ code: 'SL3002', message: `no set is named \`${target.set}\``, help }));
-  }
-  return errors;
-}
-
-/** The sets that rules name, in the order in which they name them first (docs/format.md §4). */
-function usedSets(
-  written: readonly WrittenRule[],
-  sets: ReadonlyMap<string, AddressSet>,
-): readonly AddressSet[] {
-  const used = new Set<AddressSet>();
-  for (const { rule } of written) {
-    const set = rule.target.kind === 'set' ? sets.get(rule.target.set) : undefined;
-    if (set !== undefined) used.add(set);
-  }
-  return [...used];
 }
 
 /** Says that names become addresses now although the policy wants them resolved at each start. */
@@ -171,5 +138,5 @@ function warnOfPins(written: readonly WrittenRule[]): readonly Placed[] {
   const count = names.size === 1 ? '1 name is' : `${names.size} names are`;
   const message = `${count} pinned now: the table holds addresses and is not resolved again at exec`;
   const help = 'write `[dns] resolve = "compile"` if this is meant, or run the policy file itself';
-  return [first.place({ code: 'SL4004', message, help }, 'warning')];
+  return [first.place({ code: 'SL4004', message, help }, { severity: 'warning' })];
 }

@@ -22,6 +22,8 @@ export interface PinnedNames {
   readonly warnings: readonly Placed[];
 }
 
+const WARNING = { severity: 'warning' } as const;
+
 /** Resolves every name once and pins its addresses. `exempt` is `[dns] private`. */
 export async function pinNames(
   written: readonly WrittenRule[],
@@ -62,7 +64,7 @@ export async function pinNames(
       continue;
     }
     if (dropped.length > 0) {
-      const warning = naming[0]?.place(partlyPrivate(name, dropped), 'warning');
+      const warning = naming[0]?.place(partlyPrivate(name, dropped), WARNING);
       if (warning !== undefined) warnings.push(warning);
     }
     names.push({ name, addresses: kept });

@@ -12,6 +12,12 @@ export interface Placed {
   readonly diagnostic: Diagnostic;
 }
 
+/** What a diagnostic says beside its fault. */
+export interface Extra {
+  readonly severity?: 'warning';
+  readonly note?: string;
+}
+
 /** The diagnostics by place. Stable, so that equal places keep the order in which they were found. */
 export function inOrder(placed: readonly Placed[]): readonly Diagnostic[] {
   return [...placed].sort((a, b) => a.at - b.at).map(({ diagnostic }) => diagnostic);
@@ -25,13 +31,12 @@ export function placeInString(
   source: Source,
   node: TomlScalar,
   fault: Fault,
-  severity?: 'warning',
+  extra: Extra = {},
 ): Placed {
   const base = node.value === '' ? undefined : offsetInString(source.text, node);
   const span =
     base === undefined
       ? { start: node.start, end: node.end }
       : { start: base + fault.start, end: base + fault.end };
-  const extra = severity === undefined ? {} : { severity };
   return { at: span.start, diagnostic: source.diagnose({ ...fault, ...span }, extra) };
 }

@@ -9,6 +9,9 @@ import type { PortRange } from './model.ts';
 /** `*`: every port, and what ICMP rules carry (docs/format.md §5). */
 export const ALL_PORTS: readonly PortRange[] = [{ low: 0, high: 65535 }];
 
+/** What a rule is about: destinations, or addresses of this machine. It decides what is said, not what parses. */
+export type RuleUse = 'reach' | 'bind';
+
 /** Ports, or what is wrong with them. */
 export type ParsedPorts =
   | { readonly ok: true; readonly ports: readonly PortRange[] }
@@ -31,8 +34,10 @@ const SERVICES: ReadonlyMap<string, number> = new Map([
   ['ssh', 22],
 ]);
 
-/** Parses what follows the colon. `at` is its offset in the rule; `at - 1` is the colon. */
-export function parsePorts(text: string, at: number): ParsedPorts {
+/**
+ * Parses what follows the colon. `at` is its offset in the rule; `at - 1` is the colon.
+ */
+export function parsePorts(text: string, at: number, use: RuleUse = 'reach'): ParsedPorts {
   if (text === '*') return { ok: true, ports: ALL_PORTS };
   if (text === '') {
     const message = 'invalid port: nothing follows the `:`';
@@ -50,7 +55,7 @@ export function parsePorts(text: string, at: number): ParsedPorts {
       const comma = i === 0 ? start : start - 1;
       faults.push({ code: 'SL2003', message, start: comma, end: comma + 1, expected: EXPECTED });
     } else {
-      const range = parseItem(item, start);
+      const range = parseItem(item, start, use);
       if ('code' in range) faults.push(range);
       else ranges.push(range);
     }
@@ -77,14 +82,27 @@ export function mergeRanges(ranges: readonly PortRange[]): readonly PortRange[] 
   return merged;
 }
 
+/** Whether merged ranges hold every port of others. */
+export function holdsPorts(merged: readonly PortRange[], wanted: readonly PortRange[]): boolean {
+  return wanted.every(({ low, high }) =>
+    merged.some((range) => range.low <= low && high <= range.high),
+  );
+}
+
+/** Ports as a rule writes them. */
+export function formatPorts(ranges: readonly PortRange[]): string {
+  if (ranges[0]?.low === 0) return '*';
+  return ranges.map(({ low, high }) => (low === high ? `${low}` : `${low}-${high}`)).join(',');
+}
+
 function failed(faults: readonly Fault[]): ParsedPorts {
   return { ok: false, faults };
 }
 
-function parseItem(item: string, start: number): PortRange | Fault {
+function parseItem(item: string, start: number, use: RuleUse): PortRange | Fault {
   const dash = item.indexOf('-');
   if (dash < 0) {
-    const port = parsePort(item, start);
+    const port = parsePort(item, start, use);
     return typeof port === 'number' ? { low: port, high: port } : port;
   }
   const whole = { start, end: start + item.length };
@@ -92,16 +110,16 @@ function parseItem(item: string, start: number): PortRange | Fault {
     const message = `invalid port: range \`${item}\` lacks an end`;
     return { code: 'SL2003', message, ...whole, expected: EXPECTED };
   }
-  const low = parsePort(item.slice(0, dash), start);
+  const low = parsePort(item.slice(0, dash), start, use);
   if (typeof low !== 'number') return low;
-  const high = parsePort(item.slice(dash + 1), start + dash + 1);
+  const high = parsePort(item.slice(dash + 1), start + dash + 1, use);
   if (typeof high !== 'number') return high;
   if (low <= high) return { low, high };
   const message = `port range ${item} is backwards`;
   return { code: 'SL2005', message, ...whole, help: `did you mean ${high}-${low}?` };
 }
 
-function parsePort(text: string, start: number): number | Fault {
+function parsePort(text: string, start: number, use: RuleUse): number | Fault {
   const place = { start, end: start + text.length };
   if (!/^[0-9]+$/.test(text)) {
     const message = `invalid port \`${text}\``;
@@ -112,6 +130,12 @@ function parsePort(text: string, start: number): number | Fault {
   const digits = text.replace(/^0+(?=[0-9])/, '');
   const range = 'a port from 1 to 65535';
   if (digits === '0') {
+    if (use === 'bind') {
+      const message = 'port 0 can not be listed';
+      const help =
+        'binding port 0 leaves the choice to the kernel; a server needs a port of its own';
+      return { code: 'SL2004', message, ...place, expected: range, help };
+    }
     const message = 'port 0 can not be reached';
     return { code: 'SL2004', message, ...place, expected: range, help: 'write `*` for every port' };
   }

@@ -1,8 +1,9 @@
 /**
  * Growing lists of prefixes in the packed form of model.ts.
- * Holds what it is given in the order given; canonical form is the caller's business.
+ * Holds what it is given in the order given, and unspecified addresses as the loopback (docs/format.md §6). That binds
+ * mean another thing by those is only remembered here; draft.ts asks.
  */
-import { ipv4Value } from './address.ts';
+import { canonicalPrefix, ipv4Value, isUnspecified } from './address.ts';
 import type { Prefix, PrefixList } from './model.ts';
 
 /** Collects prefixes; a list of n takes 5 bytes an IPv4 and 17 bytes an IPv6 prefix, at most twice that while growing. */
@@ -13,13 +14,19 @@ export class PrefixListBuilder {
   #v6 = new Uint8Array(64 * 16);
   #v6Bits = new Uint8Array(64);
   #v6Count = 0;
+  #holdsUnspecified = false;
 
   /** Prefixes added so far. */
   get size(): number {
     return this.#v4Count + this.#v6Count;
   }
 
-  /** Adds an IPv4 prefix: host-order address with host bits zero. */
+  /** Whether 0.0.0.0 or :: alone was among them. */
+  get holdsUnspecified(): boolean {
+    return this.#holdsUnspecified;
+  }
+
+  /** Adds an IPv4 prefix other than 0.0.0.0/32: host-order address with host bits zero. */
   addV4(address: number, bits: number): void {
     if (this.#v4Count === this.#v4.length) {
       this.#v4 = grow(this.#v4, new Uint32Array(this.#v4.length * 2));
@@ -29,17 +36,25 @@ export class PrefixListBuilder {
     this.#v4Bits[this.#v4Count++] = bits;
   }
 
+  /** Adds a prefix of its family: IPv4-mapped ones have 4 bytes. */
   add(prefix: Prefix): void {
-    if (prefix.address.length === 4) {
-      this.addV4(ipv4Value(prefix.address), prefix.bits);
-      return;
-    }
+    if (isUnspecified(prefix)) this.#holdsUnspecified = true;
+    const { address, bits } = canonicalPrefix(prefix);
+    if (address.length === 4) this.addV4(ipv4Value(address), bits);
+    else this.addV6(address, bits);
+  }
+
+  /** Adds an IPv6 prefix other than ::/128 and those below ::ffff:0:0/96: 16 bytes, which are copied, host bits zero. */
+  addV6(address: Uint8Array, bits: number): void {
     if (this.#v6Count === this.#v6Bits.length) {
       this.#v6 = grow(this.#v6, new Uint8Array(this.#v6.length * 2));
       this.#v6Bits = grow(this.#v6Bits, new Uint8Array(this.#v6Bits.length * 2));
     }
-    this.#v6.set(prefix.address, this.#v6Count * 16);
-    this.#v6Bits[this.#v6Count++] = prefix.bits;
+    const to = this.#v6;
+    const start = this.#v6Count * 16;
+    // A loop, because `set` costs several times as much for 16 bytes.
+    for (let i = 0; i < 16; i++) to[start + i] = address[i] ?? 0;
+    this.#v6Bits[this.#v6Count++] = bits;
   }
 
   /** The list; the builder must not be used afterwards. */

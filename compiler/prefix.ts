@@ -1,13 +1,13 @@
 /**
- * `address` or `address/length` as text, to a canonical prefix.
+ * `address` or `address/length` as text, to a prefix of its family (IPv4-mapped is IPv4).
  * Serves rules (IPv6 stands in brackets there) and sets (it does not); the only difference is how a suggestion is
- * written. Decides nothing about ports, names or sets.
+ * written. Decides nothing about ports, names, sets, or what an unspecified address stands for.
  */
 import {
-  canonicalPrefix,
   formatAddress,
   ipv4Bytes,
   maskAddress,
+  narrowPrefix,
   parseIpv4,
   parseIpv6,
 } from './address.ts';
@@ -37,7 +37,7 @@ export function parsePrefix(
     return { ok: false, fault: family === 4 ? explainIpv4(host, at) : explainIpv6(host, at) };
   }
   const widest = address.length * 8;
-  if (slash < 0) return { ok: true, prefix: canonicalPrefix({ address, bits: widest }) };
+  if (slash < 0) return { ok: true, prefix: narrowPrefix({ address, bits: widest }) };
 
   const length = text.slice(slash + 1);
   const bits = /^(0|[1-9][0-9]{0,2})$/.test(length) ? Number(length) : widest + 1;
@@ -55,7 +55,7 @@ export function parsePrefix(
   }
   const network = maskAddress(address, bits);
   if (network.every((byte, i) => byte === address[i])) {
-    return { ok: true, prefix: canonicalPrefix({ address, bits }) };
+    return { ok: true, prefix: narrowPrefix({ address, bits }) };
   }
   const one = written(formatAddress(address));
   const all = written(`${formatAddress(network)}/${bits}`);

@@ -5,8 +5,8 @@
  * open there. localhost and names below it are exempt. Looks through IPv4-mapped, IPv4-compatible, NAT64 and 6to4 forms.
  */
 import { ipv4Value, isMapped } from './address.ts';
-import type { AddressSet, PortRange, Rule } from './model.ts';
-import { mergeRanges } from './ports.ts';
+import type { AddressSet, Rule } from './model.ts';
+import { holdsPorts, mergeRanges } from './ports.ts';
 import { covers, listCovers } from './prefix-list.ts';
 
 /** A name, or every name below it (`*.name`), from `[dns] private`. */
@@ -71,11 +71,12 @@ export function opensNothingNew(
     const open = allowed
       .filter((other) => other.protocol === rule.protocol && ruleCovers(other, address, sets))
       .flatMap(({ ports }) => ports);
-    return containsAll(mergeRanges(open), rule.ports);
+    return holdsPorts(mergeRanges(open), rule.ports);
   });
 }
 
-function ruleCovers(
+/** Whether a rule's target covers an address of 4 or 16 bytes. What its name resolves to is not asked. */
+export function ruleCovers(
   { target }: Rule,
   address: Uint8Array,
   sets: ReadonlyMap<string, AddressSet>,
@@ -84,10 +85,4 @@ function ruleCovers(
   if (target.kind === 'prefix') return covers(target.prefix, address);
   const set = target.kind === 'set' ? sets.get(target.set) : undefined;
   return set !== undefined && listCovers(set.prefixes, address);
-}
-
-function containsAll(open: readonly PortRange[], wanted: readonly PortRange[]): boolean {
-  return wanted.every(({ low, high }) =>
-    open.some((range) => range.low <= low && high <= range.high),
-  );
 }

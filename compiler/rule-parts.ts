@@ -7,7 +7,7 @@ import type { Fault } from './diagnostic.ts';
 import { isIpv6Target } from './host-pattern.ts';
 import type { DestinationProtocol } from './model.ts';
 import { nearest } from './nearest.ts';
-import { parsePorts } from './ports.ts';
+import { parsePorts, type RuleUse } from './ports.ts';
 
 /** A rule string cut into its parts; no fault so far. `portsStart` is undefined when no colon follows the target. */
 export interface RuleParts {
@@ -35,12 +35,23 @@ const URL_PORTS: ReadonlyMap<string, number> = new Map([
   ['mysql', 3306],
 ]);
 
+const FORMS: Readonly<Record<RuleUse, string>> = {
+  reach: 'scheme://target:ports, such as tcp://example.com:443',
+  bind: 'scheme://address:ports, such as tcp://127.0.0.1:8080',
+};
+
+const SCHEMES: Readonly<Record<RuleUse, string>> = {
+  reach: 'tcp://, udp:// or icmp://, or no scheme for TCP',
+  bind: 'tcp:// or udp://, or no scheme for TCP',
+};
+
 /**
  * Cuts a rule, or says why that can not be done. Offsets count from the start of `text`.
  */
-export function splitRule(text: string): RuleParts | Fault {
+export function splitRule(text: string, use: RuleUse = 'reach'): RuleParts | Fault {
   if (text === '') {
-    return { code: 'SL2018', message: 'the rule is empty', start: 0, end: 0, expected: FORM };
+    const expected = FORMS[use];
+    return { code: 'SL2018', message: 'the rule is empty', start: 0, end: 0, expected };
   }
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
   const blank = /[\s\u0000-\u001f\u007f]+/u.exec(text);
@@ -56,20 +67,18 @@ export function splitRule(text: string): RuleParts | Fault {
   const scheme = slashes < 0 ? '' : text.slice(0, slashes + 3);
   const protocol =
     slashes < 0 ? 'tcp' : PROTOCOLS.find((known) => known === text.slice(0, slashes));
-  if (protocol === undefined) return unknownScheme(text, slashes);
+  if (protocol === undefined) return unknownScheme(text, slashes, use);
 
   const targetStart = scheme.length;
   const rest = text.slice(targetStart);
   const cut = rest.startsWith('[')
     ? cutBracketed(rest, targetStart, scheme)
-    : cutPlain(rest, text, scheme);
+    : cutPlain(rest, text, scheme, use);
   if (typeof cut !== 'number') return cut;
   const target = rest.slice(0, cut);
   const portsStart = cut < rest.length ? targetStart + cut + 1 : undefined;
   return { protocol, scheme, target, targetStart, portsStart };
 }
-
-const FORM = 'scheme://target:ports, such as tcp://example.com:443';
 
 /** Length of a target in brackets, or a fault. */
 function cutBracketed(rest: string, at: number, scheme: string): number | Fault {
@@ -100,7 +109,7 @@ function cutBracketed(rest: string, at: number, scheme: string): number | Fault 
 }
 
 /** Length of a target without brackets, or a fault when more than one colon stands in it. */
-function cutPlain(rest: string, text: string, scheme: string): number | Fault {
+function cutPlain(rest: string, text: string, scheme: string, use: RuleUse): number | Fault {
   const at = scheme.length;
   const first = rest.indexOf(':');
   const last = rest.lastIndexOf(':');
@@ -126,7 +135,8 @@ function cutPlain(rest: string, text: string, scheme: string): number | Fault {
     return { code: 'SL2009', message, ...place, help: `did you mean ${scheme}[${host}]:${port}?` };
   }
   if (isIpv6Target(rest)) {
-    const ports = scheme === 'icmp://' ? '' : ':443';
+    const usual = use === 'bind' ? ':8080' : ':443';
+    const ports = scheme === 'icmp://' ? '' : usual;
     return { code: 'SL2009', message, ...place, help: `did you mean ${scheme}[${rest}]${ports}?` };
   }
   const extra = { start: at + last, end: text.length };
@@ -136,12 +146,12 @@ function cutPlain(rest: string, text: string, scheme: string): number | Fault {
     code: 'SL2019',
     message: 'more than one `:` follows the target',
     ...extra,
-    expected: FORM,
+    expected: FORMS[use],
     ...help,
   };
 }
 
-function unknownScheme(text: string, slashes: number): Fault {
+function unknownScheme(text: string, slashes: number, use: RuleUse): Fault {
   const scheme = text.slice(0, slashes);
   const rest = text.slice(slashes + 3);
   const fault: Fault = {
@@ -149,15 +159,16 @@ function unknownScheme(text: string, slashes: number): Fault {
     message: `unknown scheme \`${scheme}\``,
     start: 0,
     end: slashes === 0 ? 3 : slashes,
-    expected: 'tcp://, udp:// or icmp://, or no scheme for TCP',
+    expected: SCHEMES[use],
   };
   if (/raw|^ip$|packet/.test(scheme)) return { ...fault, help: 'raw sockets are never exposed' };
+  if (scheme === 'unix') return { ...fault, help: 'UNIX sockets are listed in `allow_unix`' };
   const port = URL_PORTS.get(scheme.toLowerCase());
   if (port !== undefined) {
     const host = rest.replace(/[/?#].*$/, '').replace(/^.*@/, '');
     const ports = /:[0-9]+$/.test(host) ? '' : `:${port}`;
     return { ...fault, help: `did you mean ${host}${ports}?` };
   }
-  const close = nearest(scheme, PROTOCOLS);
+  const close = nearest(scheme, use === 'bind' ? ['tcp', 'udp'] : PROTOCOLS);
   return close === undefined ? fault : { ...fault, help: `did you mean ${close}://${rest}?` };
 }

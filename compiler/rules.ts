@@ -1,9 +1,10 @@
 /**
  * One rule of a policy.
  * Has the string cut and the parts parsed, and decides what may stand together: TCP and UDP need ports, ICMP takes none,
- * deny takes no names, wildcards are not built yet. Finds every independent fault of the string.
- * Knows nothing of files, sets' contents or resolvers.
+ * deny takes no names, wildcards are not built yet; unspecified addresses are the loopback. Finds every independent fault of
+ * the string. Knows nothing of files, sets' contents or resolvers; rules of binds are bind-rules.ts's.
  */
+import { canonicalPrefix } from './address.ts';
 import type { Fault } from './diagnostic.ts';
 import { type ParsedPattern, type Pattern, parsePattern } from './host-pattern.ts';
 import type { Action, PortRange, Protocol, Target } from './model.ts';
@@ -66,13 +67,18 @@ function refusePattern(
   return { code: 'SL2105', message, start, end, help };
 }
 
-function withoutPortHelp(fault: Fault): Fault {
+/** Drops the suggestion to append a port. */
+export function withoutPortHelp(fault: Fault): Fault {
   const { help, ...rest } = fault;
   return fault.code === 'SL2002' || help === undefined ? rest : fault;
 }
 
 function targetOf(parsed: ParsedPattern): Target | undefined {
-  return parsed.ok && parsed.pattern.kind !== 'wildcard' ? parsed.pattern : undefined;
+  if (!parsed.ok || parsed.pattern.kind === 'wildcard') return undefined;
+  const { pattern } = parsed;
+  return pattern.kind === 'prefix'
+    ? { kind: 'prefix', prefix: canonicalPrefix(pattern.prefix) }
+    : pattern;
 }
 
 interface CheckedPorts {

@@ -1,31 +1,24 @@
 /**
  * Set files: one address or CIDR a line, `#` comments, blank lines, LF or CRLF.
- * Reads bytes, because a file may hold a million lines: plain IPv4 lines are decoded in place, everything else is cut out
- * and given to parseSetItem, whose grammar is the only one. Faults carry the file's own lines; at most 20 are described.
+ * Reads bytes, because a file may hold a million lines: plain lines are decoded in place by set-lines.ts, everything else is
+ * cut out and given to parseSetItem, whose grammar is the only one. Faults carry the file's own lines; at most 20 are
+ * described.
  */
-
-import { canonicalPrefix, ipv4Bytes } from './address.ts';
 import { countCharacters, createDiagnostic, type Diagnostic, type Fault } from './diagnostic.ts';
 import type { PrefixList } from './model.ts';
 import { PrefixListBuilder } from './prefix-list.ts';
 import { parseSetItem } from './set-item.ts';
+import { lineEnd, readPlainLine, SPACE, TAB } from './set-lines.ts';
 
 /** Errors of one file that are described; the rest is counted. */
 const MOST_ERRORS = 20;
-
-const NEWLINE = 0x0a;
-const RETURN = 0x0d;
-const SPACE = 0x20;
-const TAB = 0x09;
-const HASH = 0x23;
-const DOT = 0x2e;
-const SLASH = 0x2f;
-const ZERO = 0x30;
 
 /** What a file holds; `diagnostics` is empty when every line is good. */
 export interface ParsedSetFile {
   readonly prefixes: PrefixList;
   readonly count: number;
+  /** Whether 0.0.0.0 or :: alone is a member; `prefixes` has the loopback for it. */
+  readonly holdsUnspecified: boolean;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -46,7 +39,7 @@ export function parseSetFile(
     line++;
     const lineStart = at;
     while (bytes[at] === SPACE || bytes[at] === TAB) at++;
-    const fast = readPlainIpv4(bytes, at, list);
+    const fast = readPlainLine(bytes, at, list);
     if (fast > 0) {
       at = fast;
       continue;
@@ -64,50 +57,8 @@ export function parseSetFile(
   }
   const last = diagnostics[MOST_ERRORS];
   if (last !== undefined) diagnostics[MOST_ERRORS] = summarise(last, bad - MOST_ERRORS);
-  return { prefixes: list.build(), count: list.size, diagnostics };
-}
-
-/**
- * Reads a line that holds an IPv4 address or CIDR and perhaps a comment from `from`, adds it and gives the offset of the next
- * line; gives 0, and adds nothing, when the line holds anything else.
- */
-function readPlainIpv4(bytes: Uint8Array, from: number, list: PrefixListBuilder): number {
-  let at = from;
-  let address = 0;
-  for (let octets = 0; octets < 4; octets++) {
-    if (octets > 0 && bytes[at++] !== DOT) return 0;
-    const start = at;
-    let octet = 0;
-    while (at - start < 4) {
-      const digit = (bytes[at] ?? 0) - ZERO;
-      if (digit < 0 || digit > 9) break;
-      octet = octet * 10 + digit;
-      at++;
-    }
-    const digits = at - start;
-    if (digits === 0 || octet > 255 || (digits > 1 && bytes[start] === ZERO)) return 0;
-    address = address * 256 + octet;
-  }
-  let bits = 32;
-  if (bytes[at] === SLASH) {
-    const start = ++at;
-    bits = 0;
-    while (at - start < 3) {
-      const digit = (bytes[at] ?? 0) - ZERO;
-      if (digit < 0 || digit > 9) break;
-      bits = bits * 10 + digit;
-      at++;
-    }
-    if (at === start || bits > 32 || (at - start > 1 && bytes[start] === ZERO)) return 0;
-  }
-  while (bytes[at] === SPACE || bytes[at] === TAB) at++;
-  if (bytes[at] === HASH) at = lineEnd(bytes, at).end;
-  if (bytes[at] === RETURN) at++;
-  if (at < bytes.length && bytes[at] !== NEWLINE) return 0;
-  if (bits < 32 && address << bits !== 0) return 0;
-  if (address === 0 && bits === 32) list.add(canonicalPrefix({ address: ipv4Bytes(0), bits }));
-  else list.addV4(address, bits);
-  return at + 1;
+  const { size: count, holdsUnspecified } = list;
+  return { prefixes: list.build(), count, holdsUnspecified, diagnostics };
 }
 
 /** A line without its comment and the blanks around what is left. */
@@ -119,12 +70,6 @@ function cutItem(text: string): string {
   while (line[start] === ' ' || line[start] === '\t') start++;
   while (end > start && (line[end - 1] === ' ' || line[end - 1] === '\t')) end--;
   return line.slice(start, end);
-}
-
-function lineEnd(bytes: Uint8Array, at: number): { end: number; next: number } {
-  const found = bytes.indexOf(NEWLINE, at);
-  const end = found < 0 ? bytes.length : found;
-  return { end: end > at && bytes[end - 1] === RETURN ? end - 1 : end, next: end + 1 };
 }
 
 function describe(

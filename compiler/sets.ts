@@ -23,6 +23,8 @@ export type SetFileReader = (path: string) => SetFileContent | Promise<SetFileCo
 /** The sets of a policy by name; sets with errors are left out and reported. */
 export interface ReadSets {
   readonly sets: ReadonlyMap<string, AddressSet>;
+  /** Names of sets of which 0.0.0.0 or :: alone is a member; they hold the loopback for it. */
+  readonly unspecified: ReadonlySet<string>;
   readonly errors: readonly Placed[];
 }
 
@@ -33,6 +35,7 @@ export async function readSets(
   readSetFile: SetFileReader,
 ): Promise<ReadSets> {
   const sets = new Map<string, AddressSet>();
+  const unspecified = new Set<string>();
   const errors: Placed[] = [];
   for (const [name, entry] of table?.keys ?? []) {
     const builder =
@@ -42,12 +45,14 @@ export async function readSets(
     if (builder === undefined) continue;
     for (const error of builder.errors) errors.push(error);
     if (builder.set !== undefined) sets.set(name, builder.set);
+    if (builder.holdsUnspecified === true) unspecified.add(name);
   }
-  return { sets, errors };
+  return { sets, unspecified, errors };
 }
 
 interface OneSet {
   readonly set?: AddressSet;
+  readonly holdsUnspecified?: boolean;
   readonly errors: readonly Placed[];
 }
 
@@ -62,7 +67,9 @@ function readInline(name: string, entry: TomlEntry, list: TomlArray, source: Sou
     if (parsed.ok) builder.add(parsed.prefix);
     else errors.push(placeInString(source, item, parsed.fault));
   }
-  return errors.length > 0 ? { errors } : { set: { name, prefixes: builder.build() }, errors };
+  if (errors.length > 0) return { errors };
+  const { holdsUnspecified } = builder;
+  return { set: { name, prefixes: builder.build() }, holdsUnspecified, errors };
 }
 
 async function readFile(
@@ -92,7 +99,8 @@ async function readFile(
       errors: [emptySet(path, source, `set \`${name}\` is empty: ${file} holds no address`)],
     };
   }
-  return { set: { name, prefixes: parsed.prefixes }, errors: [] };
+  const { prefixes, holdsUnspecified } = parsed;
+  return { set: { name, prefixes }, holdsUnspecified, errors: [] };
 }
 
 async function askReader(path: string, readSetFile: SetFileReader): Promise<SetFileContent> {

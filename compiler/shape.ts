@@ -4,6 +4,7 @@
  * this version does not enforce. Does not look into rule strings.
  */
 import type { Fault } from './diagnostic.ts';
+import { refuseFamily } from './families.ts';
 import { nearest } from './nearest.ts';
 import { type TomlNode, type TomlTable, toPlain } from './toml-tree.ts';
 import { KEYS, type SchemaError, UNBUILT, validate } from './validate.gen.js';
@@ -134,6 +135,9 @@ function wrongType(path: readonly string[], node: TomlNode): Fault {
 
 function unknownWord(path: readonly string[], node: TomlNode, words: readonly string[]): Fault {
   const word = node.kind === 'string' ? String(node.value) : '';
+  if (node.kind === 'string' && path[1] === 'allow_families') {
+    return { ...refuseFamily(word), ...spanOf(node) };
+  }
   const built = words.filter((known) => known !== LIVE);
   const close = nearest(word, built);
   const message =
@@ -153,6 +157,12 @@ function unknownWord(path: readonly string[], node: TomlNode, words: readonly st
 const EXPECTED: readonly (readonly [RegExp, string])[] = [
   [/^network\.(allow|deny)\.\d+$/, 'a rule in quotes, such as "example.com:443"'],
   [/^network\.(allow|deny)$/, 'a list of rules, such as ["example.com:443"]'],
+  [/^network\.(allow|deny)_bind\.\d+$/, 'a rule in quotes, such as "127.0.0.1:8080"'],
+  [/^network\.(allow|deny)_bind$/, 'a list of rules, such as ["127.0.0.1:8080"]'],
+  [/^network\.allow_unix\.\d+$/, 'a path, or `@` and a name, in quotes, such as "/run/x.sock"'],
+  [/^network\.allow_unix$/, 'a list of paths and names, such as ["/run/x.sock", "@name"]'],
+  [/^network\.allow_families$/, 'a list of families, such as ["unix", "inet", "inet6"]'],
+  [/^program\.allow_userns$/, 'true or false'],
   [/^sets\.[^.]*\.file$/, 'a path in quotes'],
   [/^sets\.[^.]*\.\d+$/, 'an address or CIDR in quotes, such as "10.0.0.0/8"'],
   [/^sets\.[^.]*$/, 'a list such as ["10.0.0.0/8"], or { file = "path" }'],
@@ -166,10 +176,18 @@ function expectedAt(path: readonly string[]): string {
   return found?.[1] ?? `a table: \`[${joined}]\``;
 }
 
-/** The list around a lone string, or the quotes around a lone value. */
+/** The list around a lone string, the rule around a lone port, or the word without its quotes. */
 function suggestForm(path: readonly string[], node: TomlNode): string | undefined {
-  if (node.kind !== 'string' || !/^(network|sets|dns)\.[^.]+$/.test(path.join('.')))
-    return undefined;
+  const key = path.join('.');
+  if (node.kind === 'number' && /^network\.(allow|deny)_bind(\.\d+)?$/.test(key)) {
+    const rule = JSON.stringify(`:${node.value}`);
+    return `did you mean ${path.length === 2 ? `[${rule}]` : rule}?`;
+  }
+  if (node.kind !== 'string') return undefined;
+  if (key === 'program.allow_userns') {
+    return /^(true|false)$/.test(String(node.value)) ? `did you mean ${node.value}?` : undefined;
+  }
+  if (!/^(network|sets|dns)\.[^.]+$/.test(key)) return undefined;
   return `did you mean [${JSON.stringify(node.value)}]?`;
 }
 

@@ -2,7 +2,7 @@
 // <stdin>
 var validate = validate10;
 var stdin_default = validate10;
-var schema11 = { "$schema": "http://json-schema.org/draft-07/schema#", "$id": "policy.schema.json", "title": "sandlock policy", "description": "Which network destinations a command may reach. Keys that a version does not implement yet are refused when the policy is compiled.", "type": "object", "additionalProperties": false, "properties": { "network": { "description": "Which destinations may be reached. What no allow rule matches is refused.", "type": "object", "additionalProperties": false, "properties": { "allow": { "description": "Rules `[scheme://]target:ports` of what may be reached. An empty list allows nothing.", "type": "array", "items": { "$ref": "#/definitions/rule" }, "examples": [["api.example.com:443", "tcp://10.20.0.0/16:5432", "udp://1.1.1.1:53"]] }, "deny": { "description": "Rules of what may not be reached although an allow rule matches it. Addresses, CIDRs, sets and `*`, never names.", "type": "array", "items": { "$ref": "#/definitions/rule" }, "examples": [["169.254.169.254:*"]] }, "allow_bind": { "description": "Addresses and ports that may be bound and listened on.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "deny_bind": { "description": "Ports that may not be bound while every other may.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "port_remap": { "description": "Whether bound ports are mapped to free ones.", "$comment": "not implemented yet", "type": "boolean" }, "allow_unix": { "description": "Unix sockets outside the sandbox that may be reached: paths, or `@` and an abstract name.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "allow_families": { "description": "Socket families that may be created.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } } } }, "sets": { "description": "Named address sets; a rule names one as `@name`.", "type": "object", "propertyNames": { "pattern": "^[A-Za-z0-9_-]+$" }, "additionalProperties": { "description": 'A list of addresses and CIDRs, or `{ file = "path" }` with one of them a line.', "if": { "type": "object" }, "then": { "additionalProperties": false, "required": ["file"], "properties": { "file": { "description": "File with one address or CIDR a line and `#` comments; the path is relative to the policy.", "type": "string" } } }, "else": { "type": "array", "items": { "description": "An address or CIDR.", "type": "string" } } } }, "dns": { "description": "How names become addresses.", "type": "object", "additionalProperties": false, "properties": { "resolve": { "description": "When names become addresses: when the policy is compiled, when the sandbox starts (default), or again while it runs (not implemented yet).", "enum": ["compile", "exec", "live"] }, "private": { "description": "Names that may resolve to private, loopback or link-local addresses; `*.example.com` is every name below.", "type": "array", "items": { "description": "A name, or `*.` and a name.", "type": "string" } } } }, "filesystem": { "description": "Which files may be used.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "read": { "description": "Paths that may be read.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "write": { "description": "Paths that may be written.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "deny": { "description": "Paths that may not be used.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } } } }, "http": { "description": "Rules on HTTP requests.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "allow": { "description": "Requests that may be made.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "deny": { "description": "Requests that may not be made.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "ports": { "description": "Ports whose traffic is HTTP.", "$comment": "not implemented yet", "type": "array", "items": { "type": "integer" } } } }, "program": { "description": "The command and its surroundings.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "exec": { "description": "The command.", "$comment": "not implemented yet", "type": "string" }, "args": { "description": "Its arguments.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "env": { "description": "Environment variables.", "$comment": "not implemented yet", "type": "object", "additionalProperties": { "type": "string" } }, "cwd": { "description": "Working directory.", "$comment": "not implemented yet", "type": "string" }, "clean_env": { "description": "Whether the environment starts empty.", "$comment": "not implemented yet", "type": "boolean" } } }, "limits": { "description": "Resource limits.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "memory": { "description": "Bytes, or `512M`.", "$comment": "not implemented yet", "type": ["string", "integer"] }, "processes": { "description": "Number of processes.", "$comment": "not implemented yet", "type": "integer" }, "open_files": { "description": "Open descriptors of one process.", "$comment": "not implemented yet", "type": "integer" } } } }, "definitions": { "rule": { "description": "`[tcp://|udp://|icmp://]target[:ports]`; target is a name, an address, a CIDR, `[IPv6]`, `@set` or `*`.", "type": "string" } } };
+var schema11 = { "$schema": "http://json-schema.org/draft-07/schema#", "$id": "policy.schema.json", "title": "sandlock policy", "description": "Which network destinations a command may reach. Keys that a version does not implement yet are refused when the policy is compiled.", "type": "object", "additionalProperties": false, "properties": { "network": { "description": "Which destinations may be reached. What no allow rule matches is refused.", "type": "object", "additionalProperties": false, "properties": { "allow": { "description": "Rules `[scheme://]target:ports` of what may be reached. An empty list allows nothing.", "type": "array", "items": { "$ref": "#/definitions/rule" }, "examples": [["api.example.com:443", "tcp://10.20.0.0/16:5432", "udp://1.1.1.1:53"]] }, "deny": { "description": "Rules of what may not be reached although an allow rule matches it. Addresses, CIDRs, sets and `*`, never names.", "type": "array", "items": { "$ref": "#/definitions/rule" }, "examples": [["169.254.169.254:*"]] }, "allow_bind": { "description": "Rules `[scheme://]address:ports` of what may be bound and listened on. Without this key and deny_bind, nothing may.", "type": "array", "items": { "$ref": "#/definitions/bindRule" }, "examples": [["127.0.0.1:8080", "udp://:5353", ":3000-3010"]] }, "deny_bind": { "description": "Rules of what may not be bound while everything else may. Stands in place of allow_bind.", "type": "array", "items": { "$ref": "#/definitions/bindRule" }, "examples": [[":22", ":5900-5999"]] }, "port_remap": { "description": "Whether bound ports are mapped to free ones.", "$comment": "not implemented yet", "type": "boolean" }, "allow_unix": { "description": "UNIX sockets outside the sandbox that may be reached.", "type": "array", "items": { "description": "An absolute path, a directory with a final `/` for every socket below it, or `@` and an abstract name.", "type": "string" }, "examples": [["/run/postgresql/.s.PGSQL.5432", "/run/user/1000/", "@abstract-name"]] }, "allow_families": { "description": "Socket families that programs may use. An empty list allows no socket at all.", "type": "array", "items": { "description": "A family, or one kind of its sockets.", "enum": ["unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg"] }, "default": ["unix", "inet", "inet6", "netlink/route"] } } }, "sets": { "description": "Named address sets; a rule names one as `@name`.", "type": "object", "propertyNames": { "pattern": "^[A-Za-z0-9_-]+$" }, "additionalProperties": { "description": 'A list of addresses and CIDRs, or `{ file = "path" }` with one of them a line.', "if": { "type": "object" }, "then": { "additionalProperties": false, "required": ["file"], "properties": { "file": { "description": "File with one address or CIDR a line and `#` comments; the path is relative to the policy.", "type": "string" } } }, "else": { "type": "array", "items": { "description": "An address or CIDR.", "type": "string" } } } }, "dns": { "description": "How names become addresses.", "type": "object", "additionalProperties": false, "properties": { "resolve": { "description": "When names become addresses: when the policy is compiled, when the sandbox starts (default), or again while it runs (not implemented yet).", "enum": ["compile", "exec", "live"] }, "private": { "description": "Names that may resolve to private, loopback or link-local addresses; `*.example.com` is every name below.", "type": "array", "items": { "description": "A name, or `*.` and a name.", "type": "string" } } } }, "filesystem": { "description": "Which files may be used.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "read": { "description": "Paths that may be read.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "write": { "description": "Paths that may be written.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "deny": { "description": "Paths that may not be used.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } } } }, "http": { "description": "Rules on HTTP requests.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "allow": { "description": "Requests that may be made.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "deny": { "description": "Requests that may not be made.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "ports": { "description": "Ports whose traffic is HTTP.", "$comment": "not implemented yet", "type": "array", "items": { "type": "integer" } } } }, "program": { "description": "The command and its surroundings.", "type": "object", "additionalProperties": false, "properties": { "exec": { "description": "The command.", "$comment": "not implemented yet", "type": "string" }, "args": { "description": "Its arguments.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "env": { "description": "Environment variables.", "$comment": "not implemented yet", "type": "object", "additionalProperties": { "type": "string" } }, "cwd": { "description": "Working directory.", "$comment": "not implemented yet", "type": "string" }, "clean_env": { "description": "Whether the environment starts empty.", "$comment": "not implemented yet", "type": "boolean" }, "allow_userns": { "description": "Whether programs may make user namespaces, and others inside them, as browsers do for sandboxes of their own.", "type": "boolean", "default": false } } }, "limits": { "description": "Resource limits.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "memory": { "description": "Bytes, or `512M`.", "$comment": "not implemented yet", "type": ["string", "integer"] }, "processes": { "description": "Number of processes.", "$comment": "not implemented yet", "type": "integer" }, "open_files": { "description": "Open descriptors of one process.", "$comment": "not implemented yet", "type": "integer" } } } }, "definitions": { "rule": { "description": "`[tcp://|udp://|icmp://]target[:ports]`; target is a name, an address, a CIDR, `[IPv6]`, `@set` or `*`.", "type": "string" }, "bindRule": { "description": "`[tcp://|udp://]address:ports`; address is an address, a CIDR, `[IPv6]`, `@set`, `*` or nothing for every address. Never a name.", "type": "string" } } };
 var pattern0 = new RegExp("^[A-Za-z0-9_-]+$", "u");
 function validate10(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   ;
@@ -90,7 +90,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             const len2 = data5.length;
             for (let i2 = 0; i2 < len2; i2++) {
               if (typeof data5[i2] !== "string") {
-                const err6 = { instancePath: instancePath + "/network/allow_bind/" + i2, schemaPath: "#/properties/network/properties/allow_bind/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                const err6 = { instancePath: instancePath + "/network/allow_bind/" + i2, schemaPath: "#/definitions/bindRule/type", keyword: "type", params: { type: "string" }, message: "must be string" };
                 if (vErrors === null) {
                   vErrors = [err6];
                 } else {
@@ -115,7 +115,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             const len3 = data7.length;
             for (let i3 = 0; i3 < len3; i3++) {
               if (typeof data7[i3] !== "string") {
-                const err8 = { instancePath: instancePath + "/network/deny_bind/" + i3, schemaPath: "#/properties/network/properties/deny_bind/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                const err8 = { instancePath: instancePath + "/network/deny_bind/" + i3, schemaPath: "#/definitions/bindRule/type", keyword: "type", params: { type: "string" }, message: "must be string" };
                 if (vErrors === null) {
                   vErrors = [err8];
                 } else {
@@ -175,8 +175,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
           if (Array.isArray(data12)) {
             const len5 = data12.length;
             for (let i5 = 0; i5 < len5; i5++) {
-              if (typeof data12[i5] !== "string") {
-                const err13 = { instancePath: instancePath + "/network/allow_families/" + i5, schemaPath: "#/properties/network/properties/allow_families/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+              let data13 = data12[i5];
+              if (!(data13 === "unix" || data13 === "inet" || data13 === "inet6" || data13 === "unix/stream" || data13 === "unix/dgram" || data13 === "unix/seqpacket" || data13 === "inet/stream" || data13 === "inet/dgram" || data13 === "inet6/stream" || data13 === "inet6/dgram" || data13 === "netlink/route" || data13 === "alg")) {
+                const err13 = { instancePath: instancePath + "/network/allow_families/" + i5, schemaPath: "#/properties/network/properties/allow_families/items/enum", keyword: "enum", params: { allowedValues: schema11.properties.network.properties.allow_families.items.enum }, message: "must be equal to one of the allowed values" };
                 if (vErrors === null) {
                   vErrors = [err13];
                 } else {
@@ -209,7 +210,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
       let data14 = data.sets;
       if (data14 && typeof data14 == "object" && !Array.isArray(data14)) {
         for (const key2 in data14) {
-          const _errs40 = errors;
+          const _errs37 = errors;
           if (typeof key2 === "string") {
             if (!pattern0.test(key2)) {
               const err16 = { instancePath: instancePath + "/sets", schemaPath: "#/properties/sets/propertyNames/pattern", keyword: "pattern", params: { pattern: "^[A-Za-z0-9_-]+$" }, message: 'must match pattern "^[A-Za-z0-9_-]+$"', propertyName: key2 };
@@ -221,8 +222,8 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               errors++;
             }
           }
-          var valid16 = _errs40 === errors;
-          if (!valid16) {
+          var valid18 = _errs37 === errors;
+          if (!valid18) {
             const err17 = { instancePath: instancePath + "/sets", schemaPath: "#/properties/sets/propertyNames", keyword: "propertyNames", params: { propertyName: key2 }, message: "property name must be valid" };
             if (vErrors === null) {
               vErrors = [err17];
@@ -234,9 +235,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
         }
         for (const key3 in data14) {
           let data15 = data14[key3];
-          const _errs43 = errors;
-          let valid18 = true;
-          const _errs44 = errors;
+          const _errs40 = errors;
+          let valid20 = true;
+          const _errs41 = errors;
           if (!(data15 && typeof data15 == "object" && !Array.isArray(data15))) {
             const err18 = {};
             if (vErrors === null) {
@@ -246,18 +247,18 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             }
             errors++;
           }
-          var _valid0 = _errs44 === errors;
-          errors = _errs43;
+          var _valid0 = _errs41 === errors;
+          errors = _errs40;
           if (vErrors !== null) {
-            if (_errs43) {
-              vErrors.length = _errs43;
+            if (_errs40) {
+              vErrors.length = _errs40;
             } else {
               vErrors = null;
             }
           }
           let ifClause0;
           if (_valid0) {
-            const _errs46 = errors;
+            const _errs43 = errors;
             if (data15 && typeof data15 == "object" && !Array.isArray(data15)) {
               if (data15.file === void 0) {
                 const err19 = { instancePath: instancePath + "/sets/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/sets/additionalProperties/then/required", keyword: "required", params: { missingProperty: "file" }, message: "must have required property 'file'" };
@@ -291,11 +292,11 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
                 }
               }
             }
-            var _valid0 = _errs46 === errors;
-            valid18 = _valid0;
+            var _valid0 = _errs43 === errors;
+            valid20 = _valid0;
             ifClause0 = "then";
           } else {
-            const _errs50 = errors;
+            const _errs47 = errors;
             if (Array.isArray(data15)) {
               const len6 = data15.length;
               for (let i6 = 0; i6 < len6; i6++) {
@@ -318,11 +319,11 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
               }
               errors++;
             }
-            var _valid0 = _errs50 === errors;
-            valid18 = _valid0;
+            var _valid0 = _errs47 === errors;
+            valid20 = _valid0;
             ifClause0 = "else";
           }
-          if (!valid18) {
+          if (!valid20) {
             const err24 = { instancePath: instancePath + "/sets/" + key3.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/sets/additionalProperties/if", keyword: "if", params: { failingKeyword: ifClause0 }, message: 'must match "' + ifClause0 + '" schema' };
             if (vErrors === null) {
               vErrors = [err24];
@@ -606,7 +607,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
       let data36 = data.program;
       if (data36 && typeof data36 == "object" && !Array.isArray(data36)) {
         for (const key8 in data36) {
-          if (!(key8 === "exec" || key8 === "args" || key8 === "env" || key8 === "cwd" || key8 === "clean_env")) {
+          if (!(key8 === "exec" || key8 === "args" || key8 === "env" || key8 === "cwd" || key8 === "clean_env" || key8 === "allow_userns")) {
             const err47 = { instancePath: instancePath + "/program", schemaPath: "#/properties/program/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key8 }, message: "must NOT have additional properties" };
             if (vErrors === null) {
               vErrors = [err47];
@@ -698,34 +699,33 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
+        if (data36.allow_userns !== void 0) {
+          if (typeof data36.allow_userns !== "boolean") {
+            const err55 = { instancePath: instancePath + "/program/allow_userns", schemaPath: "#/properties/program/properties/allow_userns/type", keyword: "type", params: { type: "boolean" }, message: "must be boolean" };
+            if (vErrors === null) {
+              vErrors = [err55];
+            } else {
+              vErrors.push(err55);
+            }
+            errors++;
+          }
+        }
       } else {
-        const err55 = { instancePath: instancePath + "/program", schemaPath: "#/properties/program/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        const err56 = { instancePath: instancePath + "/program", schemaPath: "#/properties/program/type", keyword: "type", params: { type: "object" }, message: "must be object" };
         if (vErrors === null) {
-          vErrors = [err55];
+          vErrors = [err56];
         } else {
-          vErrors.push(err55);
+          vErrors.push(err56);
         }
         errors++;
       }
     }
     if (data.limits !== void 0) {
-      let data44 = data.limits;
-      if (data44 && typeof data44 == "object" && !Array.isArray(data44)) {
-        for (const key10 in data44) {
+      let data45 = data.limits;
+      if (data45 && typeof data45 == "object" && !Array.isArray(data45)) {
+        for (const key10 in data45) {
           if (!(key10 === "memory" || key10 === "processes" || key10 === "open_files")) {
-            const err56 = { instancePath: instancePath + "/limits", schemaPath: "#/properties/limits/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 }, message: "must NOT have additional properties" };
-            if (vErrors === null) {
-              vErrors = [err56];
-            } else {
-              vErrors.push(err56);
-            }
-            errors++;
-          }
-        }
-        if (data44.memory !== void 0) {
-          let data45 = data44.memory;
-          if (typeof data45 !== "string" && !(typeof data45 == "number" && (!(data45 % 1) && !isNaN(data45)) && isFinite(data45))) {
-            const err57 = { instancePath: instancePath + "/limits/memory", schemaPath: "#/properties/limits/properties/memory/type", keyword: "type", params: { type: schema11.properties.limits.properties.memory.type }, message: "must be string,integer" };
+            const err57 = { instancePath: instancePath + "/limits", schemaPath: "#/properties/limits/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 }, message: "must NOT have additional properties" };
             if (vErrors === null) {
               vErrors = [err57];
             } else {
@@ -734,10 +734,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data44.processes !== void 0) {
-          let data46 = data44.processes;
-          if (!(typeof data46 == "number" && (!(data46 % 1) && !isNaN(data46)) && isFinite(data46))) {
-            const err58 = { instancePath: instancePath + "/limits/processes", schemaPath: "#/properties/limits/properties/processes/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+        if (data45.memory !== void 0) {
+          let data46 = data45.memory;
+          if (typeof data46 !== "string" && !(typeof data46 == "number" && (!(data46 % 1) && !isNaN(data46)) && isFinite(data46))) {
+            const err58 = { instancePath: instancePath + "/limits/memory", schemaPath: "#/properties/limits/properties/memory/type", keyword: "type", params: { type: schema11.properties.limits.properties.memory.type }, message: "must be string,integer" };
             if (vErrors === null) {
               vErrors = [err58];
             } else {
@@ -746,10 +746,10 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data44.open_files !== void 0) {
-          let data47 = data44.open_files;
+        if (data45.processes !== void 0) {
+          let data47 = data45.processes;
           if (!(typeof data47 == "number" && (!(data47 % 1) && !isNaN(data47)) && isFinite(data47))) {
-            const err59 = { instancePath: instancePath + "/limits/open_files", schemaPath: "#/properties/limits/properties/open_files/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+            const err59 = { instancePath: instancePath + "/limits/processes", schemaPath: "#/properties/limits/properties/processes/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
             if (vErrors === null) {
               vErrors = [err59];
             } else {
@@ -758,22 +758,34 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
+        if (data45.open_files !== void 0) {
+          let data48 = data45.open_files;
+          if (!(typeof data48 == "number" && (!(data48 % 1) && !isNaN(data48)) && isFinite(data48))) {
+            const err60 = { instancePath: instancePath + "/limits/open_files", schemaPath: "#/properties/limits/properties/open_files/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+            if (vErrors === null) {
+              vErrors = [err60];
+            } else {
+              vErrors.push(err60);
+            }
+            errors++;
+          }
+        }
       } else {
-        const err60 = { instancePath: instancePath + "/limits", schemaPath: "#/properties/limits/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        const err61 = { instancePath: instancePath + "/limits", schemaPath: "#/properties/limits/type", keyword: "type", params: { type: "object" }, message: "must be object" };
         if (vErrors === null) {
-          vErrors = [err60];
+          vErrors = [err61];
         } else {
-          vErrors.push(err60);
+          vErrors.push(err61);
         }
         errors++;
       }
     }
   } else {
-    const err61 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+    const err62 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     if (vErrors === null) {
-      vErrors = [err61];
+      vErrors = [err62];
     } else {
-      vErrors.push(err61);
+      vErrors.push(err62);
     }
     errors++;
   }
@@ -826,7 +838,8 @@ export const KEYS = {
     "args",
     "env",
     "cwd",
-    "clean_env"
+    "clean_env",
+    "allow_userns"
   ],
   "/limits": [
     "memory",
@@ -835,11 +848,7 @@ export const KEYS = {
   ]
 };
 export const UNBUILT = [
-  "/network/allow_bind",
-  "/network/deny_bind",
   "/network/port_remap",
-  "/network/allow_unix",
-  "/network/allow_families",
   "/filesystem",
   "/filesystem/read",
   "/filesystem/write",
@@ -848,7 +857,6 @@ export const UNBUILT = [
   "/http/allow",
   "/http/deny",
   "/http/ports",
-  "/program",
   "/program/exec",
   "/program/args",
   "/program/env",

@@ -1,14 +1,16 @@
 /**
- * The rules of a policy as written: from `[network] allow` and `deny` in the order of the file, then from options.
+ * The rules of a policy as written: from the four lists of `[network]` in the order of the file, then from options.
  * Parses each and keeps where it came from, so that later stages can point at it. Knows nothing of sets' contents or
  * addresses of names.
  */
+import { parseBindRule } from './bind-rules.ts';
 import type { Fault } from './diagnostic.ts';
-import type { Action, Rule } from './model.ts';
-import { type Placed, placeInString } from './placed.ts';
-import { parseRule } from './rules.ts';
+import type { Action, Protocol, Rule } from './model.ts';
+import { type Extra, type Placed, placeInString } from './placed.ts';
+import { ALL_PORTS } from './ports.ts';
+import { type ParsedRule, parseRule } from './rules.ts';
 import { createSource, type Source } from './source.ts';
-import type { TomlScalar, TomlTable } from './toml-tree.ts';
+import type { TomlEntry, TomlScalar, TomlTable } from './toml-tree.ts';
 
 /** What is wrong with a rule's target; the rule knows where that stands. */
 export type TargetFault = Omit<Fault, 'start' | 'end'>;
@@ -16,8 +18,10 @@ export type TargetFault = Omit<Fault, 'start' | 'end'>;
 /** A rule that parsed, and how to point at its target. */
 export interface WrittenRule {
   readonly rule: Rule;
+  /** Nobody wrote it: `deny_bind` implies it. */
+  readonly isImplied?: true;
   /** Makes the diagnostic of something wrong with the rule's target. */
-  place(fault: TargetFault, severity?: 'warning'): Placed;
+  place(fault: TargetFault, extra?: Extra): Placed;
 }
 
 /** Good rules in source order, and what is wrong with the others. */
@@ -26,17 +30,31 @@ export interface WrittenRules {
   readonly errors: readonly Placed[];
 }
 
-/** Reads both lists of `[network]`. Values of a wrong type are passed over; the schema reports them. */
+interface RuleList {
+  readonly action: Action;
+  parse(text: string): ParsedRule;
+}
+
+const LISTS: ReadonlyMap<string, RuleList> = new Map([
+  ['allow', { action: 'allow', parse: (text) => parseRule(text, 'allow') }],
+  ['deny', { action: 'deny', parse: (text) => parseRule(text, 'deny') }],
+  ['allow_bind', { action: 'allow', parse: parseBindRule }],
+  ['deny_bind', { action: 'deny', parse: parseBindRule }],
+]);
+
+/** Reads the lists of `[network]`. Values of a wrong type are passed over; the schema reports them. */
 export function readFileRules(network: TomlTable | undefined, source: Source): WrittenRules {
   const rules: WrittenRule[] = [];
   const errors: Placed[] = [];
   const sourceName = source.name.replace(/^.*\//, '');
   for (const [key, entry] of network?.keys ?? []) {
-    if ((key !== 'allow' && key !== 'deny') || entry.node.kind !== 'array') continue;
+    const list = LISTS.get(key);
+    if (list === undefined || entry.node.kind !== 'array') continue;
+    if (key === 'deny_bind') rules.push(...implyBinds(entry, source, sourceName));
     for (const item of entry.node.items) {
       if (item.kind !== 'string') continue;
       const text = String(item.value);
-      const parsed = parseRule(text, key);
+      const parsed = list.parse(text);
       if (!parsed.ok) {
         for (const fault of parsed.faults) errors.push(placeInString(source, item, fault));
         continue;
@@ -44,7 +62,7 @@ export function readFileRules(network: TomlTable | undefined, source: Source): W
       const { protocol, target, ports, targetStart, targetEnd } = parsed.content;
       const { line, column } = source.position(item.start);
       const rule: Rule = {
-        action: key,
+        action: list.action,
         protocol,
         ports,
         target,
@@ -59,6 +77,29 @@ export function readFileRules(network: TomlTable | undefined, source: Source): W
   return { rules, errors };
 }
 
+/** What `deny_bind` means apart from its rules: everything else may be bound. */
+function implyBinds(entry: TomlEntry, source: Source, sourceName: string): WrittenRule[] {
+  const { line, column } = source.position(entry.start);
+  const protocols: readonly Protocol[] = ['tcp-bind', 'udp-bind'];
+  return protocols.map((protocol) => ({
+    rule: {
+      action: 'allow',
+      protocol,
+      ports: ALL_PORTS,
+      target: { kind: 'any' },
+      text: 'deny_bind',
+      source: sourceName,
+      line,
+      column,
+    },
+    isImplied: true,
+    place: (fault, extra) => {
+      const span = { start: entry.start, end: entry.end };
+      return { at: entry.start, diagnostic: source.diagnose({ ...fault, ...span }, extra) };
+    },
+  }));
+}
+
 /** Reads the rules of one option, `--allow` or `--deny`. Offsets of `Placed` lie behind those of any file. */
 export function readOptionRules(action: Action, texts: readonly string[]): WrittenRules {
   const rules: WrittenRule[] = [];
@@ -67,9 +108,9 @@ export function readOptionRules(action: Action, texts: readonly string[]): Writt
     const option = `--${action}`;
     const source = createSource(option, text, 'option');
     const at = Number.MAX_SAFE_INTEGER;
-    const place = (fault: Fault, severity?: 'warning'): Placed => ({
+    const place = (fault: Fault, extra?: Extra): Placed => ({
       at,
-      diagnostic: source.diagnose(fault, severity === undefined ? {} : { severity }),
+      diagnostic: source.diagnose(fault, extra),
     });
     const parsed = parseRule(text, action);
     if (!parsed.ok) {
@@ -87,7 +128,7 @@ export function readOptionRules(action: Action, texts: readonly string[]): Writt
       line: 0,
       column: 0,
     };
-    rules.push({ rule, place: (fault, severity) => place({ ...fault, start, end }, severity) });
+    rules.push({ rule, place: (fault, extra) => place({ ...fault, start, end }, extra) });
   }
   return { rules, errors };
 }
@@ -108,8 +149,8 @@ class FileRule implements WrittenRule {
     this.#end = end;
   }
 
-  place(fault: TargetFault, severity?: 'warning'): Placed {
+  place(fault: TargetFault, extra?: Extra): Placed {
     const within = { ...fault, start: this.#start, end: this.#end };
-    return placeInString(this.#source, this.#item, within, severity);
+    return placeInString(this.#source, this.#item, within, extra);
   }
 }

@@ -172,9 +172,28 @@ help: a name that resolves to another address tomorrow would fail open; what no 
   },
 );
 
+/** What the language says holds when a policy does not mention it. */
+const DEFAULT_FACTS = {
+  families: [
+    'unix/stream',
+    'unix/dgram',
+    'unix/seqpacket',
+    'inet/stream',
+    'inet/dgram',
+    'inet6/stream',
+    'inet6/dgram',
+    'netlink/route',
+  ],
+  allowUserns: false,
+};
+
 test('an empty allow list compiles to no rule', async () => {
   const result = await draftText('[network]\nallow = []\n');
-  expect(result).toEqual({ ok: true, draft: { rules: [], names: [], sets: [] }, warnings: [] });
+  expect(result).toEqual({
+    ok: true,
+    draft: { facts: DEFAULT_FACTS, unixRules: [], rules: [], names: [], sets: [] },
+    warnings: [],
+  });
 });
 
 test('all errors of a file come in one run, in source order', async () => {
@@ -219,7 +238,7 @@ help: did you mean @mirrors?
 policy.toml:11:1: error SL2101: unknown key \`alow\` in \`network\`
 11 | alow = []
    | ^^^^
-expected: \`allow\`, \`deny\`
+expected: \`allow\`, \`deny\`, \`allow_bind\`, \`deny_bind\`, \`allow_unix\`, \`allow_families\`
 help: did you mean \`allow\`?
 
 policy.toml:14:29: error SL2013: \`192.0.2.1/24\` has bits set beyond its first 24

@@ -70,7 +70,7 @@ expected: a rule in quotes, such as "example.com:443"
     `policy.toml:1:1: error SL2101: unknown key \`allow\` at the top level
 1 | allow = []
   | ^^^^^
-expected: \`network\`, \`sets\`, \`dns\`
+expected: \`network\`, \`sets\`, \`dns\`, \`program\`
 help: \`allow\` belongs into \`[network]\`
 `,
   ],
@@ -80,7 +80,7 @@ help: \`allow\` belongs into \`[network]\`
     `policy.toml:1:2: error SL2101: unknown key \`netwrok\` at the top level
 1 | [netwrok]
   |  ^^^^^^^
-expected: \`network\`, \`sets\`, \`dns\`
+expected: \`network\`, \`sets\`, \`dns\`, \`program\`
 help: did you mean \`network\`?
 `,
   ],
@@ -168,15 +168,15 @@ help: name what resolves to the address, or write a rule with the address
 const BELOW = 'help: remove it: a policy that is not enforced whole does not compile';
 
 test.each([
-  ['[network]\nallow_bind = ["127.0.0.1:8080"]', '2:1', '`network.allow_bind`'],
-  ['[network]\ndeny_bind = ["22"]', '2:1', '`network.deny_bind`'],
   ['[network]\nport_remap = true', '2:1', '`network.port_remap`'],
-  ['[network]\nallow_unix = ["/run/x"]', '2:1', '`network.allow_unix`'],
-  ['[network]\nallow_families = ["unix"]', '2:1', '`network.allow_families`'],
   ['[dns]\nresolve = "live"', '2:11', '`resolve = "live"`'],
   ['[filesystem]\nread = ["/usr"]\nbogus = 3', '1:2', '`[filesystem]`'],
   ['[http]\nports = [80]', '1:2', '`[http]`'],
-  ['[program]\nexec = 3', '1:2', '`[program]`'],
+  ['[program]\nexec = 3', '2:1', '`program.exec`'],
+  ['[program]\nallow_userns = true\nargs = []', '3:1', '`program.args`'],
+  ['program.env = { A = "b" }', '1:9', '`program.env`'],
+  ['[program]\ncwd = "/"', '2:1', '`program.cwd`'],
+  ['[program]\nclean_env = false', '2:1', '`program.clean_env`'],
   ['limits.memory = "512M"', '1:1', '`[limits]`'],
 ])('%j is not implemented yet', async (text, place, what) => {
   const lines = (await errorsOf(text)).split('\n');
@@ -193,11 +193,17 @@ test('every key of the schema is either built or refused', () => {
     '/network',
     '/sets',
     '/dns',
+    '/program',
     '/network/allow',
     '/network/deny',
+    '/network/allow_bind',
+    '/network/deny_bind',
+    '/network/allow_unix',
+    '/network/allow_families',
     '/sets/*/file',
     '/dns/resolve',
     '/dns/private',
+    '/program/allow_userns',
   ]);
 });
 
@@ -244,6 +250,19 @@ const SHARED = [
   '[dns]\nresolve = ["exec"]',
   '[dns]\nprivate = [1]',
   'x = 1',
+  '[network]\nallow_bind = [":80"]\nallow_unix = ["/x", "@y"]\nallow_families = ["unix", "inet", "inet6/dgram", "alg"]',
+  '[network]\ndeny_bind = []\nallow_families = ["unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream"]',
+  '[network]\nallow_families = ["inet/dgram", "inet6", "inet6/stream", "netlink/route"]',
+  '[network]\nallow_families = []',
+  '[network]\nallow_families = ["packet"]',
+  '[network]\nallow_families = ["netlink"]',
+  '[network]\nallow_families = [3]',
+  '[network]\nallow_families = "inet"',
+  '[network]\nallow_bind = [8080]',
+  '[network]\nallow_unix = {}',
+  '[program]\nallow_userns = true',
+  '[program]\nallow_userns = "yes"',
+  '[program]\n',
 ];
 
 test.each(SHARED)('schema, generated validator and compiler agree about %j', async (text) => {

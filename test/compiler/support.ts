@@ -54,6 +54,13 @@ export async function errorsOf(text: string | Uint8Array, world: World = {}): Pr
   return result.ok ? '' : formatDiagnostics(result.diagnostics);
 }
 
+/** All warnings of a policy that compiles, as they are printed. */
+export async function warningsOf(text: string, world: World = {}): Promise<string> {
+  const result = await draftText(text, world);
+  if (!result.ok) throw new Error(formatDiagnostics(result.diagnostics));
+  return formatDiagnostics(result.warnings);
+}
+
 /** The diagnostics of one rule given as an option, as they are printed. */
 export async function errorsOfRule(
   rule: string,

@@ -128,7 +128,7 @@ test('control and direction-changing characters do not reach the terminal', asyn
   ).toBe(`policy.toml:1:1: error SL2101: unknown key \`a\ufffd[2Jb\ufffd\` at the top level
 1 | "a\\u001b[2Jb\ufffd" = 1
   | ^^^^^^^^^^^^^^
-expected: \`network\`, \`sets\`, \`dns\`
+expected: \`network\`, \`sets\`, \`dns\`, \`program\`
 `);
 });
 

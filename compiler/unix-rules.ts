@@ -1,0 +1,123 @@
+/**
+ * `allow_unix`: the UNIX sockets outside the sandbox that may be reached.
+ * A path, a directory (a final `/`), or `@` and an abstract name. Decides what may be written and in which form it goes
+ * into the table; a path is compared with what the kernel resolves, so only one spelling of it is accepted. Does not look
+ * whether a socket exists.
+ */
+import type { Fault } from './diagnostic.ts';
+import type { UnixRule } from './model.ts';
+import { type Placed, placeInString } from './placed.ts';
+import type { Source } from './source.ts';
+import type { TomlNode, TomlScalar } from './toml-tree.ts';
+
+/** `sun_path` of unix(7) has 108 bytes; one is the NUL behind a path, or before an abstract name. */
+const LONGEST_BYTES = 107;
+
+/** A rule that parsed and the string that it stands in. */
+export interface WrittenUnixRule {
+  readonly rule: UnixRule;
+  readonly item: TomlScalar;
+}
+
+/** Reads the list. Values of a wrong type are passed over; the schema reports them. */
+export function readUnixRules(
+  list: TomlNode | undefined,
+  source: Source,
+): { readonly rules: readonly WrittenUnixRule[]; readonly errors: readonly Placed[] } {
+  const rules: WrittenUnixRule[] = [];
+  const errors: Placed[] = [];
+  for (const item of list?.kind === 'array' ? list.items : []) {
+    if (item.kind !== 'string') continue;
+    const parsed = parseUnixRule(String(item.value));
+    if ('code' in parsed) errors.push(placeInString(source, item, parsed));
+    else rules.push({ rule: { ...parsed, line: source.position(item.start).line }, item });
+  }
+  return { rules, errors };
+}
+
+/** A rule without its line, or the first thing that is wrong with it. Offsets count from the start of `text`. */
+export function parseUnixRule(text: string): Omit<UnixRule, 'line'> | Fault {
+  const whole = { start: 0, end: text.length };
+  if (text === '') {
+    const message = 'the socket is missing';
+    return { code: 'SL2021', message, ...whole, expected: FORM };
+  }
+  const nul = text.indexOf('\0');
+  if (nul >= 0) return refuseNul(text, nul);
+  const glob = /[*?]/.exec(text);
+  if (glob !== null) return refuseGlob(text, glob.index);
+  if (text.startsWith('@')) return parseAbstract(text);
+  if (!text.startsWith('/')) return refuseRelative(text);
+  const straight = straighten(text);
+  if (straight !== text) {
+    const message = `\`${text}\` is not the shortest form of its path`;
+    return { code: 'SL2021', message, ...whole, help: `did you mean ${straight}?` };
+  }
+  const kind = text.endsWith('/') ? 'directory' : 'path';
+  const path = kind === 'directory' && text !== '/' ? text.slice(0, -1) : text;
+  return tooLong(text, path, 0) ?? { kind, text: path };
+}
+
+const FORM = 'an absolute path, a directory with a final `/`, or `@` and an abstract name';
+
+function parseAbstract(text: string): Omit<UnixRule, 'line'> | Fault {
+  const name = text.slice(1);
+  if (name === '') {
+    const message = 'the abstract name is missing behind `@`';
+    return { code: 'SL2021', message, start: 0, end: 1, expected: FORM };
+  }
+  return tooLong(text, name, 1) ?? { kind: 'abstract', text: name };
+}
+
+function tooLong(text: string, stored: string, start: number): Fault | undefined {
+  const bytes = new TextEncoder().encode(stored).length;
+  if (bytes <= LONGEST_BYTES) return undefined;
+  const what = start === 1 ? 'the abstract name' : 'the path';
+  const message = `${what} has ${bytes} bytes, at most ${LONGEST_BYTES} are possible`;
+  const fault: Fault = { code: 'SL2021', message, start, end: text.length };
+  const slash = start === 1 ? -1 : stored.lastIndexOf('/', LONGEST_BYTES);
+  // A program gets to such a socket by a relative path; the directory above it can be named.
+  return slash <= 0
+    ? fault
+    : { ...fault, help: `allow a directory above it: ${text.slice(0, slash + 1)}` };
+}
+
+function refuseNul(text: string, nul: number): Fault {
+  const message = 'a socket can not hold a NUL';
+  const fault: Fault = { code: 'SL2021', message, start: nul, end: nul + 1, expected: FORM };
+  const name = text.slice(1);
+  if (nul > 0 || name === '' || name.includes('\0')) return fault;
+  return { ...fault, help: `did you mean @${name}?` };
+}
+
+function refuseGlob(text: string, at: number): Fault {
+  const message = `\`${text[at]}\` is no wildcard here: names are compared as they are`;
+  const fault: Fault = { code: 'SL2021', message, start: at, end: at + 1, expected: FORM };
+  const slash = text.lastIndexOf('/', at);
+  if (!text.startsWith('/') || slash < 0) return fault;
+  const directory = text.slice(0, slash + 1);
+  return { ...fault, help: `write ${directory} for every socket below that directory` };
+}
+
+function refuseRelative(text: string): Fault {
+  const message = `\`${text}\` is not an absolute path`;
+  const fault: Fault = { code: 'SL2021', message, start: 0, end: text.length, expected: FORM };
+  if (/^[~$%]/.test(text)) {
+    return { ...fault, help: 'write the path in full: `~` and variables are not expanded' };
+  }
+  const [, rest] = /^\s*(?:unix:)?(?:\/\/)?([/@].*)$/s.exec(text) ?? [];
+  if (rest !== undefined) return { ...fault, help: `did you mean ${rest}?` };
+  if (/^\.{1,2}(\/|$)/.test(text)) return { ...fault, help: 'write the path from the root' };
+  return { ...fault, help: `did you mean /${text}, or @${text} (abstract)?` };
+}
+
+/** The path without empty, `.` and `..` steps; a final `/` stays, and follows a final `.` or `..`. */
+function straighten(path: string): string {
+  const steps: string[] = [];
+  for (const step of path.split('/')) {
+    if (step === '..') steps.pop();
+    else if (step !== '' && step !== '.') steps.push(step);
+  }
+  const isDirectory = /\/\.{0,2}$/.test(path);
+  return steps.length === 0 ? '/' : `/${steps.join('/')}${isDirectory ? '/' : ''}`;
+}
