@@ -20,12 +20,23 @@ const KINDS: readonly FamilyName[] = [
   'alg',
 ];
 
+/**
+ * Kinds that only their own full name stands for. A UNIX datagram socket honours a name in every message, so all messages have to be
+ * looked at where it exists; `unix` brings it only where rules for UDP or ICMP demand that anyway (docs/enforcement.md).
+ */
+const BY_NAME_ONLY: ReadonlySet<FamilyName> = new Set(['unix/dgram']);
+
 /** What programs may make when the policy does not say. */
-export const DEFAULT_FAMILIES: readonly FamilyName[] = KINDS.filter((kind) => kind !== 'alg');
+export const DEFAULT_FAMILIES: readonly FamilyName[] = KINDS.filter(
+  (kind) => kind !== 'alg' && !BY_NAME_ONLY.has(kind),
+);
 
 /** The kinds that a word of `allow_families` stands for; none when the language has no such word. */
 export function expandFamily(word: string): readonly FamilyName[] {
-  return KINDS.filter((kind) => kind === word || (WHOLE.has(word) && kind.startsWith(`${word}/`)));
+  const isWhole = WHOLE.has(word);
+  return KINDS.filter(
+    (kind) => kind === word || (isWhole && kind.startsWith(`${word}/`) && !BY_NAME_ONLY.has(kind)),
+  );
 }
 
 /** Families of which every kind may be named at once. Netlink is not one: `route` is all of it that there is. */

@@ -176,7 +176,6 @@ help: a name that resolves to another address tomorrow would fail open; what no 
 const DEFAULT_FACTS = {
   families: [
     'unix/stream',
-    'unix/dgram',
     'unix/seqpacket',
     'inet/stream',
     'inet/dgram',

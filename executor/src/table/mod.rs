@@ -24,6 +24,16 @@ use lookup::{Layout, Trie};
 
 pub use facts::UnixRule;
 
+/// Bits of `Table::families` (docs/format.md, section `facts`).
+pub mod families {
+    pub(crate) use super::format_gen::{
+        FAMILY_ALG as ALG, FAMILY_INET_DGRAM as INET_DGRAM, FAMILY_INET_STREAM as INET_STREAM,
+        FAMILY_INET6_DGRAM as INET6_DGRAM, FAMILY_INET6_STREAM as INET6_STREAM,
+        FAMILY_NETLINK_ROUTE as NETLINK_ROUTE, FAMILY_UNIX_DGRAM as UNIX_DGRAM,
+        FAMILY_UNIX_SEQPACKET as UNIX_SEQPACKET, FAMILY_UNIX_STREAM as UNIX_STREAM,
+    };
+}
+
 /// What rules speak about, numbered as in the table (docs/format.md §3): destinations of a protocol, or addresses to bind and listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
