@@ -15,4 +15,5 @@ const config: ViteUserConfig = defineConfig({
   },
 });
 
+// biome-ignore lint/style/noDefaultExport: vitest reads its configuration so
 export default config;

@@ -88,6 +88,14 @@ __attribute__((unused)) static double now(void) {
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* On one processor: a race needs that the two threads run at once, whatever else the scheduler would do. Where there is but one, it stays so. */
+__attribute__((unused)) static void stay_on(int processor) {
+  cpu_set_t one;
+  CPU_ZERO(&one);
+  CPU_SET((size_t)processor, &one);
+  sched_setaffinity(0, sizeof one, &one);
+}
+
 /* A TCP socket of that family connects and says the nonce; closed properly, so that the witness has read it. */
 __attribute__((unused)) static void tcp_to(const char *way, int family, const void *to, socklen_t length) {
   int s = socket(family, SOCK_STREAM, 0);

@@ -1,0 +1,114 @@
+/**
+ * Rows B: races. Each is first run under a supervisor that checks and then lets the kernel look again (programs/naive.c): how often it gets past
+ * that one says how sharp it is. Then it runs under sandlock until it would have got past the other thousands of times, and nothing may
+ * arrive. SANDLOCK_HOSTILE_SECONDS makes each last that long instead (scripts/soak.mjs).
+ */
+import { describe, expect, test } from 'vitest';
+import { policyOf, run, runSandboxed } from '../e2e/harness/run.ts';
+import { probe, type User, users } from '../e2e/harness/stage.ts';
+import { ALLOWED, openWitness } from './harness/witness.ts';
+
+/** Times that the unprotected supervisor would have been passed. */
+const WANTED_HITS = 2000;
+/** Enough on a machine as slow as this; below it the race counts as not shown. */
+const LEAST_HITS = 1000;
+const LEAST_TRIES = 5000;
+const LEAST_LEAKS = 50;
+const NAIVE_SECONDS = 0.4;
+const MOST_SECONDS = 12;
+const soakSeconds = Number(process.env.SANDLOCK_HOSTILE_SECONDS ?? 0);
+
+/** What tries come to under sandlock: `both` of allowed and refused, or no allowed one because the address is always a denied one. */
+type Outcomes = 'both' | 'refused only';
+
+const RACES: readonly (readonly [row: string, way: string, outcomes: Outcomes])[] = [
+  ['B2', 'connect-port', 'both'],
+  ['B2', 'connect-host', 'both'],
+  ['B1', 'connect-family-none', 'both'],
+  ['B1', 'connect-family-unix', 'refused only'],
+  ['B1', 'connect-family-netlink', 'refused only'],
+  ['B2', 'connect-stream', 'both'],
+  ['B2', 'sendto-port', 'both'],
+  ['B2', 'sendto-host', 'both'],
+  ['B5', 'sendmsg-name', 'both'],
+  ['B3', 'sendmsg-no-name', 'both'],
+  ['B3', 'sendmsg-no-length', 'both'],
+  ['B5', 'sendmmsg-name', 'both'],
+  ['B5', 'sendmsg-parts', 'refused only'],
+  ['B8', 'page-protected', 'refused only'],
+  ['B8', 'page-unmapped', 'refused only'],
+  ['B8', 'page-exchanged', 'both'],
+  ['B4', 'swap-unix-udp', 'refused only'],
+  ['B4', 'swap-udp-tcp', 'both'],
+  ['B6', 'split-table', 'refused only'],
+];
+
+const witness = openWitness();
+
+interface Count {
+  readonly tries: number;
+  readonly done: number;
+  readonly refused: number;
+}
+
+describe.each(users)('as $name', (user) => {
+  test.each(RACES)('%s %s: passes a naive supervisor at once, sandlock never', async (...race) => {
+    const [, way, outcomes] = race;
+    const rate = await passNaive(user, way);
+    const wanted = Math.max(Math.ceil(WANTED_HITS / rate), LEAST_TRIES);
+    const count =
+      soakSeconds > 0
+        ? await runRace(user, way, 1e12, soakSeconds)
+        : await runRace(user, way, wanted, MOST_SECONDS);
+    const hits = Math.round(count.tries * rate);
+    expect(hits, `${count.tries} tries at ${rate} leaks a try`).toBeGreaterThan(LEAST_HITS);
+    expect(count.refused).toBeGreaterThan(0);
+    if (outcomes === 'both') expect(count.done).toBeGreaterThan(0);
+  });
+
+  // Nothing passes a naive supervisor here: the kernel drops the answer to a caller that exec has swept away. What is shown is
+  // that such callers confuse nothing.
+  test('B7 exec-takeover: callers swept away by exec, and the program after it is still refused', async () => {
+    const count = await runRace(user, 'exec-takeover', 1e6, soakSeconds || 2);
+    expect(count.tries).toBeGreaterThan(20);
+    expect(count.refused).toBe(count.tries);
+    expect(count.done).toBe(0);
+  });
+});
+
+/** Leaks per try. */
+async function passNaive(user: User, way: string): Promise<number> {
+  const nonce = await witness.begin();
+  const [naive = ''] = probe('hostile-naive');
+  const race = probe('hostile-races', nonce, way, '1000000000', String(NAIVE_SECONDS));
+  const { stdout, stderr } = await run(user, [naive, ...race]);
+  const leaks = (await witness.report()).reduce((sum, { count }) => sum + count, 0);
+  expect(leaks, `leaks in ${stdout}${stderr}`).toBeGreaterThanOrEqual(LEAST_LEAKS);
+  return leaks / countOf(stdout).tries;
+}
+
+/** Runs the race under sandlock and sees to it that nothing arrives. */
+async function runRace(user: User, way: string, tries: number, seconds: number): Promise<Count> {
+  const nonce = await witness.begin();
+  const race = probe('hostile-races', nonce, way, String(tries), String(seconds));
+  const timeoutMs = seconds * 1000 + 20_000;
+  const outcome = await runSandboxed(user, policyOf(ALLOWED), race, { timeoutMs });
+  const arrived = await witness.report();
+  expect({ ...outcome, stdout: '', arrived }).toEqual({
+    stdout: '',
+    stderr: '',
+    status: 0,
+    signal: null,
+    timedOut: false,
+    arrived: [],
+  });
+  const count = countOf(outcome.stdout);
+  process.stdout.write(`    ${user.name} ${outcome.stdout.trim()}\n`);
+  return count;
+}
+
+function countOf(line: string): Count {
+  const found = /^\S+ tries (\d+) done (\d+) refused (\d+) other \d+\n$/.exec(line);
+  if (!found) throw new Error(`not a count: ${JSON.stringify(line)}`);
+  return { tries: Number(found[1]), done: Number(found[2]), refused: Number(found[3]) };
+}
