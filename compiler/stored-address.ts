@@ -64,6 +64,11 @@ export function toStoredPrefix({ address, bits }: Prefix, protocol: Protocol): S
     : { family: 6, address: wide, bits: wideBits };
 }
 
+/** Whether 16 bytes are 0.0.0.0 or `::`. */
+export function isUnspecified(wide: Uint8Array): boolean {
+  return wide.subarray(isMapped(wide) ? 12 : 0).every((byte) => byte === 0);
+}
+
 /** Whether an address lies in a prefix; both 16 bytes wide, `wideBits` 0..128. */
 export function isInside(wide: Uint8Array, prefix: Uint8Array, wideBits: number): boolean {
   const whole = wideBits >> 3;

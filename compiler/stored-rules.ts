@@ -101,6 +101,14 @@ export function countBoundaries(reader: TableReader): number {
   return boundaries;
 }
 
+/** Whether a set has no address of a family: its trie is the one boundary at which nobody is a member. */
+export function isEmptySet(reader: TableReader, set: number, family: 4 | 6): boolean {
+  const index = F.PROTOCOL_TRIES + 2 * set + (family === 4 ? 0 : 1);
+  const trie = sectionOf(reader, F.SECTION_TRIES).offset + index * F.TRIE_BYTES;
+  if (reader.view.getUint32(trie + F.TRIE_COUNT, true) > 1) return false;
+  return reader.view.getUint16(reader.view.getUint32(trie + F.TRIE_SETS, true), true) === 0;
+}
+
 /** The pinned names, in the order in which the rules name them first; IPv4 addresses have 4 bytes. */
 export function readNames(reader: TableReader): readonly PinnedName[] {
   const { count, offset } = sectionOf(reader, F.SECTION_NAMES);

@@ -5,10 +5,19 @@
 import * as F from './format.gen.ts';
 import { layDraft, PROTOCOL_NUMBERS } from './lay-draft.ts';
 import type { Facts, PinnedName, Protocol, Rule, TableDraft, UnixRule } from './model.ts';
-import { embeddedIpv4, isBind, isInside, isMapped, toCanonical, widen } from './stored-address.ts';
+import {
+  embeddedIpv4,
+  isBind,
+  isInside,
+  isMapped,
+  isUnspecified,
+  toCanonical,
+  widen,
+} from './stored-address.ts';
 import {
   countBoundaries,
   createReader,
+  isEmptySet,
   type Mode,
   readFacts,
   readNames,
@@ -143,7 +152,10 @@ function createTable(instance: PolicyExports, bytes: Uint8Array): Table {
   };
 }
 
-/** Whether a rule matches, as docs/format.md §6 says: a deny rule also sees the IPv4 destination that NAT64 and 6to4 carry. */
+/**
+ * Whether a rule matches, as docs/format.md §6 says: a deny rule also sees the IPv4 destination that NAT64 and 6to4 carry, and what binding
+ * every address binds.
+ */
 function matches(
   instance: PolicyExports,
   reader: TableReader,
@@ -160,7 +172,16 @@ function matches(
   const embedded = carries ? embeddedIpv4(wide) : undefined;
   const forms = embedded === undefined ? [wide] : [wide, embedded];
   const set = reader.view.getUint32(at + F.RULE_INDEX, true);
+  if (rule.action === 'deny' && isBind(rule.protocol) && isUnspecified(wide)) {
+    return hasFamily(reader, rule, set, 4) || (!isMapped(wide) && hasFamily(reader, rule, set, 6));
+  }
   return forms.some((form) => covers(instance, rule, set, form, names));
+}
+
+/** Whether a rule covers some address of a family: to bind every address is to bind that one, too. */
+function hasFamily(reader: TableReader, { target }: Rule, set: number, family: 4 | 6): boolean {
+  if (target.kind === 'prefix') return (target.prefix.address.length === 4) === (family === 4);
+  return target.kind === 'any' || !isEmptySet(reader, set, family);
 }
 
 function covers(

@@ -9,7 +9,8 @@
  *   (16 bytes each, network order).
  *
  * Here rules become entries (prefix.ts), one list for each family, ready to be folded. Which rule covers what is decided here and nowhere
- * else in the builder: `any` is both families' whole space, a deny rule on an IPv4 destination also covers the IPv6 forms that carry it.
+ * else in the builder: `any` is both families' whole space, a deny rule on an IPv4 destination also covers the IPv6 forms that
+ * carry it, one on an address to bind also 0.0.0.0 and ::.
  */
 import { fail } from './arena';
 import { groupAllowed, groupDenied, readGroup } from './fold';
@@ -133,9 +134,9 @@ export function gather(draft: usize, protocol: u32, portSets: List): void {
   }
   gatherUses();
   prefixes += <u64>ipv4.count + <u64>ipv6.count;
+  if (protocol >= PROTOCOL_TCP_BIND) gatherEveryAddress();
   // Without anything allowed a family's fold is empty, whatever is denied.
   if (!listAllows(ipv6)) ipv6.count = 0;
-  // No socket is bound to the IPv6 form of an address elsewhere.
   else if (protocol < PROTOCOL_TCP_BIND) gatherEmbedded();
   if (!listAllows(ipv4)) ipv4.count = 0;
   sortEntries(ipv4);
@@ -210,6 +211,24 @@ function gatherEmbedded(): void {
     if (load<u8>(entry, ENTRY_ACTION) != <u8>ACTION_DENY) continue;
     const ports = load<u32>(entry, ENTRY_PORTS);
     addEmbedded(ipv6, load<u64>(entry), <u32>load<u8>(entry, ENTRY_BITS), ACTION_DENY, ports);
+  }
+}
+
+/** Denies to bind every address where one of them is denied: 0.0.0.0 and :: listen on all of IPv4, :: on all of IPv6. */
+function gatherEveryAddress(): void {
+  const own = ipv6.count;
+  for (let i: u32 = 0; i < own; i++) {
+    const entry = ipv6.at(i);
+    if (load<u8>(entry, ENTRY_ACTION) != <u8>ACTION_DENY) continue;
+    addEntry(ipv6, 0, 0, 128, ACTION_DENY, load<u32>(entry, ENTRY_PORTS));
+  }
+  const count = ipv4.count;
+  for (let i: u32 = 0; i < count; i++) {
+    const entry = ipv4.at(i);
+    if (load<u8>(entry, ENTRY_ACTION) != <u8>ACTION_DENY) continue;
+    const ports = load<u32>(entry, ENTRY_PORTS);
+    addEntry(ipv4, 0, 0, 32, ACTION_DENY, ports);
+    addEntry(ipv6, 0, 0, 128, ACTION_DENY, ports);
   }
 }
 

@@ -154,15 +154,47 @@ describe.each(BUILDS)('$build', ({ module }) => {
       const rules = table.decidingRules(protocol, bytes, 80);
       return [table.lookup(protocol, bytes, 80), ...rules.map(({ text }) => text)];
     };
-    expect(deciding('tcp-bind', '0.0.0.0')).toEqual(['allow', 'tcp-bind://*:*']);
+    expect(deciding('tcp-bind', '0.0.0.0')).toEqual(['deny', 'tcp-bind://10.0.0.0/8:*']);
     expect(deciding('tcp-bind', '127.0.0.1')).toEqual(['allow', 'tcp-bind://*:*']);
-    expect(deciding('tcp-bind', '::')).toEqual(['deny', 'tcp-bind://[::]:*']);
+    expect(deciding('tcp-bind', '::')).toEqual([
+      'deny',
+      'tcp-bind://10.0.0.0/8:*',
+      'tcp-bind://[::]:*',
+    ]);
     expect(deciding('tcp-bind', '::1')).toEqual(['allow', 'tcp-bind://*:*']);
-    const unspecified = ['deny', 'udp-bind://[::ffff:0.0.0.0]:*'];
-    expect(deciding('udp-bind', '0.0.0.0')).toEqual(unspecified);
-    expect(deciding('udp-bind', '::ffff:0.0.0.0')).toEqual(unspecified);
+    const every = ['deny', 'udp-bind://[::ffff:0.0.0.0]:*', 'udp-bind://127.0.0.1:*'];
+    expect(deciding('udp-bind', '0.0.0.0')).toEqual(every);
+    expect(deciding('udp-bind', '::ffff:0.0.0.0')).toEqual(every);
+    expect(deciding('udp-bind', '::')).toEqual(every);
     expect(deciding('udp-bind', '127.0.0.1')).toEqual(['deny', 'udp-bind://127.0.0.1:*']);
-    expect(deciding('udp-bind', '::')).toEqual(['allow', 'udp-bind://*:*']);
+    expect(deciding('udp-bind', '127.0.0.2')).toEqual(['allow', 'udp-bind://*:*']);
+  });
+
+  test.each([
+    ['127.0.0.1', ['deny', 'deny', 'deny', 'allow']],
+    ['[2001:db8::]', ['allow', 'allow', 'deny', 'allow']],
+    ['@v4', ['deny', 'deny', 'deny', 'allow']],
+    ['@v6', ['allow', 'allow', 'deny', 'allow']],
+    ['@none', ['allow', 'allow', 'allow', 'allow']],
+    ['@all', ['deny', 'deny', 'deny', 'deny']],
+  ])('where %s may not be bound, every address may not be bound either', (target, verdicts) => {
+    const rules = [rule('allow', 'tcp-bind://*:*', 1), rule('deny', `tcp-bind://${target}:80`, 2)];
+    const sets = [
+      set('v4', ['10.0.0.0/8']),
+      set('v6', ['2001:db8::/32']),
+      set('none', []),
+      set('all', ['0.0.0.0/0', '::/0']),
+    ];
+    const table = open(draftOf(rules, { sets }));
+    const asked = ['0.0.0.0', '::ffff:0.0.0.0', '::', '192.0.2.1'].map(parseIp);
+    expect(asked.map((address) => table.lookup('tcp-bind', address, 80))).toEqual(verdicts);
+    expect(asked.map((address) => table.lookup('tcp-bind', address, 81))).toEqual(
+      Array.from({ length: 4 }, () => 'allow'),
+    );
+    const texts = asked.map((address) => table.decidingRules('tcp-bind', address, 80)[0]?.text);
+    expect(texts).toEqual(
+      verdicts.map((verdict) => (verdict === 'deny' ? rules[1]?.text : rules[0]?.text)),
+    );
   });
 
   test('a deny rule on what may be bound says nothing about the forms that carry the address', () => {

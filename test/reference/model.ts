@@ -68,10 +68,17 @@ export function createModel(draft: TableDraft): Model {
 
 function intervalsOf(rule: Rule, draft: TableDraft): readonly (readonly [bigint, bigint])[] {
   const own = ownIntervals(rule, draft);
-  if (rule.action === 'allow' || isBind(rule.protocol)) return own;
+  if (rule.action === 'allow') return own;
+  const isIpv4 = ([low, high]: readonly [bigint, bigint]): boolean =>
+    low >> 32n === 0xffffn && high >> 32n === 0xffffn;
+  if (isBind(rule.protocol)) {
+    // 0.0.0.0 and :: listen on every IPv4 address, :: on every IPv6 address as well.
+    const every = own.length > 0 ? [[0n, 0n] as const] : [];
+    return [...own, ...every, ...(own.some(isIpv4) ? [[MAPPED, MAPPED] as const] : [])];
+  }
   // A denied IPv4 address is denied in the IPv6 forms that carry it, too.
   return own.flatMap(([low, high]) => {
-    if (low >> 32n !== 0xffffn || high >> 32n !== 0xffffn) return [[low, high]];
+    if (!isIpv4([low, high])) return [[low, high]];
     const [first, last] = [low & 0xffffffffn, high & 0xffffffffn];
     return [
       [low, high],
