@@ -10,6 +10,7 @@ use crate::receiver::{Outcome, Receiver, address, kind, waits};
 use crate::sockaddr::{self, Form, Inet, Kind, Target, connect_target};
 use crate::sys::seccomp::{Listener, Notification};
 use crate::sys::socket::Name;
+use crate::sys::uring::Attempt;
 use crate::sys::{Errno, Result, socket};
 use crate::table::{Mode, Protocol, Verdict};
 
@@ -55,9 +56,10 @@ fn to_inet(
             if !matches!(kind, Kind::Tcp { .. }) || !waits(&socket)? {
                 return at_once(&socket, &name);
             }
-            match receiver.ring.as_mut().and_then(|ring| ring.connect(&socket, &name)) {
-                Some(result) => result.map(|()| Outcome::Done(0)),
-                None => wait_for(receiver, notification, socket, name, None),
+            let attempt = receiver.ring.as_mut().map(|ring| ring.connect(&socket, &name));
+            match attempt {
+                Some(Attempt::Over(result)) => result.map(|()| Outcome::Done(0)),
+                begun => wait_for(receiver, notification, socket, name, begun == Some(Attempt::Begun), None),
             }
         }
         Err(_) if is_probe(receiver, kind, &inet) => probe(&socket, kind, &inet),
@@ -117,19 +119,20 @@ fn to_unix(
     if matches!(kind, Kind::Unix { datagram: true, .. }) || !waits(&socket)? {
         return at_once(&socket, &name);
     }
-    wait_for(receiver, notification, socket, name, file)
+    wait_for(receiver, notification, socket, name, false, file)
 }
 
 fn at_once(fd: &OwnedFd, name: &Name) -> Result<Outcome> {
     socket::connect(fd, name).map(|()| Outcome::Done(0))
 }
 
-/// Connects in a thread of its own. `file` stays open until then: `name` may lead through it.
+/// Connects in a thread of its own. `is_begun`: this very call has begun to connect already. `file` stays open until then: `name` may lead through it.
 fn wait_for(
     receiver: &Receiver,
     notification: &Notification,
     socket: OwnedFd,
     name: Name,
+    is_begun: bool,
     file: Option<OwnedFd>,
 ) -> Result<Outcome> {
     let listener = Arc::clone(&receiver.listener);
@@ -137,7 +140,11 @@ fn wait_for(
     let work = move || {
         let result = until_connected(&listener, id, caller, &socket, &name);
         drop(file);
-        result
+        match result {
+            // A time limit (SO_SNDTIMEO) ran out on the connection that this call began: to the kernel ours was the second attempt.
+            Err(Errno(libc::EALREADY)) if is_begun => Err(Errno(libc::EINPROGRESS)),
+            result => result,
+        }
     };
     receiver.pending.hand_over(notification, Box::new(work)).map(|()| Outcome::Pending)
 }

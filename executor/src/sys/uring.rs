@@ -118,6 +118,17 @@ impl Drop for Area {
     }
 }
 
+/// How far a connect got without waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Attempt {
+    /// It is over.
+    Over(Result<()>),
+    /// The connection is being made now; connect(2) will wait for it.
+    Begun,
+    /// It was being made before, by an earlier call; connect(2) will wait for it.
+    Waiting,
+}
+
 /// A ring. Used by one thread.
 pub struct Ring {
     fd: OwnedFd,
@@ -147,8 +158,8 @@ impl Ring {
         Ok(Self { fd, parameters, submissions, completions, entries })
     }
 
-    /// Connects as far as goes without waiting. `None`: it would wait; the connection goes on being made, and connect(2) will wait for it.
-    pub fn connect(&mut self, socket: &impl AsRawFd, name: &Name) -> Option<Result<()>> {
+    /// Connects as far as goes without waiting.
+    pub fn connect(&mut self, socket: &impl AsRawFd, name: &Name) -> Attempt {
         const CONNECT: u64 = 1;
         const CANCEL: u64 = 2;
         let bytes = name.as_bytes();
@@ -161,7 +172,7 @@ impl Ring {
             ..Submission::default()
         };
         if let Err(error) = self.submit(connect, 0) {
-            return Some(Err(error));
+            return Attempt::Over(Err(error));
         }
         let mut result = self.take();
         if result.is_none() {
@@ -186,12 +197,11 @@ impl Ring {
                 }
             }
         }
-        match result?.result {
-            0 => Some(Ok(())),
-            error => match -error {
-                libc::ECANCELED | libc::EINPROGRESS | libc::EAGAIN | libc::EINTR => None,
-                error => Some(Err(Errno(error))),
-            },
+        match result.map_or(libc::ECANCELED, |completion| -completion.result) {
+            0 => Attempt::Over(Ok(())),
+            libc::ECANCELED | libc::EINPROGRESS | libc::EAGAIN | libc::EINTR => Attempt::Begun,
+            libc::EALREADY => Attempt::Waiting,
+            error => Attempt::Over(Err(Errno(error))),
         }
     }
 
@@ -269,11 +279,12 @@ mod tests {
         let mut waiting: Vec<OwnedFd> = Vec::new();
         for _ in 0..40 {
             let socket = tcp();
-            assert_eq!(ring.connect(&socket, &name(open.local_addr().unwrap())), Some(Ok(())));
-            assert_eq!(ring.connect(&tcp(), &closed), Some(Err(Errno(libc::ECONNREFUSED))));
+            assert_eq!(ring.connect(&socket, &name(open.local_addr().unwrap())), Attempt::Over(Ok(())));
+            assert_eq!(ring.connect(&tcp(), &closed), Attempt::Over(Err(Errno(libc::ECONNREFUSED))));
             assert_eq!(TcpStream::from(socket).peer_addr().unwrap(), open.local_addr().unwrap());
             let socket = tcp();
-            if ring.connect(&socket, &full.1).is_none() {
+            if ring.connect(&socket, &full.1) == Attempt::Begun {
+                assert_eq!(ring.connect(&socket, &full.1), Attempt::Waiting);
                 waiting.push(socket);
             }
         }
