@@ -4,7 +4,7 @@
  * is not looked at.
  */
 import { SandlockError } from './errors.ts';
-import { FOREVER } from './request.ts';
+import { DEGRADATIONS, FOREVER } from './request.ts';
 
 /** What `exec` was asked to do. At least one of `policy`, `allow` and `deny` is given. */
 export interface ExecArguments {
@@ -20,6 +20,8 @@ export interface ExecArguments {
   readonly log: string | undefined;
   /** How long processes may outlive the command before they are ended, in seconds; FOREVER is without end. */
   readonly lingerSeconds: number;
+  /** What the kernel may lack, by name. */
+  readonly degraded: readonly string[];
   /** Program and arguments, at least the program. */
   readonly command: readonly string[];
 }
@@ -42,6 +44,7 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
   const deny: string[] = [];
   const logs: string[] = [];
   const lingers: string[] = [];
+  const degraded: string[] = [];
   let quiet = false;
 
   for (let index = 0; index < own.length; index += 1) {
@@ -58,6 +61,7 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
     if (name === '--allow') allow.push(value());
     else if (name === '--deny') deny.push(value());
     else if (name === '--log') logs.push(value());
+    else if (name === '--allow-degraded') degraded.push(parseDegraded(value()));
     else if (name === '--linger') lingers.push(value());
     else if (argument === '--quiet' || argument === '-q') quiet = true;
     else if (argument === '--help' || argument === '-h') return 'help';
@@ -79,7 +83,13 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
   if (policy === undefined && allow.length === 0 && deny.length === 0) {
     throw usage('no policy: name a file, or give rules by --allow; without any, nothing is run');
   }
-  return { policy, allow, deny, quiet, log: logs[0], lingerSeconds, command };
+  return { policy, allow, deny, quiet, log: logs[0], lingerSeconds, degraded, command };
+}
+
+function parseDegraded(name: string): string {
+  if (DEGRADATIONS.has(name)) return name;
+  const known = [...DEGRADATIONS.keys()].join(' or ');
+  throw usage(`--allow-degraded takes ${known}, not ${name}`);
 }
 
 /** Seconds, or `forever`. */

@@ -46,10 +46,7 @@ function run(table: Buffer, parsed: ExecArguments): Promise<void> | undefined {
   const log = openLog(parsed.log);
   const library = loadLibrary();
   const program = parsed.command[0] ?? '';
-  const handle = library.start(
-    table,
-    encodeRequest(ownSource(parsed.command, parsed.lingerSeconds)),
-  );
+  const handle = library.start(table, encodeRequest(ownSource(parsed)));
   if (handle < 0) throw startFailure('front', -handle, program);
   const denials = createDenialReporter();
   const end = follow(library, handle, (record) => {

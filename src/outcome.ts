@@ -54,6 +54,10 @@ function explainStage(stage: string, errno: number): string {
       return isMissing
         ? 'this kernel offers no Landlock, or too old a version of it; nothing was run'
         : 'the Landlock domain could not be entered; nothing was run';
+    case 'landlock-tcp':
+      return 'this kernel can not hold TCP by Landlock (Linux 6.7), the wall behind the supervisor; --allow-degraded landlock-tcp accepts that; nothing was run';
+    case 'landlock-scopes':
+      return 'this kernel can not keep signals inside by Landlock (Linux 6.12), so the command could kill its supervisor; --allow-degraded landlock-scopes accepts that; nothing was run';
     case 'seccomp':
       return isMissing || errno === EINVAL
         ? 'this kernel lacks a seccomp feature that is needed; nothing was run'

@@ -6,6 +6,12 @@
 import { readFileSync } from 'node:fs';
 import { SandlockError } from './errors.ts';
 
+/** What a kernel may lack if the user accepts it by name (`--allow-degraded`), with its option bit. */
+export const DEGRADATIONS: ReadonlyMap<string, number> = new Map([
+  ['landlock-tcp', 2],
+  ['landlock-scopes', 4],
+]);
+
 /** Option bit: mirror stops and forward signals, as the command line does. */
 const OPTION_TERMINAL = 1;
 
@@ -20,6 +26,8 @@ export interface RequestSource {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** How long processes may outlive the command; FOREVER is without end. */
   readonly lingerSeconds: number;
+  /** Keys of DEGRADATIONS that are accepted. */
+  readonly degraded: readonly string[];
   /** Reads /proc/self/cmdline or /proc/self/environ. */
   readonly readRaw: (path: string) => Buffer;
 }
@@ -34,7 +42,11 @@ export function encodeRequest(source: RequestSource): Buffer {
   const header = Buffer.alloc(20);
   header.writeUInt32LE(command.length, 0);
   header.writeUInt32LE(environment.length, 4);
-  header.writeUInt32LE(OPTION_TERMINAL, 8);
+  const degraded = source.degraded.map((name) => DEGRADATIONS.get(name) ?? 0);
+  header.writeUInt32LE(
+    degraded.reduce((bits, bit) => bits | bit, OPTION_TERMINAL),
+    8,
+  );
   header.writeUInt32LE(source.lingerSeconds, 16);
   const end = Buffer.of(0);
   const strings = [...command, ...environment, Buffer.alloc(0)];
@@ -45,9 +57,11 @@ export function encodeRequest(source: RequestSource): Buffer {
 }
 
 /** The source for this process. */
-export function ownSource(command: readonly string[], lingerSeconds: number): RequestSource {
+export function ownSource(
+  options: Pick<RequestSource, 'command' | 'lingerSeconds' | 'degraded'>,
+): RequestSource {
   const readRaw = (path: string): Buffer => readFileSync(path);
-  return { command, environment: process.env, lingerSeconds, readRaw };
+  return { ...options, environment: process.env, readRaw };
 }
 
 function rawCommand({ command, readRaw }: RequestSource): Buffer[] {

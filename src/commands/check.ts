@@ -60,13 +60,16 @@ function parseAll(
  * destination where that was a name, and each further rule has a line of its own.
  */
 export function formatVerdict(verdict: Verdict): string {
-  const { destination, address, rules } = verdict;
-  const isNamed = !destination.includes(address);
+  const { destination, address, protocol, rules } = verdict;
+  // A bind without an address is a bind to two, and `:5353` has a part in common with `::`.
+  const isNamed = protocol.endsWith('-bind')
+    ? /[:/]:[^:]*$/.test(destination)
+    : !destination.includes(address);
   const what = isNamed ? `${destination} (${address})` : destination;
   const reasons = rules.map(({ text, source, line }) =>
     line > 0 ? `${source}:${line} "${text}"` : `${source} "${text}"`,
   );
-  const [first = 'no rule allows it', ...others] = reasons;
+  const [first = verdict.reason ?? 'no rule allows it', ...others] = reasons;
   const lines = [`${verdict.verdict.padEnd(5)} ${what} — ${first}`];
   for (const other of others) lines.push(`${' '.repeat(6 + what.length)} — ${other}`);
   return lines.map((line) => `${printable(line)}\n`).join('');

@@ -12,6 +12,7 @@ const NONE = {
   quiet: false,
   log: undefined,
   lingerSeconds: 10,
+  degraded: [],
 };
 
 describe('a command line of exec', () => {
@@ -34,6 +35,9 @@ describe('a command line of exec', () => {
       '--log=l',
       '--linger',
       'forever',
+      '--allow-degraded=landlock-tcp',
+      '--allow-degraded',
+      'landlock-scopes',
       '--',
       'c',
     ];
@@ -44,8 +48,16 @@ describe('a command line of exec', () => {
       quiet: true,
       log: 'l',
       lingerSeconds: 0xffff_ffff,
+      degraded: ['landlock-tcp', 'landlock-scopes'],
       command: ['c'],
     });
+  });
+
+  it('that accepts an unknown lack is refused', () => {
+    const expected = `--allow-degraded takes landlock-tcp or landlock-scopes, not seccomp${USAGE}`;
+    expect(() => parseExecArguments(['p', '--allow-degraded', 'seccomp', '--', 'c'])).toThrow(
+      expected,
+    );
   });
 
   it.each(['', '-1', '1.5', '1e3', 'x', '9999999999'])('with --linger %j is refused', (value) => {

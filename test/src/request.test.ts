@@ -21,6 +21,7 @@ describe('a request', () => {
       command: ['ls', '', '-l'],
       environment,
       lingerSeconds: 10,
+      degraded: [],
       readRaw: NO_PROC,
     });
     expect(decode(bytes)).toEqual({
@@ -34,6 +35,7 @@ describe('a request', () => {
       command: ['é'],
       environment: {},
       lingerSeconds: 10,
+      degraded: [],
       readRaw: NO_PROC,
     });
     expect(decode(bytes)).toEqual({ header: [1, 0, 1, 0, 10], strings: ['\xc3\xa9', ''] });
@@ -48,6 +50,7 @@ describe('a request', () => {
       command: ['cat', '\ufffd.txt', ''],
       environment: { A: '\ufffd', B: '2' },
       lingerSeconds: 10,
+      degraded: [],
       readRaw: (path) => Buffer.from(files[path] ?? '', 'latin1'),
     });
     expect(decode(bytes)).toEqual({
@@ -61,13 +64,20 @@ describe('a request', () => {
       command: ['\ufffd'],
       environment: { A: '\ufffd' },
       lingerSeconds: 10,
+      degraded: [],
       readRaw: NO_PROC,
     });
     expect(decode(bytes).strings).toEqual(['\xef\xbf\xbd', 'A=\xef\xbf\xbd', '']);
   });
 
   it('with a NUL in an argument is refused', () => {
-    const source = { command: ['a\0b'], environment: {}, lingerSeconds: 10, readRaw: NO_PROC };
+    const source = {
+      command: ['a\0b'],
+      environment: {},
+      lingerSeconds: 10,
+      degraded: [],
+      readRaw: NO_PROC,
+    };
     expect(() => encodeRequest(source)).toThrow('an argument holds a NUL character');
   });
 });
