@@ -63,7 +63,11 @@ fn is_v6_only(local: IpAddr) -> bool {
 
 fn is_v4(bytes: &[u8]) -> bool {
     let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff];
-    bytes.starts_with(&[libc::AF_INET as u8, 0]) || bytes.len() >= 24 && bytes[8..20] == mapped
+    match bytes.first_chunk().map(|&family| i32::from(u16::from_ne_bytes(family))) {
+        Some(libc::AF_INET) => true,
+        Some(libc::AF_INET6) => bytes.len() >= 24 && bytes[8..20] == mapped,
+        _ => false,
+    }
 }
 
 fn socket(local: IpAddr) -> UdpSocket {

@@ -1,0 +1,85 @@
+/**
+ * One rule: any text is a rule or has faults inside it. A rule that is written anew from what was understood means the
+ * same; an address means what Node's own parser reads.
+ */
+import { isIP } from 'node:net';
+import { isDeepStrictEqual } from 'node:util';
+import { formatAddress } from '../../../compiler/address.ts';
+import { parseDestination } from '../../../compiler/destination.ts';
+import { parseRule, type RuleContent } from '../../../compiler/rules.ts';
+import { parseIp } from '../../../test/compiler/parse-ip.ts';
+import { checkDiagnostics, checkFaults, demand } from './places.ts';
+
+/** Reads a rule as `allow` and as `deny`. */
+export function rule(input: Uint8Array): void {
+  const text = new TextDecoder().decode(input);
+  const parsed = (['allow', 'deny'] as const).map((action) => parseRule(text, action));
+  for (const [i, one] of parsed.entries()) {
+    const action = i === 0 ? 'allow' : 'deny';
+    if (!one.ok) {
+      checkFaults(text, one.faults);
+      continue;
+    }
+    const { protocol, target, ports } = one.content;
+    demand(action === 'allow' || target.kind !== 'name', () => 'deny takes a name');
+    demand(ports.length > 0, () => 'a rule without ports');
+    let before = -2;
+    for (const { low, high } of ports) {
+      demand(low > before + 1 && low <= high && high <= 65535, () => `ports ${low}-${high}`);
+      before = high;
+    }
+    const again = parseRule(write(one.content), action);
+    demand(again.ok, () => `${write(one.content)} is refused`);
+    const meaning = ({ protocol, target, ports }: RuleContent): unknown => [
+      protocol,
+      target,
+      ports,
+    ];
+    demand(isDeepStrictEqual(meaning(again.content), meaning(one.content)), () =>
+      write(one.content),
+    );
+    if (protocol === 'icmp') demand(ports[0]?.low === 0 && ports[0].high === 65535, () => 'icmp');
+  }
+}
+
+/** A rule in its plainest form. */
+function write({ protocol, target, ports }: RuleContent): string {
+  let host = '*';
+  if (target.kind === 'name') host = target.name;
+  if (target.kind === 'set') host = `@${target.set}`;
+  if (target.kind === 'prefix') {
+    const { address, bits } = target.prefix;
+    const text = `${formatAddress(address)}/${bits}`;
+    host = address.length === 4 ? text : `[${text}]`;
+  }
+  if (protocol === 'icmp') return `icmp://${host}`;
+  const every = ports[0]?.low === 0;
+  return `${protocol}://${host}:${every ? '*' : ports.map(({ low, high }) => `${low}-${high}`)}`;
+}
+
+/** Reads one destination, as `sandlock check` takes it. */
+export function destination(input: Uint8Array): void {
+  const text = new TextDecoder().decode(input);
+  const parsed = parseDestination(text);
+  // The host of a text that has nothing else around it.
+  const [, bare] = /^udp:\/\/\[?([0-9a-f:.]*)\]?:53$/i.exec(text) ?? [];
+  if (!parsed.ok) {
+    checkDiagnostics(
+      text,
+      parsed.diagnostics.map((one) => ({ ...one, line: 0 })),
+    );
+    const form = bare?.includes(':') ? `udp://[${bare}]:53` : `udp://${bare}:53`;
+    demand(bare === undefined || isIP(bare) === 0 || text !== form, () => 'an address is refused');
+    return;
+  }
+  const { host, port, protocol } = parsed.destination;
+  demand(protocol === 'icmp' ? port === 0 : port >= 1 && port <= 65535, () => `port ${port}`);
+  if (host.kind === 'address') {
+    const shown = /(?:^|\/\/)\[?([0-9a-f:.]+?)\]?(?::[0-9]+)?$/i.exec(text)?.[1] ?? '';
+    const expected = parseIp(shown);
+    demand(isDeepStrictEqual([...host.address], [...expected]), () => `${shown} is misread`);
+  } else {
+    demand(/^(?!-)[a-z0-9.-]{1,253}$/.test(host.name), () => `the name is ${host.name}`);
+    demand(isIP(host.name) === 0, () => `the name ${host.name} is an address`);
+  }
+}
