@@ -24,7 +24,7 @@ export function parseBindRule(text: string): ParsedRule {
   const read = pattern.ok ? readTarget(pattern.pattern, parts, text) : pattern.fault;
   const ports = readPorts(parts, text);
   // What to append to a target that is wrong itself would be a wrong suggestion.
-  const portFaults = pattern.ok ? ports.faults : ports.faults.map(withoutPortHelp);
+  const portFaults = 'code' in read ? ports.faults.map(withoutPortHelp) : ports.faults;
   const faults = 'code' in read ? [read, ...portFaults] : portFaults;
   if ('code' in read || faults.length > 0) return { ok: false, faults };
   const protocol = parts.protocol === 'tcp' ? 'tcp-bind' : 'udp-bind';
@@ -56,7 +56,7 @@ function lonePorts(
 function readTarget(pattern: Pattern, parts: RuleParts, text: string): Target | Fault {
   if (pattern.kind !== 'name' && pattern.kind !== 'wildcard') return pattern;
   const { scheme, target, targetStart: start, portsStart } = parts;
-  const ports = portsStart === undefined ? '' : text.slice(portsStart - 1);
+  const ports = portsStart === undefined ? `:${usualPort(parts)}` : text.slice(portsStart - 1);
   const isLocal = pattern.kind === 'name' && pattern.name === 'localhost';
   const help = isLocal
     ? `did you mean ${scheme}127.0.0.1${ports} or ${scheme}[::1]${ports}?`
@@ -76,13 +76,19 @@ interface ReadPorts {
   readonly faults: readonly Fault[];
 }
 
-function readPorts({ protocol, targetStart, portsStart }: RuleParts, text: string): ReadPorts {
+function readPorts(parts: RuleParts, text: string): ReadPorts {
+  const { targetStart, portsStart } = parts;
   if (portsStart !== undefined) {
     const parsed = parsePorts(text.slice(portsStart), portsStart, 'bind');
     return parsed.ok ? { ranges: parsed.ports, faults: [] } : { ranges: [], faults: parsed.faults };
   }
-  const help = `did you mean ${text}:${protocol === 'udp' ? 5353 : 8080}?`;
+  const help = `did you mean ${text}:${usualPort(parts)}?`;
   const message = 'expected address:port, found no port';
   const fault: Fault = { code: 'SL2002', message, start: targetStart, end: text.length, help };
   return { ranges: [], faults: [fault] };
+}
+
+/** A port for suggestions. */
+function usualPort({ protocol }: RuleParts): number {
+  return protocol === 'udp' ? 5353 : 8080;
 }

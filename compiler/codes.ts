@@ -237,12 +237,6 @@ export const CODES = {
     cause: 'No rule names the set, so it has no effect.',
     fix: 'Name it in a rule as `@name`, or remove it.',
   },
-  SL3011: {
-    title: 'Denied bind that stays possible (warning)',
-    cause:
-      'A bind to `0.0.0.0` or `::` takes the port on every address, and is compared with rules as what it is. A `deny_bind` rule on one address does not cover it.',
-    fix: 'Deny the ports on every address (`:22`), or `0.0.0.0` and `::` as well.',
-  },
   SL4001: {
     title: 'Name does not resolve',
     cause: 'The resolver gave no address for a name. A rule is never silently empty.',

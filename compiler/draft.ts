@@ -7,7 +7,7 @@
  *   3. written-rules.ts  rule strings → rules with their origin
  *   4. walls.ts          UNIX sockets, families, namespaces
  *   5. sets.ts           address sets, inline and from files
- *   6. set-use.ts, family-needs.ts, open-binds.ts, pin.ts: what the parts mean for each other
+ *   6. set-use.ts, family-needs.ts, pin.ts: what the parts mean for each other
  * Every stage runs whatever the others found, and what they found is reported at once, in source order: errors of a set's
  * file stand where the policy defines the set, errors of options last. Any error means no draft: a policy is enforced
  * whole or not at all. The same input and the same answers give the same draft.
@@ -15,7 +15,6 @@
 import { type Diagnostic, diagnosticWithoutPlace } from './diagnostic.ts';
 import { findLostRules } from './family-needs.ts';
 import type { TableDraft } from './model.ts';
-import { findOpenBinds } from './open-binds.ts';
 import { pinNames } from './pin.ts';
 import { inOrder, type Placed } from './placed.ts';
 import { readPrivateNames } from './private-names.ts';
@@ -101,7 +100,6 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
     ...pinned.warnings,
     ...(frozen ? warnOfPins(written) : []),
     ...findUnusedSets(written, defined, source),
-    ...findOpenBinds(written, walls.facts.families, sets.sets),
   ];
   return {
     ok: true,

@@ -1,10 +1,10 @@
 /**
  * `allow_families`: the kinds of sockets that programs may make.
  * Knows the names of the language and of Linux's other families, and why those can not be named: the rules could not hold
- * what goes through them. Only reads the list; which rule needs which family is family-needs.ts's decision.
+ * what goes through them; and which kinds Linux needs for which addresses.
  */
 import type { Fault } from './diagnostic.ts';
-import type { FamilyName } from './model.ts';
+import type { FamilyName, Protocol } from './model.ts';
 import { nearest } from './nearest.ts';
 
 /** The smallest kinds, in the order of their bits in the table (docs/format.md, section facts). */
@@ -51,11 +51,22 @@ export function readFamilies(words: readonly string[]): readonly FamilyName[] {
   return KINDS.filter((kind) => allowed.has(kind));
 }
 
+/**
+ * The kinds of which any one is enough for an address of a family. Sockets of inet6 reach and bind IPv4 as well (ipv6(7)),
+ * but for ping sockets, which refuse IPv4-mapped addresses (net/ipv6/ping.c).
+ */
+export function familiesFor(protocol: Protocol, family: 4 | 6): readonly FamilyName[] {
+  const kind = protocol === 'tcp' || protocol === 'tcp-bind' ? 'stream' : 'dgram';
+  if (family === 6) return [`inet6/${kind}`];
+  return protocol === 'icmp' ? ['inet/dgram'] : [`inet/${kind}`, `inet6/${kind}`];
+}
+
 /** Says what is wrong with a word that stands for nothing. */
 export function refuseFamily(word: string): Omit<Fault, 'start' | 'end'> {
   const plain = word.toLowerCase().replace(/^(af|pf)_/, '');
   const meant = OTHER_NAMES.get(plain) ?? (WORDS.includes(plain) ? plain : undefined);
   if (meant !== undefined) return { ...unknown(word), help: `did you mean "${meant}"?` };
+  if (plain === '') return { ...unknown(word), message: 'the family is missing' };
   const [family = ''] = plain.split('/');
   if (family === 'netlink') return { ...refused(word), help: 'did you mean "netlink/route"?' };
   if (CARRIERS.has(family) || /\/(raw|packet|rdm|dccp)$/.test(plain)) return refused(word);

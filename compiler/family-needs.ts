@@ -1,8 +1,9 @@
 /**
  * Rules that no socket could ever use, because `allow_families` leaves out every family that they need.
- * Such a rule promises what does not work, so it is an error. Knows which sockets reach which addresses on Linux; reads
- * neither rules nor the list.
+ * Such a rule promises what does not work, so it is an error. Which kinds of sockets reach which addresses is
+ * families.ts's knowledge; what a name resolves to is not asked, because it may change.
  */
+import { familiesFor } from './families.ts';
 import type { AddressSet, FamilyName, Rule } from './model.ts';
 import { type Placed, placeInString } from './placed.ts';
 import type { Walls } from './walls.ts';
@@ -39,18 +40,14 @@ export function findLostRules(
   return errors;
 }
 
-/**
- * The families of which any one is enough for a rule; none when that is not known. Sockets of inet6 reach IPv4 as well
- * (ipv6(7)), but for ping sockets, which refuse IPv4-mapped addresses (net/ipv6/ping.c).
- */
+/** The families of which any one is enough for a rule; none when that is not known. */
 function neededFamilies(
   { protocol, target }: Rule,
   sets: ReadonlyMap<string, AddressSet>,
 ): readonly FamilyName[] {
-  const kind = protocol === 'tcp' || protocol === 'tcp-bind' ? 'stream' : 'dgram';
-  const both: readonly FamilyName[] = [`inet/${kind}`, `inet6/${kind}`];
-  const ipv4: readonly FamilyName[] = protocol === 'icmp' ? ['inet/dgram'] : both;
-  const ipv6: readonly FamilyName[] = [`inet6/${kind}`];
+  const ipv4 = familiesFor(protocol, 4);
+  const ipv6 = familiesFor(protocol, 6);
+  const both = [...new Set([...ipv4, ...ipv6])];
   if (target.kind === 'any' || target.kind === 'name') return both;
   if (target.kind === 'prefix') return target.prefix.address.length === 4 ? ipv4 : ipv6;
   const prefixes = sets.get(target.set)?.prefixes;

@@ -89,12 +89,6 @@ export function holdsPorts(merged: readonly PortRange[], wanted: readonly PortRa
   );
 }
 
-/** Ports as a rule writes them. */
-export function formatPorts(ranges: readonly PortRange[]): string {
-  if (ranges[0]?.low === 0) return '*';
-  return ranges.map(({ low, high }) => (low === high ? `${low}` : `${low}-${high}`)).join(',');
-}
-
 function failed(faults: readonly Fault[]): ParsedPorts {
   return { ok: false, faults };
 }
@@ -131,9 +125,8 @@ function parsePort(text: string, start: number, use: RuleUse): number | Fault {
   const range = 'a port from 1 to 65535';
   if (digits === '0') {
     if (use === 'bind') {
-      const message = 'port 0 can not be listed';
-      const help =
-        'binding port 0 leaves the choice to the kernel; a server needs a port of its own';
+      const message = 'port 0 needs no rule';
+      const help = 'it leaves the choice to the kernel; name the port that the program binds';
       return { code: 'SL2004', message, ...place, expected: range, help };
     }
     const message = 'port 0 can not be reached';

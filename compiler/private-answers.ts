@@ -75,8 +75,7 @@ export function opensNothingNew(
   });
 }
 
-/** Whether a rule's target covers an address of 4 or 16 bytes. What its name resolves to is not asked. */
-export function ruleCovers(
+function ruleCovers(
   { target }: Rule,
   address: Uint8Array,
   sets: ReadonlyMap<string, AddressSet>,

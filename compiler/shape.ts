@@ -180,7 +180,9 @@ function expectedAt(path: readonly string[]): string {
 function suggestForm(path: readonly string[], node: TomlNode): string | undefined {
   const key = path.join('.');
   if (node.kind === 'number' && /^network\.(allow|deny)_bind(\.\d+)?$/.test(key)) {
-    const rule = JSON.stringify(`:${node.value}`);
+    const port = Number(node.value);
+    if (!(Number.isInteger(port) && port > 0 && port <= 65535)) return undefined;
+    const rule = JSON.stringify(`:${port}`);
     return `did you mean ${path.length === 2 ? `[${rule}]` : rule}?`;
   }
   if (node.kind !== 'string') return undefined;

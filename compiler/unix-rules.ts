@@ -1,8 +1,8 @@
 /**
  * `allow_unix`: the UNIX sockets outside the sandbox that may be reached.
  * A path, a directory (a final `/`), or `@` and an abstract name. Decides what may be written and in which form it goes
- * into the table; a path is compared with what the kernel resolves, so only one spelling of it is accepted. Does not look
- * whether a socket exists.
+ * into the table. What a path leads to is compared at run time; only its shortest form is accepted, because behind a
+ * symbolic link `..` is another directory than it seems. Does not look whether a socket exists.
  */
 import type { Fault } from './diagnostic.ts';
 import type { UnixRule } from './model.ts';

@@ -6,7 +6,13 @@ import { formatAddress } from '../../compiler/address.ts';
 import { type Destination, parseDestination } from '../../compiler/destination.ts';
 import { formatDiagnostics } from '../../compiler/diagnostic.ts';
 
-function show({ protocol, host, port }: Destination): string {
+function show(destination: Destination): string {
+  if (destination.protocol === 'unix') return `unix ${destination.kind} ${destination.text}`;
+  const { protocol, port } = destination;
+  if ('addresses' in destination) {
+    return `${protocol} ${destination.addresses.map(formatAddress).join(' ')} ${port}`;
+  }
+  const { host } = destination;
   const where = host.kind === 'name' ? host.name : formatAddress(host.address);
   return `${protocol} ${host.kind} ${where} ${port}`;
 }
@@ -21,6 +27,16 @@ test.each([
   ['[::ffff:1.2.3.4]:80', 'tcp address ::ffff:1.2.3.4 80'],
   ['Example.COM.:443', 'tcp name example.com 443'],
   ['icmp://localhost', 'icmp name localhost 0'],
+  ['bind:tcp://127.0.0.1:8080', 'tcp-bind 127.0.0.1 8080'],
+  ['bind:127.0.0.1:8080', 'tcp-bind 127.0.0.1 8080'],
+  ['bind:udp://[::]:5353', 'udp-bind :: 5353'],
+  ['bind:0.0.0.0:80', 'tcp-bind 0.0.0.0 80'],
+  ['bind:udp://:5353', 'udp-bind 0.0.0.0 :: 5353'],
+  ['bind::8080', 'tcp-bind 0.0.0.0 :: 8080'],
+  ['bind:80', 'tcp name bind 80'],
+  ['unix:/run/x.sock', 'unix path /run/x.sock'],
+  ['unix:@name', 'unix abstract name'],
+  ['unix:80', 'tcp name unix 80'],
 ])('%s is %s', (text, meaning) => {
   const parsed = parseDestination(text);
   expect(parsed.ok && show(parsed.destination)).toBe(meaning);
@@ -73,6 +89,42 @@ test.each([
   [
     '1.2.3:80',
     'error SL2010: `1.2.3` has 3 octets instead of 4\n  1.2.3:80\n  ^^^^^\nexpected: four decimal octets, such as 192.0.2.7',
+  ],
+  [
+    'bind:localhost:80',
+    'error SL2019: `localhost` is not one address\n  bind:localhost:80\n       ^^^^^^^^^\nexpected: one address, such as bind:tcp://127.0.0.1:8080, or none for every address',
+  ],
+  [
+    'bind:*:80',
+    'error SL2019: `*` is not one address\n  bind:*:80\n       ^\nexpected: one address, such as bind:tcp://127.0.0.1:8080, or none for every address',
+  ],
+  [
+    'bind:10.0.0.0/8:80,90',
+    'error SL2019: `10.0.0.0/8` is not one address\n  bind:10.0.0.0/8:80,90\n       ^^^^^^^^^^\nexpected: one address, such as bind:tcp://127.0.0.1:8080, or none for every address\n\ndestination: error SL2003: a bind has one port\n  bind:10.0.0.0/8:80,90\n                  ^^^^^\nexpected: a port from 1 to 65535',
+  ],
+  [
+    'bind:tcp://127.0.0.1',
+    'error SL2002: expected address:port, found no port\n  bind:tcp://127.0.0.1\n             ^^^^^^^^^',
+  ],
+  [
+    'bind:[::1]:0',
+    'error SL2004: port 0 needs no rule\n  bind:[::1]:0\n             ^\nexpected: a port from 1 to 65535\nhelp: it leaves the choice to the kernel; name the port that the program binds',
+  ],
+  [
+    'bind:icmp://[::1]',
+    'error SL2020: icmp has no ports to bind\n  bind:icmp://[::1]\n       ^^^^',
+  ],
+  [
+    'bind:sctp://:80',
+    'error SL2001: unknown scheme `sctp`\n  bind:sctp://:80\n       ^^^^\nexpected: tcp:// or udp://, or no scheme for TCP',
+  ],
+  [
+    'unix:/run/',
+    'error SL2021: `/run/` is a directory, not one socket\n  unix:/run/\n       ^^^^^\nexpected: one socket, such as unix:/run/x.sock or unix:@name',
+  ],
+  [
+    'unix:@',
+    'error SL2021: the abstract name is missing behind `@`\n  unix:@\n       ^\nexpected: an absolute path, a directory with a final `/`, or `@` and an abstract name',
   ],
 ])('%j is refused', (text, complete) => {
   const parsed = parseDestination(text);
