@@ -66,6 +66,10 @@ function explainStage(stage: string, errno: number): string {
       return errno === EBUSY
         ? 'already inside a sandbox that supervises system calls; a second one can not start in it'
         : 'can not start inside this sandbox';
+    case 'inspection':
+      return isMissing
+        ? 'this kernel is too old: pidfd_getfd (Linux 5.6) is needed; nothing was run'
+        : 'pidfd_getfd or process_vm_readv is forbidden here, as by Docker without --cap-add SYS_PTRACE; nothing was run';
     case 'table':
       return 'the supervisor refused the table; nothing was run';
     case 'stdio':

@@ -51,6 +51,8 @@ pub enum Stage {
     WithoutScopes,
     /// The supervisor's own preparation, or its death.
     Supervisor,
+    /// Taking duplicates of another process's descriptors, or reading its memory.
+    Inspection,
     /// Mapping and checking the table.
     Table,
     /// A descriptor 0, 1 or 2 that could reach past the policy.
@@ -78,6 +80,7 @@ impl Stage {
             Self::WithoutTcp => b"landlock-tcp",
             Self::WithoutScopes => b"landlock-scopes",
             Self::Supervisor => b"supervisor",
+            Self::Inspection => b"inspection",
             Self::Table => b"table",
             Self::Stdio => b"stdio",
             Self::Spawn => b"spawn",

@@ -32,7 +32,7 @@ use crate::spawn::{self, Command, Confinement, Failure};
 use crate::sys::landlock::Abi;
 use crate::sys::mapping::Mapping;
 use crate::sys::uring::Ring;
-use crate::sys::{Errno, Result, fd, landlock, process, signal, socket};
+use crate::sys::{Errno, Result, fd, landlock, memory, process, signal, socket};
 use crate::table::{Mode, Protocol, Table, UnixRule};
 use crate::task::Tasks;
 use crate::tree::{self, Proven};
@@ -100,6 +100,7 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
         namespaces: table.allows_user_namespaces(),
         confined: abi.has_tcp(),
     };
+    probe_inspection().map_err(Failure::at(Stage::Inspection))?;
     if !abi.has_tcp() && request.options & WITHOUT_TCP == 0 {
         return Err(Failure { stage: Stage::WithoutTcp, error: Errno(libc::EOPNOTSUPP) });
     }
@@ -117,6 +118,15 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
         })?;
     warden.watch();
     Ok(())
+}
+
+/// Tries on ourselves what every trapped call needs. A container's filter may forbid it (EPERM; Docker's default profile without `CAP_SYS_PTRACE` does), an old
+/// kernel not have it (ENOSYS; Linux 5.6).
+fn probe_inspection() -> Result<()> {
+    let own = process::own_pid().cast_unsigned();
+    drop(process::pidfd_getfd(&process::pidfd_open(own, 0)?, CONTROL)?);
+    let (written, mut read) = ([1u8], [0u8]);
+    memory::read_exact(own, written.as_ptr() as u64, &mut read)
 }
 
 /// Enters the domain that keeps us, and whatever thread we make from now on, from outside abstract unix sockets: it is the kernel that knows which are outside. If
