@@ -3,7 +3,9 @@
  * damaged table. The golden model judges policy.wasm (golden.test.ts), so agreement carries its judgement over.
  */
 import { beforeAll, expect, test } from 'vitest';
+import * as F from '../../compiler/format.gen.ts';
 import { openTable } from '../../compiler/table.ts';
+import { edit, seal } from '../reference/edit.ts';
 import { createLargeDraft, UPPER } from '../reference/large.ts';
 import { BUILDS, opened, RELEASE, tableOf } from '../reference/modules.ts';
 import { mutate } from '../reference/mutate.ts';
@@ -12,6 +14,7 @@ import {
   createRandom,
   describeQuery,
   encodeQueries,
+  type Random,
   randomDraft,
   randomQueries,
 } from '../reference/random.ts';
@@ -79,3 +82,45 @@ test('8000 damaged tables are refused by both readers for the same defect, or an
   expect(seen.size).toBeGreaterThan(30);
   expect(accepted).toBeGreaterThan(100);
 });
+
+test('90 large tables with one wrong cell in an array are judged alike by both readers', () => {
+  const codes = new Set<number>();
+  for (const [seed, size, hosts] of [
+    [1, 6_000, undefined],
+    [2, 6_000, UPPER],
+    [3, 30_000, undefined],
+  ] as const) {
+    const random = createRandom(seed);
+    const table = tableOf(RELEASE, createLargeDraft(seed, size, hosts).draft);
+    for (let i = 0; i < 30; i++) {
+      const { bytes, what } = breakArray(random, table);
+      const ours = openTable(RELEASE, bytes);
+      const defect = ours.ok ? undefined : { code: ours.defect.code, offset: ours.defect.offset };
+      expect(native.verify(bytes), `${size} prefixes, ${what}`).toEqual(defect);
+      codes.add(defect?.code ?? 0);
+    }
+  }
+  const arrays = [F.DEFECT_ROOT, F.DEFECT_START, F.DEFECT_SET, F.DEFECT_SET_REPEATED];
+  expect(arrays.filter((code) => !codes.has(code))).toEqual([]);
+});
+
+/** Writes a neighbour's value, or one beside it, into a cell of an array of tcp's tries. */
+function breakArray(random: Random, table: Uint8Array): { bytes: Uint8Array; what: string } {
+  const editor = edit(table);
+  const trie = editor.cell(F.SECTION_TRIES, random.below(2));
+  const [startBytes, count] = [
+    editor.get8(trie + F.TRIE_START_BYTES),
+    editor.get(trie + F.TRIE_COUNT),
+  ];
+  const [field, width, cells] = random.pick([
+    [F.TRIE_ROOT, 4, (1 << editor.get8(trie + F.TRIE_ROOT_BITS)) + 1],
+    [F.TRIE_STARTS, startBytes, count],
+    [F.TRIE_SETS, 2, count],
+  ] as const);
+  const index = random.pick([0, 1, cells - 1, random.below(cells)]);
+  const at = editor.get(trie + field) + index * width;
+  const from = random.oneIn(2) ? at : Math.max(editor.get(trie + field), at - width);
+  const change = random.pick([-1, 0, 1, 3, 0x4000]);
+  editor.set16(at, (editor.get16(from) + change) & 0xffff);
+  return { bytes: seal(editor.bytes), what: `field ${field}, cell ${index}` };
+}

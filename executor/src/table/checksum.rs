@@ -1,5 +1,8 @@
 //! CRC-32C (Castagnoli; reflected polynomial 0x82f63b78, initial value and final xor 0xffffffff) of a table, eight bytes a step by eight
 //! tables of 256: table k holds the effect of a byte that is followed by k zero bytes.
+//!
+//! A step waits for the one before, so long texts are cut into four parts whose steps the machine runs side by side. The checksum is linear:
+//! that of two texts in a row is that of the first, moved past as many zero bytes as the second has, xor that of the second begun with 0.
 
 use super::format_gen::HEADER_CHECKSUM;
 
@@ -42,19 +45,71 @@ pub(super) fn table_checksum(bytes: &[u8]) -> u32 {
     !update(update(update(!0, before), &[0; 4]), after)
 }
 
+/// Texts below this are not cut: joining the parts takes as long as a few hundred bytes.
+const CUT_FROM: usize = 4096;
+
 fn update(start: u32, bytes: &[u8]) -> u32 {
+    let part = bytes.len() / 32;
+    let (steps, _) = bytes.as_chunks::<8>();
+    let Some((four, rest)) = bytes.split_at_checked(part * 32).filter(|_| bytes.len() >= CUT_FROM) else {
+        return update_plain(start, bytes);
+    };
+    let mut parts = steps.chunks_exact(part);
+    let (Some(a), Some(b), Some(c), Some(d)) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return update_plain(start, bytes);
+    };
+    let mut crcs = [start, 0, 0, 0];
+    for (((a, b), c), d) in a.iter().zip(b).zip(c).zip(d) {
+        let [crc_a, crc_b, crc_c, crc_d] = crcs;
+        crcs = [step(crc_a, *a), step(crc_b, *b), step(crc_c, *c), step(crc_d, *d)];
+    }
+    let past = zero_bytes(four.len() / 4);
+    let joined = crcs.into_iter().reduce(|joined, crc| multiply(joined, past) ^ crc);
+    update_plain(joined.unwrap_or(start), rest)
+}
+
+fn update_plain(start: u32, bytes: &[u8]) -> u32 {
     let (steps, rest) = bytes.as_chunks::<8>();
-    let [t0, t1, t2, t3, t4, t5, t6, t7] = &TABLES;
-    let crc = steps.iter().fold(start, |crc, step| {
-        let [b0, b1, b2, b3, b4, b5, b6, b7] = (u64::from_le_bytes(*step) ^ u64::from(crc)).to_le_bytes();
-        // The first byte of the step is followed by seven more. Only the first four wait for the step before.
-        let early = at(t3, b4) ^ at(t2, b5) ^ at(t1, b6) ^ at(t0, b7);
-        early ^ at(t7, b0) ^ at(t6, b1) ^ at(t5, b2) ^ at(t4, b3)
-    });
+    let crc = steps.iter().fold(start, |crc, bytes| step(crc, *bytes));
+    let [t0, ..] = &TABLES;
     rest.iter().fold(crc, |crc, &byte| {
         let [low, ..] = crc.to_le_bytes();
         (crc >> 8) ^ at(t0, low ^ byte)
     })
+}
+
+fn step(crc: u32, bytes: [u8; 8]) -> u32 {
+    let [t0, t1, t2, t3, t4, t5, t6, t7] = &TABLES;
+    let [b0, b1, b2, b3, b4, b5, b6, b7] = (u64::from_le_bytes(bytes) ^ u64::from(crc)).to_le_bytes();
+    // The first byte of the step is followed by seven more. Only the first four wait for the step before.
+    let early = at(t3, b4) ^ at(t2, b5) ^ at(t1, b6) ^ at(t0, b7);
+    early ^ at(t7, b0) ^ at(t6, b1) ^ at(t5, b2) ^ at(t4, b3)
+}
+
+/// The product of two polynomials modulo that of the checksum; bit 31 is the coefficient of x⁰.
+fn multiply(a: u32, b: u32) -> u32 {
+    let mut power = b;
+    (0..32).fold(0, |product, bit| {
+        let next = product ^ if (a << bit) >> 31 == 0 { 0 } else { power };
+        power = (power >> 1) ^ if power & 1 == 0 { 0 } else { POLYNOMIAL };
+        next
+    })
+}
+
+/// The factor that moves a checksum past `count` zero bytes: x to the power of 8 × count, by squaring.
+fn zero_bytes(count: usize) -> u32 {
+    let mut square = 1 << 23;
+    let mut factor = 1 << 31;
+    let mut rest = count;
+    while rest > 0 {
+        if rest & 1 == 1 {
+            factor = multiply(factor, square);
+        }
+        square = multiply(square, square);
+        rest >>= 1;
+    }
+    factor
 }
 
 #[expect(clippy::indexing_slicing, reason = "a byte is always an index of 256 cells; the check vanishes")]
@@ -64,7 +119,7 @@ fn at(table: &[u32; 256], byte: u8) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::update;
+    use super::{update, update_plain};
 
     #[test]
     fn known_texts_have_the_published_checksums() {
@@ -72,5 +127,20 @@ mod tests {
         assert_eq!(!update(!0, b"123456789"), 0xe306_9283);
         assert_eq!(!update(!0, &[0; 32]), 0x8a91_36aa);
         assert_eq!(!update(!0, &[0xff; 32]), 0x62a8_ab43);
+    }
+
+    #[test]
+    fn a_text_that_is_cut_into_parts_has_the_checksum_of_the_whole() {
+        let mut state = 1_u32;
+        let text: Vec<u8> = (0..70_000)
+            .map(|_| {
+                state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                state.to_be_bytes()[0]
+            })
+            .collect();
+        for length in (4090..4170).chain([8191, 65_536, 69_999, 70_000]) {
+            let text = text.get(..length).unwrap();
+            assert_eq!(update(0x1234_5678, text), update_plain(0x1234_5678, text), "{length}");
+        }
     }
 }
