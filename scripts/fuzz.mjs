@@ -12,9 +12,8 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
-import { instrumenter } from '../fuzz/typescript/instrument.mjs';
-import { main, missingTools, root, run, runCaptured, ScriptError } from './setup.mjs';
+import { build } from './build.mjs';
+import { install, main, missingTools, root, run, runCaptured, ScriptError } from './setup.mjs';
 
 const BUILT = join(root, 'build/fuzz');
 const BUNDLE = join(BUILT, 'typescript.mjs');
@@ -35,6 +34,7 @@ const TARGETS = {
   'sockaddr-kernel': { runner: 'rust', length: 132 },
   status: { runner: 'rust', length: 1024 },
   table: { runner: 'rust', length: 8192, seeds: TABLES },
+  'table-made': { runner: 'rust', length: 1024 },
   agreement: { runner: 'typescript', seeds: TABLES, from: ['table'] },
   destination: { runner: 'typescript', from: ['rule'] },
   policy: { runner: 'typescript', seeds: [join(root, 'examples')] },
@@ -53,7 +53,7 @@ const RUSTFLAGS = [
 ];
 
 /**
- * Runs targets, `seconds` each, and says how many found nothing. The policy module and the native library must be built.
+ * Runs targets, `seconds` each, and says how many found nothing. policy.wasm and the native library must be built.
  * @param {{ seconds: number, seed?: number, names?: string[] }} options
  */
 export async function fuzz({ seconds, seed = 1, names = Object.keys(TARGETS) }) {
@@ -107,7 +107,10 @@ function buildRust() {
 async function bundle() {
   /** @type {import('../fuzz/typescript/instrument.mjs').Instrumented} */
   const found = { counters: 0, words: new Set() };
-  const bundled = await build({
+  // Not above: a fresh clone has these only once the packages are installed.
+  const { build: bundleBy } = await import('esbuild');
+  const { instrumenter } = await import('../fuzz/typescript/instrument.mjs');
+  const bundled = await bundleBy({
     absWorkingDir: root,
     entryPoints: ['fuzz/typescript/main.ts'],
     bundle: true,
@@ -254,6 +257,8 @@ if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
         keep: { type: 'boolean', default: false },
       },
     });
+    install();
+    await build(['policy', 'native']);
     const names = positionals.length === 0 ? Object.keys(TARGETS) : positionals;
     if (values.reproduce !== undefined) return reproduce(values.reproduce, positionals);
     if (values.keep) return keep(names);

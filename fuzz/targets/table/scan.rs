@@ -3,25 +3,39 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Most boundaries of a trie that are looked up around; tables of fuzzers are small, the bound is for time.
-const MOST: usize = 64;
+/// Most boundaries of a trie, or ranges of a port set, that are looked up around; the bound is for time.
+const MOST: usize = 48;
 
-/// The bytes of an accepted table.
-pub struct Scan<'a>(pub &'a [u8]);
+/// First of the protocols whose addresses are bound; 0.0.0.0 is what it says there.
+const BIND: usize = 3;
 
-/// A trie with its boundaries: key (128 bits, IPv4 in the lower 32) and port set.
-struct Boundaries(Vec<(u128, u16)>);
+/// What a table says of one protocol.
+pub struct Scan {
+    is_bind: bool,
+    /// By family: key (IPv4 in the lower 32 bits) and port set of each boundary.
+    boundaries: [Vec<(u128, u16)>; 2],
+    /// Ranges by port set.
+    port_sets: Vec<Vec<(u16, u16)>>,
+}
 
-impl Scan<'_> {
-    /// The verdict by scanning. `protocol` is its number.
-    pub fn allows(&self, protocol: usize, address: IpAddr, port: u16) -> bool {
-        let (family, key) = key(address);
-        let set = self.boundaries(2 * protocol + family).at(key);
-        self.ranges(set).iter().any(|&(low, high)| (low..=high).contains(&port))
+impl Scan {
+    /// Reads what belongs to a protocol.
+    pub fn new(bytes: &[u8], protocol: usize) -> Self {
+        let table = Bytes(bytes);
+        Self {
+            is_bind: protocol >= BIND,
+            boundaries: [table.boundaries(2 * protocol), table.boundaries(2 * protocol + 1)],
+            port_sets: table.port_sets(),
+        }
+    }
+
+    /// Whether address and port are allowed.
+    pub fn allows(&self, address: IpAddr, port: u16) -> bool {
+        self.ranges(address).iter().any(|&(low, high)| (low..=high).contains(&port))
     }
 
     /// The first and last address of intervals, and some that have a canonical form of their own.
-    pub fn interesting_addresses(&self, protocol: usize) -> Vec<IpAddr> {
+    pub fn interesting_addresses(&self) -> Vec<IpAddr> {
         let mut addresses = vec![
             IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             IpAddr::V4(Ipv4Addr::BROADCAST),
@@ -29,40 +43,62 @@ impl Scan<'_> {
             IpAddr::V6(Ipv4Addr::UNSPECIFIED.to_ipv6_mapped()),
             IpAddr::V6(Ipv6Addr::from(u128::MAX)),
         ];
-        for (key, _) in self.boundaries(2 * protocol).0.into_iter().take(MOST) {
+        let [ipv4, ipv6] = &self.boundaries;
+        for &(key, _) in ipv4.iter().take(MOST) {
             for key in [(key as u32).wrapping_sub(1), key as u32] {
                 addresses.push(IpAddr::V4(Ipv4Addr::from(key)));
                 addresses.push(IpAddr::V6(Ipv4Addr::from(key).to_ipv6_mapped()));
             }
         }
-        for (key, _) in self.boundaries(2 * protocol + 1).0.into_iter().take(MOST) {
+        for &(key, _) in ipv6.iter().take(MOST) {
             addresses.extend([key.wrapping_sub(1), key].map(|key| IpAddr::V6(Ipv6Addr::from(key))));
         }
         addresses
     }
 
     /// The edges of the port set at an address and their neighbours.
-    pub fn interesting_ports(&self, protocol: usize, address: IpAddr) -> Vec<u16> {
-        let (family, key) = key(address);
-        let set = self.boundaries(2 * protocol + family).at(key);
+    pub fn interesting_ports(&self, address: IpAddr) -> Vec<u16> {
         let edge = |&(low, high): &(u16, u16)| [low.wrapping_sub(1), low, high, high.wrapping_add(1)];
-        let mut ports: Vec<u16> = self.ranges(set).iter().take(MOST).flat_map(edge).collect();
+        let mut ports: Vec<u16> = self.ranges(address).iter().take(MOST).flat_map(edge).collect();
         ports.extend([0, u16::MAX]);
         ports
     }
 
-    fn boundaries(&self, trie: usize) -> Boundaries {
+    fn ranges(&self, address: IpAddr) -> &[(u16, u16)] {
+        let (family, key) = self.key(address);
+        let last = self.boundaries[family].iter().rfind(|&&(start, _)| start <= key);
+        &self.port_sets[usize::from(last.expect("boundary 0 has key 0").1)]
+    }
+
+    /// Family and key of the canonical form.
+    fn key(&self, address: IpAddr) -> (usize, u128) {
+        let octets = match address {
+            IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+            IpAddr::V6(address) => address.octets(),
+        };
+        let key = u128::from_be_bytes(octets);
+        match (octets, self.is_bind) {
+            ([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0, 0, 0, 0], false) => (0, 0x7f00_0001),
+            ([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, ..], _) => (0, key & 0xffff_ffff),
+            ([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], false) => (1, 1),
+            _ => (1, key),
+        }
+    }
+}
+
+struct Bytes<'a>(&'a [u8]);
+
+impl Bytes<'_> {
+    fn boundaries(&self, trie: usize) -> Vec<(u128, u16)> {
         let at = self.section(2) + trie * 40;
         let (root_bits, start_bytes) = (u32::from(self.0[at]), usize::from(self.0[at + 1]));
-        let key_bits = if trie % 2 == 0 { 32 } else { 128 };
         let (root, starts, sets) = (self.u32(at + 8), self.u32(at + 12), self.u32(at + 16));
         let mut boundaries = Vec::new();
         for child in 0..1usize << root_bits {
-            let run = self.u32(root + child * 4)..self.u32(root + child * 4 + 4);
-            for boundary in run {
+            for boundary in self.u32(root + child * 4)..self.u32(root + child * 4 + 4) {
                 let start = &self.0[starts + boundary * start_bytes..][..start_bytes];
                 let key = match start_bytes {
-                    2 => (child as u128) << (key_bits - root_bits) & 0xffff_0000 | little(start),
+                    2 => (child as u128) << (32 - root_bits) & 0xffff_0000 | little(start),
                     8 => little(start) << 64,
                     16 => little(&start[..8]) << 64 | little(&start[8..]),
                     _ => little(start),
@@ -71,16 +107,17 @@ impl Scan<'_> {
             }
         }
         assert_eq!(boundaries.len(), self.u32(at + 4));
-        Boundaries(boundaries)
+        boundaries
     }
 
-    fn ranges(&self, set: u16) -> Vec<(u16, u16)> {
-        let cell = self.section(3) + usize::from(set) * 4;
+    fn port_sets(&self) -> Vec<Vec<(u16, u16)>> {
         let range = |index: usize| {
             let range = self.u32(self.section(4) + index * 4);
             (range as u16, (range >> 16) as u16)
         };
-        (self.u32(cell)..self.u32(cell + 4)).map(range).collect()
+        let first = |set: usize| self.u32(self.section(3) + set * 4);
+        let count = self.u32(64 + 2 * 16 + 4) - 1;
+        (0..count).map(|set| (first(set)..first(set + 1)).map(range).collect()).collect()
     }
 
     /// Offset of the section of a kind.
@@ -93,36 +130,27 @@ impl Scan<'_> {
     }
 }
 
-impl Boundaries {
-    fn at(&self, key: u128) -> u16 {
-        let last = self.0.iter().rfind(|&&(start, _)| start <= key);
-        last.expect("boundary 0 has key 0").1
-    }
-}
-
-/// Family and key of the canonical form.
-fn key(address: IpAddr) -> (usize, u128) {
-    let address = match address {
-        IpAddr::V6(address) => match address.octets() {
-            [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d] => IpAddr::from([a, b, c, d]),
-            _ => IpAddr::V6(address),
-        },
-        address => address,
-    };
-    match address {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => (0, 0x7f00_0001),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => (1, 1),
-        IpAddr::V4(address) => (0, u128::from(u32::from_be_bytes(address.octets()))),
-        IpAddr::V6(address) => (1, u128::from_be_bytes(address.octets())),
-    }
-}
-
 fn little(bytes: &[u8]) -> u128 {
     bytes.iter().rev().fold(0, |number, &byte| number << 8 | u128::from(byte))
 }
 
-/// CRC-32C, bit by bit.
+const CRC: [u32; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let mut crc = byte as u32;
+        let mut bit = 0;
+        while bit < 8 {
+            crc = if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
+            bit += 1;
+        }
+        table[byte] = crc;
+        byte += 1;
+    }
+    table
+};
+
+/// CRC-32C, a byte at a time.
 pub fn crc32c(bytes: &[u8]) -> u32 {
-    let step = |crc: u32| if crc & 1 == 1 { crc >> 1 ^ 0x82f6_3b78 } else { crc >> 1 };
-    !bytes.iter().fold(!0, |crc, &byte| (0..8).fold(crc ^ u32::from(byte), |crc, _| step(crc)))
+    !bytes.iter().fold(!0, |crc, &byte| crc >> 8 ^ CRC[usize::from(crc as u8 ^ byte)])
 }

@@ -40,7 +40,7 @@ function queriesOf(bytes: Uint8Array): readonly Query[] {
     const high = view.getBigUint64(random.below(bytes.length - 16), random.oneIn(2));
     const family = random.oneIn(2) ? 4 : 6;
     const address = family === 4 ? MAPPED | low : random.oneIn(4) ? MAPPED | low : high << 64n;
-    const protocol = random.below(3);
+    const protocol = random.below(5);
     return { protocol, family, address, port: protocol === 2 ? 0 : Number(low & 0xffffn) };
   });
 }

@@ -1,0 +1,171 @@
+//! A writer of tables from descriptions, by docs/format.md alone: any legal root and width, nothing shared, nothing folded.
+
+/// Longest root of most tries; one of each table may have up to 18 bits.
+const SHORT_ROOT: u8 = 8;
+
+/// A trie to be written.
+#[derive(Debug)]
+pub struct Boundaries {
+    root_bits: u8,
+    start_bytes: u8,
+    /// Ascending, the first key is 0; neighbours have different port sets.
+    pub boundaries: Vec<(u128, u16)>,
+}
+
+/// What a table shall say.
+#[derive(Debug)]
+pub struct Description {
+    /// Ranges by port set: none, all, then any.
+    pub port_sets: Vec<Vec<(u16, u16)>>,
+    /// By protocol and family.
+    pub tries: [[Boundaries; 2]; 5],
+}
+
+/// The next bytes of the input; zeros behind its end.
+fn take<const N: usize>(input: &mut &[u8]) -> [u8; N] {
+    let mut bytes = [0; N];
+    let (head, rest) = input.split_at(input.len().min(N));
+    bytes[..head.len()].copy_from_slice(head);
+    *input = rest;
+    bytes
+}
+
+impl Description {
+    /// Every input describes a table.
+    pub fn read(input: &mut &[u8]) -> Self {
+        let mut port_sets = vec![vec![], vec![(0, u16::MAX)]];
+        let [more] = take(input);
+        for _ in 0..more % 4 {
+            let mut edges: Vec<u16> = (0..4).map(|_| u16::from_le_bytes(take(input))).collect();
+            edges.sort_unstable();
+            let mut ranges = vec![(edges[0], edges[1])];
+            if edges[2] > edges[1].saturating_add(1) {
+                ranges.push((edges[2], edges[3]));
+            }
+            port_sets.push(ranges);
+        }
+        let mut long = true;
+        let tries = std::array::from_fn(|_| {
+            [32, 128].map(|bits| Boundaries::read(input, bits, port_sets.len() as u16, &mut long))
+        });
+        Self { port_sets, tries }
+    }
+
+    /// The file; length and checksum are still to be set.
+    pub fn write(&self) -> Vec<u8> {
+        let mut sections: [Vec<u8>; 11] = Default::default();
+        let [plan, tries, port_sets, port_ranges, rules, _, _, strings, cells, facts, _] = &mut sections;
+        strings.extend(b"any");
+        facts.extend([0; 16]);
+        port_sets.extend(0u32.to_le_bytes());
+        for set in &self.port_sets {
+            for &(low, high) in set {
+                port_ranges.extend([low.to_le_bytes(), high.to_le_bytes()].concat());
+            }
+            port_sets.extend(((port_ranges.len() / 4) as u32).to_le_bytes());
+        }
+        for (protocol, [ipv4, ipv6]) in (0u8..).zip(&self.tries) {
+            let is_open = [ipv4, ipv6].iter().any(|trie| trie.boundaries.iter().any(|&(_, set)| set != 0));
+            plan.extend(u64::from(is_open).to_le_bytes());
+            if is_open {
+                // allow, any address, port set 1, the text "any" as its source as well
+                let mut rule = [0; 64];
+                rule[..8].copy_from_slice(&[1, protocol, 0, 0, 1, 0, 0, 0]);
+                rule[24] = 3;
+                rules.extend(rule);
+            }
+            for (trie, key_bits) in [(ipv4, 32), (ipv6, 128)] {
+                trie.write(key_bits, tries, cells);
+            }
+        }
+        assemble(sections)
+    }
+}
+
+impl Boundaries {
+    fn read(input: &mut &[u8], key_bits: u8, port_sets: u16, long: &mut bool) -> Self {
+        let [shape, count] = take(input);
+        let mut root_bits = shape & 31;
+        if root_bits > 18 || root_bits > SHORT_ROOT && !std::mem::take(long) {
+            root_bits %= SHORT_ROOT + 1;
+        }
+        let start_bytes = match (key_bits, shape >> 7) {
+            (32, 1) if root_bits >= 16 => 2,
+            (32, _) => 4,
+            (_, 1) => 8,
+            _ => 16,
+        };
+        let mut keys: Vec<(u128, u16)> = (0..count % 16)
+            .map(|_| {
+                let key = u128::from_be_bytes(take(input)) >> (128 - u32::from(key_bits));
+                let key = if start_bytes == 8 { key >> 64 << 64 } else { key };
+                let [set] = take(input);
+                (key, u16::from(set) % port_sets)
+            })
+            .collect();
+        let [first] = take(input);
+        keys.push((0, u16::from(first) % port_sets));
+        keys.sort_by_key(|&(key, _)| key);
+        keys.dedup_by_key(|&mut (key, _)| key);
+        keys.dedup_by_key(|&mut (_, set)| set);
+        Self { root_bits, start_bytes, boundaries: keys }
+    }
+
+    /// Adds the descriptor and its arrays; offsets are relative to the cells until `assemble`.
+    fn write(&self, key_bits: u8, tries: &mut Vec<u8>, cells: &mut Vec<u8>) {
+        let child = |key: u128| {
+            key.checked_shr(u32::from(key_bits - self.root_bits)).map_or(0, |child| child as usize)
+        };
+        let root: Vec<u8> = (0..=1usize << self.root_bits)
+            .flat_map(|index| {
+                let before = self.boundaries.partition_point(|&(key, _)| child(key) < index);
+                (before as u32).to_le_bytes()
+            })
+            .collect();
+        let start = |key: u128| match self.start_bytes {
+            2 => key.to_le_bytes()[..2].to_vec(),
+            4 => key.to_le_bytes()[..4].to_vec(),
+            8 => ((key >> 64) as u64).to_le_bytes().to_vec(),
+            _ => key.rotate_left(64).to_le_bytes().to_vec(),
+        };
+        let starts = self.boundaries.iter().flat_map(|&(key, _)| start(key)).collect();
+        let sets = self.boundaries.iter().flat_map(|&(_, set)| set.to_le_bytes()).collect();
+        tries.extend([self.root_bits, self.start_bytes, key_bits, 0]);
+        tries.extend((self.boundaries.len() as u32).to_le_bytes());
+        for array in [root, starts, sets] {
+            tries.extend((cells.len() as u32).to_le_bytes());
+            cells.extend::<Vec<u8>>(array);
+            cells.resize(cells.len().next_multiple_of(8), 0);
+        }
+        tries.extend([0; 20]);
+    }
+}
+
+/// Header, directory and sections; the offsets of the tries' arrays become those of the file.
+fn assemble(mut sections: [Vec<u8>; 11]) -> Vec<u8> {
+    const CELL_BYTES: [usize; 11] = [8, 40, 4, 4, 64, 16, 16, 1, 8, 16, 16];
+    let mut offset = 64 + 11 * 16;
+    let mut offsets = [0; 11];
+    for (place, section) in offsets.iter_mut().zip(&sections) {
+        offset = usize::next_multiple_of(offset, 8);
+        *place = offset;
+        offset += section.len();
+    }
+    for trie in sections[1].chunks_exact_mut(40) {
+        for field in trie[8..20].as_chunks_mut::<4>().0 {
+            *field = (u32::from_le_bytes(*field) + offsets[8] as u32).to_le_bytes();
+        }
+    }
+    let mut file = b"SANDLOCK\x01\0\0\0\x0b\0\0\0".to_vec();
+    file.resize(64, 0);
+    for (kind, ((section, cell), offset)) in (1u32..).zip(sections.iter().zip(CELL_BYTES).zip(offsets)) {
+        for word in [kind, (section.len() / cell) as u32, offset as u32, section.len() as u32] {
+            file.extend(word.to_le_bytes());
+        }
+    }
+    for (section, offset) in sections.iter().zip(offsets) {
+        file.resize(offset, 0);
+        file.extend(section);
+    }
+    file
+}
