@@ -4,48 +4,11 @@
  * collected does not show in the table. Decides nothing about what rules mean.
  */
 import * as F from './format.gen.ts';
-import type {
-  AddressSet,
-  FamilyName,
-  PinnedName,
-  PortRange,
-  Protocol,
-  Rule,
-  TableDraft,
-  UnixRule,
-} from './model.ts';
+import type { AddressSet, PinnedName, PortRange, Rule, TableDraft, UnixRule } from './model.ts';
+import { FAMILY_BITS, PROTOCOL_NUMBERS, UNIX_KIND_NUMBERS } from './numbers.ts';
 import { compareAddresses, toCanonical, toStoredPrefix } from './stored-address.ts';
 import { createStringTable, type StringTable, type TextPlace } from './string-table.ts';
 import { copyIn, type PolicyExports } from './wasm.ts';
-
-/** Numbers of the protocols in a table (docs/format.md §3). */
-export const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = {
-  tcp: F.PROTOCOL_TCP,
-  udp: F.PROTOCOL_UDP,
-  icmp: F.PROTOCOL_ICMP,
-  'tcp-bind': F.PROTOCOL_TCP_BIND,
-  'udp-bind': F.PROTOCOL_UDP_BIND,
-};
-
-/** Bits of the families in a table (docs/format.md §8). */
-export const FAMILY_BITS: Readonly<Record<FamilyName, number>> = {
-  'unix/stream': F.FAMILY_UNIX_STREAM,
-  'unix/dgram': F.FAMILY_UNIX_DGRAM,
-  'unix/seqpacket': F.FAMILY_UNIX_SEQPACKET,
-  'inet/stream': F.FAMILY_INET_STREAM,
-  'inet/dgram': F.FAMILY_INET_DGRAM,
-  'inet6/stream': F.FAMILY_INET6_STREAM,
-  'inet6/dgram': F.FAMILY_INET6_DGRAM,
-  'netlink/route': F.FAMILY_NETLINK_ROUTE,
-  alg: F.FAMILY_ALG,
-};
-
-/** Numbers of the kinds of UNIX rules in a table. */
-export const UNIX_KIND_NUMBERS: Readonly<Record<UnixRule['kind'], number>> = {
-  path: F.UNIX_PATH,
-  directory: F.UNIX_DIRECTORY,
-  abstract: F.UNIX_ABSTRACT,
-};
 
 /** What was collected from the rules before it goes into the module's memory. */
 interface Layout {

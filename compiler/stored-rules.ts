@@ -3,7 +3,6 @@
  * trusted: policy.wasm has checked them all.
  */
 import * as F from './format.gen.ts';
-import { FAMILY_BITS, PROTOCOL_NUMBERS, UNIX_KIND_NUMBERS } from './lay-draft.ts';
 import type {
   Facts,
   FamilyName,
@@ -14,6 +13,7 @@ import type {
   Target,
   UnixRule,
 } from './model.ts';
+import { FAMILY_BITS, PROTOCOL_NUMBERS, UNIX_KIND_NUMBERS } from './numbers.ts';
 import { isMapped } from './stored-address.ts';
 
 /** What the executor has to do for a protocol: refuse it whole, or look every destination up. */

@@ -5,8 +5,9 @@
  */
 import { allocate, fail } from './arena';
 import { cellBytes, copyCells } from './cells';
+import { checkFacts, checkRules } from './check-draft';
 import { tableChecksum } from './checksum';
-import { checkFacts, checkRules, gather, hasAllow, ipv4, ipv6 } from './draft';
+import { gather, hasAllow, ipv4, ipv6 } from './draft';
 import { fold } from './fold';
 import {
   ADDRESS_BYTES,

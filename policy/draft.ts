@@ -19,24 +19,14 @@ import {
   ACTION_DENY,
   ADDRESS_BYTES,
   DRAFT_ADDRESSES,
-  DRAFT_FAMILIES,
-  DRAFT_FLAGS,
-  DRAFT_NAME_COUNT,
   DRAFT_NAMES,
   DRAFT_RULE_COUNT,
   DRAFT_RULES,
-  DRAFT_SET_COUNT,
-  DRAFT_STRINGS,
-  DRAFT_UNIX_RULE_COUNT,
-  DRAFT_UNIX_RULES,
   FAILURE_DRAFT,
-  FAMILIES_ALL,
-  FLAGS_ALL,
   NAME_BYTES,
   NAME_COUNT,
   NAME_FIRST,
   PROTOCOL_TCP_BIND,
-  PROTOCOLS,
   RULE_ACTION,
   RULE_ADDRESS,
   RULE_BYTES,
@@ -48,11 +38,6 @@ import {
   TARGET_IPV4,
   TARGET_NAME,
   TARGET_SET,
-  UNIX_ABSTRACT,
-  UNIX_RULE_BYTES,
-  UNIX_RULE_KIND,
-  UNIX_RULE_TEXT,
-  UNIX_RULE_TEXT_BYTES,
 } from './format';
 import { List, newList } from './list';
 import { EMPTY } from './ports';
@@ -69,7 +54,6 @@ import {
 } from './prefix';
 import { setIpv4, setIpv6 } from './sets';
 import { sortEntries } from './sort';
-import { isUnixText } from './verify-facts';
 
 /** The entries of the protocol gathered last. */
 export const ipv4: List = newList(ENTRY);
@@ -78,37 +62,6 @@ export const ipv6: List = newList(ENTRY);
 const uses: List = newList(ENTRY);
 /** Prefixes that the rules of all protocols gathered so far stand for. */
 export let prefixes: u64 = 0;
-
-/** Fails with FAILURE_DRAFT unless every rule's fields are in range. */
-export function checkRules(draft: usize): void {
-  const count = load<u32>(draft, DRAFT_RULE_COUNT);
-  for (let i: u32 = 0; i < count; i++) {
-    const rule = load<usize>(draft, DRAFT_RULES) + <usize>i * RULE_BYTES;
-    const target = <u32>load<u8>(rule, RULE_TARGET);
-    const index = load<u32>(rule, RULE_INDEX);
-    if (load<u8>(rule, RULE_ACTION) > <u8>ACTION_ALLOW) fail(FAILURE_DRAFT);
-    const protocol = <u32>load<u8>(rule, RULE_PROTOCOL);
-    if (protocol >= PROTOCOLS) fail(FAILURE_DRAFT);
-    if (target > TARGET_SET) fail(FAILURE_DRAFT);
-    if (target == TARGET_NAME && protocol >= PROTOCOL_TCP_BIND) fail(FAILURE_DRAFT);
-    if (target == TARGET_NAME && index >= load<u32>(draft, DRAFT_NAME_COUNT)) fail(FAILURE_DRAFT);
-    if (target == TARGET_SET && index >= load<u32>(draft, DRAFT_SET_COUNT)) fail(FAILURE_DRAFT);
-  }
-}
-
-/** Fails with FAILURE_DRAFT unless families, flags and UNIX rules are such as a table may have. */
-export function checkFacts(draft: usize): void {
-  if ((load<u32>(draft, DRAFT_FAMILIES) & ~FAMILIES_ALL) != 0) fail(FAILURE_DRAFT);
-  if ((load<u32>(draft, DRAFT_FLAGS) & ~FLAGS_ALL) != 0) fail(FAILURE_DRAFT);
-  const count = load<u32>(draft, DRAFT_UNIX_RULE_COUNT);
-  for (let i: u32 = 0; i < count; i++) {
-    const rule = load<usize>(draft, DRAFT_UNIX_RULES) + <usize>i * UNIX_RULE_BYTES;
-    const kind = load<u32>(rule, UNIX_RULE_KIND);
-    const text = load<usize>(draft, DRAFT_STRINGS) + load<u32>(rule, UNIX_RULE_TEXT);
-    const bytes = load<u32>(rule, UNIX_RULE_TEXT_BYTES);
-    if (kind > UNIX_ABSTRACT || !isUnixText(kind, text, bytes)) fail(FAILURE_DRAFT);
-  }
-}
 
 /** Whether some rule of the protocol allows something. */
 export function hasAllow(draft: usize, protocol: u32): bool {

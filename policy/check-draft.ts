@@ -1,0 +1,63 @@
+/** Checks a draft (draft.ts) before anything reads it: a field that no table may have is a bug of the caller's, and nothing is built. */
+import { fail } from './arena';
+import {
+  ACTION_ALLOW,
+  DRAFT_FAMILIES,
+  DRAFT_FLAGS,
+  DRAFT_NAME_COUNT,
+  DRAFT_RULE_COUNT,
+  DRAFT_RULES,
+  DRAFT_SET_COUNT,
+  DRAFT_STRINGS,
+  DRAFT_UNIX_RULE_COUNT,
+  DRAFT_UNIX_RULES,
+  FAILURE_DRAFT,
+  FAMILIES_ALL,
+  FLAGS_ALL,
+  PROTOCOL_TCP_BIND,
+  PROTOCOLS,
+  RULE_ACTION,
+  RULE_BYTES,
+  RULE_INDEX,
+  RULE_PROTOCOL,
+  RULE_TARGET,
+  TARGET_NAME,
+  TARGET_SET,
+  UNIX_ABSTRACT,
+  UNIX_RULE_BYTES,
+  UNIX_RULE_KIND,
+  UNIX_RULE_TEXT,
+  UNIX_RULE_TEXT_BYTES,
+} from './format';
+import { isUnixText } from './verify-facts';
+
+/** Fails with FAILURE_DRAFT unless every rule's fields are in range. */
+export function checkRules(draft: usize): void {
+  const count = load<u32>(draft, DRAFT_RULE_COUNT);
+  for (let i: u32 = 0; i < count; i++) {
+    const rule = load<usize>(draft, DRAFT_RULES) + <usize>i * RULE_BYTES;
+    const target = <u32>load<u8>(rule, RULE_TARGET);
+    const index = load<u32>(rule, RULE_INDEX);
+    if (load<u8>(rule, RULE_ACTION) > <u8>ACTION_ALLOW) fail(FAILURE_DRAFT);
+    const protocol = <u32>load<u8>(rule, RULE_PROTOCOL);
+    if (protocol >= PROTOCOLS) fail(FAILURE_DRAFT);
+    if (target > TARGET_SET) fail(FAILURE_DRAFT);
+    if (target == TARGET_NAME && protocol >= PROTOCOL_TCP_BIND) fail(FAILURE_DRAFT);
+    if (target == TARGET_NAME && index >= load<u32>(draft, DRAFT_NAME_COUNT)) fail(FAILURE_DRAFT);
+    if (target == TARGET_SET && index >= load<u32>(draft, DRAFT_SET_COUNT)) fail(FAILURE_DRAFT);
+  }
+}
+
+/** Fails with FAILURE_DRAFT unless families, flags and UNIX rules are such as a table may have. */
+export function checkFacts(draft: usize): void {
+  if ((load<u32>(draft, DRAFT_FAMILIES) & ~FAMILIES_ALL) != 0) fail(FAILURE_DRAFT);
+  if ((load<u32>(draft, DRAFT_FLAGS) & ~FLAGS_ALL) != 0) fail(FAILURE_DRAFT);
+  const count = load<u32>(draft, DRAFT_UNIX_RULE_COUNT);
+  for (let i: u32 = 0; i < count; i++) {
+    const rule = load<usize>(draft, DRAFT_UNIX_RULES) + <usize>i * UNIX_RULE_BYTES;
+    const kind = load<u32>(rule, UNIX_RULE_KIND);
+    const text = load<usize>(draft, DRAFT_STRINGS) + load<u32>(rule, UNIX_RULE_TEXT);
+    const bytes = load<u32>(rule, UNIX_RULE_TEXT_BYTES);
+    if (kind > UNIX_ABSTRACT || !isUnixText(kind, text, bytes)) fail(FAILURE_DRAFT);
+  }
+}
