@@ -48,6 +48,7 @@ Turns a policy into a table. FILE is replaced as a whole, or not touched when PO
 Says for each destination whether a command would reach it, and which rules decide that.
 
   tcp://10.1.2.3:443   [2001:db8::1]:443   udp://1.1.1.1:53   icmp://192.0.2.7   api.example.com:443
+  bind:tcp://127.0.0.1:8080   bind:udp://:5353   unix:/run/x.sock   unix:@name
 
   --format FORMAT     text or json
 

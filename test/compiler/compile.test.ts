@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { compilePolicy, type PolicyInput } from '../../compiler/index.ts';
+import type { Protocol } from '../../compiler/model.ts';
 import { openTable, type Table } from '../../compiler/table.ts';
 import { loadPolicyModule } from '../../compiler/wasm.ts';
 import { parseIp } from './parse-ip.ts';
@@ -55,7 +56,7 @@ test.each([
   ['micro.toml', { rules: 1, names: 0, sets: 0 }],
   ['mini.toml', { rules: 4, names: 1, sets: 0 }],
   ['quickstart.toml', { rules: 1, names: 0, sets: 0 }],
-  ['verbose.toml', { rules: 15, names: 4, sets: 2 }],
+  ['verbose.toml', { rules: 19, names: 4, sets: 2 }],
 ])('examples/%s compiles without a warning', async (name, counts) => {
   const result = await example(name);
   expect(result.summary).toMatchObject(counts);
@@ -101,6 +102,80 @@ test.each([
     expect(table.lookup(protocol, parseIp(address), port)).toBe(verdict);
   },
 );
+
+test.each([
+  ['tcp-bind', '127.0.0.1', 8080, 'allow'],
+  ['tcp-bind', '::ffff:127.0.0.1', 8080, 'allow'],
+  ['tcp-bind', '0.0.0.0', 8080, 'deny'],
+  ['tcp-bind', '::', 8080, 'deny'],
+  ['tcp-bind', '::1', 9010, 'allow'],
+  ['tcp-bind', '::1', 9011, 'deny'],
+  ['tcp-bind', '::', 3000, 'allow'],
+  ['tcp-bind', '198.51.100.1', 3000, 'allow'],
+  ['udp-bind', '0.0.0.0', 5353, 'allow'],
+  ['udp-bind', '127.0.0.1', 5353, 'deny'],
+  ['udp-bind', '::', 5353, 'deny'],
+  ['udp-bind', '127.0.0.1', 8080, 'deny'],
+] as const)(
+  'examples/verbose.toml: %s of %s port %i is %s',
+  async (protocol, address, port, verdict) => {
+    const table = open((await example('verbose.toml')).table);
+    expect(table.lookup(protocol, parseIp(address), port)).toBe(verdict);
+  },
+);
+
+test('examples/verbose.toml: the table has the walls as written', async () => {
+  const table = open((await example('verbose.toml')).table);
+  expect(table.unixRules().map(({ kind, text, line }) => [kind, text, line])).toEqual([
+    ['path', '/run/postgresql/.s.PGSQL.5432', 43],
+    ['directory', '/run/user/1000', 44],
+    ['abstract', 'abstract-name', 45],
+  ]);
+  expect(table.facts()).toEqual({
+    families: [
+      'unix/stream',
+      'unix/dgram',
+      'unix/seqpacket',
+      'inet/stream',
+      'inet/dgram',
+      'inet6/stream',
+      'inet6/dgram',
+      'netlink/route',
+    ],
+    allowUserns: false,
+  });
+});
+
+test('the table of every word has every family, and namespaces', async () => {
+  const text =
+    '[network]\nallow_families = ["unix", "unix/dgram", "inet", "inet6", "netlink/route", "alg"]\n[program]\nallow_userns = true';
+  const { table } = await compile({ file: { name: 'p.toml', text } });
+  const { families, allowUserns } = open(table).facts();
+  expect([families.length, families.at(-1), allowUserns]).toEqual([9, 'alg', true]);
+});
+
+test('deny_bind leaves everything else open, and denies every address with one', async () => {
+  const text = '[network]\ndeny_bind = ["127.0.0.1:80", "udp://[::1]:53"]';
+  const { table } = await compile({ file: { name: 'p.toml', text } });
+  const opened = open(table);
+  const ask = (protocol: Protocol, address: string, port: number): string =>
+    opened.lookup(protocol, parseIp(address), port);
+  expect(
+    ['127.0.0.1', '0.0.0.0', '::', '127.0.0.2', '::1'].map((a) => ask('tcp-bind', a, 80)),
+  ).toEqual(['deny', 'deny', 'deny', 'allow', 'allow']);
+  expect(['::1', '::', '0.0.0.0', '127.0.0.1'].map((a) => ask('udp-bind', a, 53))).toEqual([
+    'deny',
+    'deny',
+    'allow',
+    'allow',
+  ]);
+  expect(ask('tcp', '127.0.0.2', 80)).toBe('deny');
+  expect(
+    opened
+      .decidingRules('tcp-bind', parseIp('127.0.0.2'), 80)
+      .map(({ text: rule, line }) => [rule, line]),
+  ).toEqual([['deny_bind', 2]]);
+});
 
 test('rules of options join those of the file, and deny wins', async () => {
   const text = '[network]\nallow = ["192.0.2.0/24:443"]\n';
