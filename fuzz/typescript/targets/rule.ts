@@ -5,30 +5,37 @@
 import { isIP } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { formatAddress } from '../../../compiler/address.ts';
+import { parseBindRule } from '../../../compiler/bind-rules.ts';
 import { parseDestination } from '../../../compiler/destination.ts';
-import { parseRule, type RuleContent } from '../../../compiler/rules.ts';
+import { type ParsedRule, parseRule, type RuleContent } from '../../../compiler/rules.ts';
 import { parseIp } from '../../../test/compiler/parse-ip.ts';
 import { checkDiagnostics, checkFaults, demand } from './places.ts';
 
-/** Reads a rule as `allow` and as `deny`. */
+/** The lists in which a rule may stand, each with its reader. */
+const READERS = {
+  allow: (text: string): ParsedRule => parseRule(text, 'allow'),
+  deny: (text: string): ParsedRule => parseRule(text, 'deny'),
+  allow_bind: parseBindRule,
+} as const;
+
+/** Reads a rule of each list. */
 export function rule(input: Uint8Array): void {
   const text = new TextDecoder().decode(input);
-  const parsed = (['allow', 'deny'] as const).map((action) => parseRule(text, action));
-  for (const [i, one] of parsed.entries()) {
-    const action = i === 0 ? 'allow' : 'deny';
+  for (const [list, read] of Object.entries(READERS)) {
+    const one = read(text);
     if (!one.ok) {
       checkFaults(text, one.faults);
       continue;
     }
     const { protocol, target, ports } = one.content;
-    demand(action === 'allow' || target.kind !== 'name', () => 'deny takes a name');
+    demand(list === 'allow' || target.kind !== 'name', () => `${list} takes a name`);
     demand(ports.length > 0, () => 'a rule without ports');
     let before = -2;
     for (const { low, high } of ports) {
       demand(low > before + 1 && low <= high && high <= 65535, () => `ports ${low}-${high}`);
       before = high;
     }
-    const again = parseRule(write(one.content), action);
+    const again = read(write(one.content));
     demand(again.ok, () => `${write(one.content)} is refused`);
     const meaning = ({ protocol, target, ports }: RuleContent): unknown => [
       protocol,
@@ -53,8 +60,9 @@ function write({ protocol, target, ports }: RuleContent): string {
     host = address.length === 4 ? text : `[${text}]`;
   }
   if (protocol === 'icmp') return `icmp://${host}`;
+  const scheme = protocol.replace('-bind', '');
   const every = ports[0]?.low === 0;
-  return `${protocol}://${host}:${every ? '*' : ports.map(({ low, high }) => `${low}-${high}`)}`;
+  return `${scheme}://${host}:${every ? '*' : ports.map(({ low, high }) => `${low}-${high}`)}`;
 }
 
 /** Reads one destination, as `sandlock check` takes it. */
