@@ -36,7 +36,7 @@ export function parseRule(text: string, action: Action): ParsedRule {
     : pattern.fault;
   const ports = parts.protocol === 'icmp' ? checkIcmp(parts, text) : checkPorts(parts, text);
   // What to append to a target that is wrong itself would be a wrong suggestion.
-  const portFaults = pattern.ok ? ports.faults : ports.faults.map(withoutPortHelp);
+  const portFaults = refusal === undefined ? ports.faults : ports.faults.map(withoutPortHelp);
   const faults = refusal === undefined ? portFaults : [refusal, ...portFaults];
   const target = targetOf(pattern);
   if (faults.length > 0 || target === undefined) return { ok: false, faults };

@@ -541,3 +541,27 @@ help: write \`*\` for every port
 ${PORTS}
 `);
 });
+
+test('a name in a deny rule is not completed with a port, because it could not stand there anyway', async () => {
+  expect(
+    await errorsOfRule('example.com', 'deny'),
+  ).toBe(`--deny: error SL3001: a deny rule takes no name
+  example.com
+  ^^^^^^^^^^^
+expected: an address, a CIDR, a set or \`*\`
+help: a name that resolves to another address tomorrow would fail open; what no allow rule matches is refused anyway
+
+--deny: error SL2002: expected host:port, found no port
+  example.com
+  ^^^^^^^^^^^
+`);
+});
+
+test('a UNIX socket in a rule is told where it belongs', async () => {
+  expect(await errorsOfRule('unix:///run/x')).toBe(`--allow: error SL2001: unknown scheme \`unix\`
+  unix:///run/x
+  ^^^^
+expected: tcp://, udp:// or icmp://, or no scheme for TCP
+help: UNIX sockets are listed in \`allow_unix\`
+`);
+});
