@@ -12,7 +12,7 @@ import { parseIp } from './ip.ts';
 
 const ALL_PORTS: readonly PortRange[] = [{ low: 0, high: 65535 }];
 
-/** What a policy that does not say otherwise has. */
+/** All families but `alg`, and no namespaces. */
 export const FACTS: Facts = {
   families: [
     'unix/stream',
