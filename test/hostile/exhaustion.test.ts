@@ -1,0 +1,99 @@
+/**
+ * Row N: what the sandboxed program can use up. Under each load an honest call of another process in the same sandbox stays quick, the
+ * supervisor stays small, nothing leaves, and ending the whole takes less than a second.
+ */
+import { readFileSync } from 'node:fs';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { parentOf, processesWith, until } from '../e2e/harness/processes.ts';
+import { policyOf, sandlock, start } from '../e2e/harness/run.ts';
+import { probe, type User, users } from '../e2e/harness/stage.ts';
+import { ALLOWED, openWitness } from './harness/witness.ts';
+
+/** The supervisor's own memory, at its highest. */
+const MOST_KIB = 64 * 1024;
+/** How much slower the median call may get; see also LOADS. */
+const MOST_TIMES = 10;
+/** Longest single call: no load may hold one up like a person would notice. */
+const WORST_US = 1_000_000;
+const SECONDS = 1.5;
+
+/** The load, and what is never too slow under it: callers stand in one line, and a bomb puts 200 of them there. */
+const LOADS = [
+  ['hang', 5000],
+  ['storm', 5000],
+  ['send-big', 5000],
+  ['hang-big', 5000],
+  ['use-descriptors', 5000],
+  ['bomb', 60_000],
+  ['short-lived', 15_000],
+] as const;
+
+const witness = openWitness();
+
+describe.each(users)('as $name', (user) => {
+  test('N bare: what the calls of a storm try to reach is reached', async () => {
+    const nonce = await witness.begin();
+    const child = start(user, probe('hostile-exhaust', nonce, 'short-lived', '0.2'));
+    onTestFinished(() => endAll(nonce));
+    await new Promise((resolve) => child.stdout?.once('data', resolve));
+    endAll(nonce);
+    expect((await witness.report()).map(({ where }) => where)).toEqual(['udp 127.0.0.1:7004']);
+  });
+
+  test.each(LOADS)('N %s: others stay quick, the supervisor stays small, its end is quick', async (load, floorUs) => {
+    const idle = await underLoad(user, 'idle', 0.5);
+    const loaded = await underLoad(user, load, SECONDS);
+    process.stdout.write(`    ${user.name} ${idle.text}, ${loaded.text}, ${loaded.kib} KiB\n`);
+    expect(loaded.errors).toBe(0);
+    expect(loaded.kib).toBeLessThan(MOST_KIB);
+    expect(loaded.median).toBeLessThan(Math.max(MOST_TIMES * idle.median, floorUs));
+    expect(loaded.worst).toBeLessThan(WORST_US);
+  });
+
+  test('N: bare, the fork bomb is one: more than a hundred processes', async () => {
+    const nonce = await witness.begin();
+    const child = start(user, probe('hostile-exhaust', nonce, 'bomb', '0.5'));
+    onTestFinished(() => endAll(nonce));
+    await new Promise((resolve) => child.stdout?.once('data', resolve));
+    expect(processesWith(nonce).length).toBeGreaterThan(100);
+  });
+});
+
+interface Measured {
+  readonly text: string;
+  readonly median: number;
+  readonly worst: number;
+  readonly errors: number;
+  /** Peak memory of the supervisor. */
+  readonly kib: number;
+}
+
+async function underLoad(user: User, load: string, seconds: number): Promise<Measured> {
+  const nonce = await witness.begin();
+  const child = start(
+    user,
+    sandlock(policyOf(ALLOWED), probe('hostile-exhaust', nonce, load, String(seconds))),
+  );
+  onTestFinished(() => {
+    child.kill('SIGKILL');
+    endAll(nonce);
+  });
+  const text = await new Promise<string>((resolve, reject) => {
+    child.stdout?.once('data', (line) => resolve(String(line).trim()));
+    child.on('exit', () => reject(new Error(`${load} ended early`)));
+  });
+  const inside = processesWith(nonce).find((pid) => parentOf(parentOf(pid)) === child.pid) ?? 0;
+  const status = readFileSync(`/proc/${parentOf(inside)}/status`, 'utf8');
+  const kib = Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1]);
+  child.kill('SIGKILL');
+  await until(`${load}: all is gone`, () => processesWith(nonce).length === 0, 1000);
+  expect(await witness.report()).toEqual([]);
+  const found = /^\S+ calls \d+ median (\d+) worst (\d+) errors (\d+)$/.exec(text);
+  if (!found) throw new Error(`not a measurement: ${text}`);
+  const [median = 0, worst = 0, errors = 0] = found.slice(1).map(Number);
+  return { text, median, worst, errors, kib };
+}
+
+function endAll(mark: string): void {
+  for (const pid of processesWith(mark)) process.kill(pid, 'SIGKILL');
+}

@@ -1,0 +1,186 @@
+/* Row N: using up what the supervisor has. usage: exhaust NONCE LOAD SECONDS
+ *
+ * The load runs in children; the program itself makes an allowed call every 2 ms meanwhile and at the end says how long those took:
+ * `LOAD calls N median M worst W errors E` (µs). So it stands for the other programs in the same sandbox. The loads are
+ * bounded: by threads, by a count of processes, and by RLIMIT_NPROC where that binds. `good-calls` is no load: it prints a
+ * line whenever the result of the allowed call changes. */
+#include "hostile.h"
+#include <sys/resource.h>
+
+#define MOST_PROCESSES 200
+#define MOST_CALLS 20000
+
+static double deadline;
+static struct sockaddr_in good, bad, hung;
+static char *block; /* 64 MiB, never written: it costs no memory of ours */
+#define BLOCK_BYTES ((size_t)64 << 20)
+
+static int udp(void) { return socket(AF_INET, SOCK_DGRAM, 0); }
+
+static void in_threads(int count, void *(*what)(void *)) {
+  pthread_attr_t small;
+  pthread_attr_init(&small);
+  pthread_attr_setstacksize(&small, 64 << 10);
+  for (int i = 0; i < count; i++) {
+    pthread_t thread;
+    pthread_create(&thread, &small, what, NULL);
+  }
+  while (now() < deadline) usleep(10000);
+  _exit(0);
+}
+
+static void *wait_hung(void *nothing) {
+  int s = socket(AF_INET, SOCK_STREAM, 0);
+  if (connect(s, (void *)&hung, sizeof hung) == 0) say("connected", 0);
+  return nothing;
+}
+
+static void *call_refused(void *nothing) {
+  int s = udp(), t = socket(AF_INET, SOCK_STREAM, 0);
+  struct iovec part = {(void *)nonce, strlen(nonce)};
+  struct msghdr m = {.msg_name = &bad, .msg_namelen = sizeof bad, .msg_iov = &part, .msg_iovlen = 1};
+  while (s >= 0) {
+    if (sendto(s, nonce, strlen(nonce), 0, (void *)&bad, sizeof bad) >= 0) break;
+    if (sendmsg(s, &m, 0) >= 0 || connect(t, (void *)&bad, sizeof bad) == 0) break;
+  }
+  return nothing;
+}
+
+/* Messages of every size and shape, on sockets that take them and that do not. */
+static void *send_much(void *nothing) {
+  static struct iovec parts[1024], whole;
+  static struct mmsghdr many[1024];
+  char sink[65536];
+  int pair[2], s = udp();
+  whole = (struct iovec){block, BLOCK_BYTES};
+  for (int i = 0; i < 1024; i++) {
+    parts[i] = (struct iovec){block + (size_t)i * 65536, 65536};
+    many[i].msg_hdr = (struct msghdr){.msg_name = &bad, .msg_namelen = sizeof bad, .msg_iov = parts, .msg_iovlen = 1024};
+  }
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0) return nothing;
+  for (;;) {
+    struct msghdr one = {.msg_iov = &whole, .msg_iovlen = 1}, pieces = {.msg_iov = parts, .msg_iovlen = 1024};
+    struct msghdr control = {.msg_iov = &whole, .msg_iovlen = 1, .msg_control = block, .msg_controllen = BLOCK_BYTES};
+    sendmsg(pair[0], &one, MSG_DONTWAIT | MSG_NOSIGNAL);
+    sendmsg(pair[0], &pieces, MSG_DONTWAIT | MSG_NOSIGNAL);
+    sendmsg(pair[0], &control, MSG_DONTWAIT | MSG_NOSIGNAL);
+    sendmmsg(s, many, 1024, 0);
+    one.msg_name = &good, one.msg_namelen = sizeof good;
+    sendmsg(s, &one, 0);
+    sendto(s, block, BLOCK_BYTES, 0, (void *)&good, sizeof good);
+    while (recv(pair[1], sink, sizeof sink, MSG_DONTWAIT) > 0) {}
+  }
+  return nothing;
+}
+
+static void hang(void) { in_threads(200, wait_hung); }
+static void storm(void) { in_threads(8, call_refused); }
+static void send_big(void) { in_threads(4, send_much); }
+
+/* 100 sends of 64 MiB that all wait for a reader that never comes. */
+static void *wait_big(void *nothing) {
+  int pair[2];
+  struct iovec whole = {block, BLOCK_BYTES};
+  struct msghdr m = {.msg_iov = &whole, .msg_iovlen = 1};
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && sendmsg(pair[0], &m, MSG_NOSIGNAL) < 0) say("sendmsg", -1);
+  return nothing;
+}
+
+static void hang_big(void) { in_threads(100, wait_big); }
+
+static void use_descriptors(void) {
+  struct rlimit all;
+  getrlimit(RLIMIT_NOFILE, &all);
+  all.rlim_cur = all.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &all);
+  int last = udp(), s = last;
+  for (int i = 0; i < 20000 && s >= 0; i++) s = dup(last);
+  call_refused(NULL);
+}
+
+static void bomb(void) {
+  volatile int *processes = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  struct rlimit few = {MOST_PROCESSES + 100, MOST_PROCESSES + 100};
+  setrlimit(RLIMIT_NPROC, &few); /* root is not bound by it: the count is */
+  signal(SIGCHLD, SIG_IGN);
+  while (now() < deadline) {
+    if (__atomic_add_fetch(processes, 1, __ATOMIC_SEQ_CST) > MOST_PROCESSES || fork() < 0) {
+      __atomic_sub_fetch(processes, 1, __ATOMIC_SEQ_CST);
+      sendto(udp(), nonce, strlen(nonce), 0, (void *)&bad, sizeof bad);
+      usleep(1000);
+    }
+  }
+  _exit(0);
+}
+
+/* Threads come and go: each is a caller that nobody knows. */
+static void *call_once(void *nothing) {
+  int s = udp();
+  sendto(s, nonce, strlen(nonce), 0, (void *)&bad, sizeof bad);
+  close(s);
+  return nothing;
+}
+
+static void short_lived(void) {
+  while (now() < deadline) {
+    pthread_t threads[50];
+    for (int i = 0; i < 50; i++) pthread_create(&threads[i], NULL, call_once, NULL);
+    for (int i = 0; i < 50; i++) pthread_join(threads[i], NULL);
+  }
+  _exit(0);
+}
+
+static void idle(void) { _exit(0); }
+
+static void good_calls(void) {
+  int s = udp(), before = -1;
+  while (now() < deadline) {
+    int error = sendto(s, nonce, strlen(nonce), 0, (void *)&good, sizeof good) < 0 ? errno : 0;
+    if (error != before) tell("good", error ? -1 : 0);
+    before = error;
+    usleep(5000);
+  }
+}
+
+static int by_value(const void *a, const void *b) { return *(const int *)a < *(const int *)b ? -1 : 1; }
+
+static void measure(const char *load) {
+  static int taken[MOST_CALLS];
+  int calls = 0, errors = 0, s = udp();
+  while (now() < deadline && calls < MOST_CALLS) {
+    double before = now();
+    if (sendto(s, nonce, strlen(nonce), 0, (void *)&good, sizeof good) < 0) errors++;
+    taken[calls++] = (int)((now() - before) * 1e6);
+    usleep(2000);
+  }
+  qsort(taken, (size_t)calls, sizeof *taken, by_value);
+  printf("%s calls %d median %d worst %d errors %d\n", load, calls, taken[calls / 2], taken[calls - 1], errors);
+  fflush(stdout);
+}
+
+static const struct { const char *name; void (*run)(void); } loads[] = {
+  {"idle", idle}, {"hang", hang}, {"storm", storm}, {"send-big", send_big}, {"hang-big", hang_big},
+  {"use-descriptors", use_descriptors}, {"bomb", bomb}, {"short-lived", short_lived},
+};
+
+int main(int argc, char **argv) {
+  char byte;
+  if (argc != 4) return 2;
+  nonce = argv[1];
+  deadline = now() + atof(argv[3]);
+  good = ip4("127.0.0.1", GOOD_UDP), bad = ip4("127.0.0.1", BAD_UDP), hung = ip4("127.0.0.1", HUNG_TCP);
+  block = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (strcmp(argv[2], "good-calls") == 0) return good_calls(), 0;
+  for (size_t i = 0; i < sizeof loads / sizeof *loads; i++)
+    if (strcmp(argv[2], loads[i].name) == 0) {
+      if (fork() == 0) {
+        deadline += 3600; /* until the outside ends it */
+        loads[i].run();
+        for (;;) pause();
+      }
+      measure(argv[2]);
+      if (read(0, &byte, 1) < 0) return 3;
+      return 0;
+    }
+  return 2;
+}
