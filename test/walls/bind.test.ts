@@ -1,0 +1,209 @@
+/**
+ * `allow_bind` and `deny_bind`: what may be bound and listened on. Where a socket may listen, somebody outside comes and both
+ * sides hear each other; where it may not, nobody answers there.
+ */
+import { describe, expect, test } from 'vitest';
+import { users } from '../e2e/harness/stage.ts';
+import { callTcp, callUdp } from './others.ts';
+import { expectSteps, network, type Step, serveSteps } from './steps.ts';
+
+/** Rows for one socket each: made, bound and, when that is TCP, listened on. */
+function binding(family: number, type: number, where: string, walled: 'EACCES' | '0'): Step[] {
+  const listened: Step[] = type === 1 ? [['listen a', '0', walled]] : [];
+  const bound: Step = [`bind a ${where}`, '0', walled];
+  return [
+    [`new a ${family} ${type} 0`, '0'],
+    bound,
+    ...(walled === '0' ? listened : []),
+    ['close a', '0'],
+  ];
+}
+
+describe.each(users)('as $name', (user) => {
+  test('a policy without allow_bind: no port of its own is bound, and nothing listens', async () => {
+    const policy = network({ allow: [':*', 'udp://:*'] });
+    await expectSteps(user, policy, [
+      ...binding(2, 1, '127.0.0.1/8080', 'EACCES'),
+      ...binding(2, 1, '0.0.0.0/8080', 'EACCES'),
+      ...binding(10, 1, '::1/8080', 'EACCES'),
+      ...binding(10, 1, '::/8080', 'EACCES'),
+      ...binding(2, 2, '127.0.0.1/5353', 'EACCES'),
+      ...binding(10, 2, '::/5353', 'EACCES'),
+      ['new a 2 1 0', '0'],
+      ['listen a', '0', 'EACCES'],
+      ['new a 10 1 0', '0'],
+      ['listen a', '0', 'EACCES'],
+    ]);
+  });
+
+  test('rules with an address, a range, a CIDR, every port, UDP and IPv6: exactly those', async () => {
+    const policy = network({
+      allow: ['udp://192.0.2.1:1'],
+      allow_bind: [
+        ...['127.0.0.1:8080', '127.0.0.1:3000-3010', '127.9.0.0/16:7000', 'tcp://[::1]:*'],
+        ...['udp://127.0.0.1:5353', 'udp://[::1]:5353,5355-5357'],
+      ],
+    });
+    await expectSteps(user, policy, [
+      ...binding(2, 1, '127.0.0.1/8080', '0'),
+      ...binding(2, 1, '127.0.0.1/8081', 'EACCES'),
+      ...binding(2, 1, '127.0.0.2/8080', 'EACCES'),
+      ...binding(2, 1, '0.0.0.0/8080', 'EACCES'),
+      ...binding(10, 1, '::/8080', 'EACCES'),
+      ...binding(10, 1, '::ffff:127.0.0.1/8080', '0'),
+      ...binding(10, 1, '::ffff:127.0.0.1/8081', 'EACCES'),
+      ...binding(10, 1, '::ffff:0.0.0.0/8080', 'EACCES'),
+      ...binding(2, 1, '127.0.0.1/2999', 'EACCES'),
+      ...binding(2, 1, '127.0.0.1/3000', '0'),
+      ...binding(2, 1, '127.0.0.1/3010', '0'),
+      ...binding(2, 1, '127.0.0.1/3011', 'EACCES'),
+      ...binding(2, 1, '127.9.255.254/7000', '0'),
+      ...binding(2, 1, '127.10.0.1/7000', 'EACCES'),
+      ...binding(10, 1, '::1/1024', '0'),
+      ...binding(10, 1, '::1/65535', '0'),
+      ...binding(10, 1, '::1/0', '0'),
+      ...binding(10, 1, '::/1024', 'EACCES'),
+      ...binding(2, 2, '127.0.0.1/5353', '0'),
+      ...binding(2, 2, '127.0.0.1/8080', 'EACCES'),
+      ...binding(2, 1, '127.0.0.1/5353', 'EACCES'),
+      ...binding(2, 2, '0.0.0.0/5353', 'EACCES'),
+      ...binding(10, 2, '::1/5356', '0'),
+      ...binding(10, 2, '::1/5354', 'EACCES'),
+    ]);
+  });
+
+  test('a rule without an address, and one on 0.0.0.0: what each of them covers', async () => {
+    const policy = network({
+      allow: [],
+      allow_bind: [':8080', '0.0.0.0:8081', '[::]:8082', 'udp://*:5353'],
+    });
+    await expectSteps(user, policy, [
+      ...binding(2, 1, '127.0.0.1/8080', '0'),
+      ...binding(2, 1, '0.0.0.0/8080', '0'),
+      ...binding(10, 1, '::/8080', '0'),
+      ...binding(2, 1, '0.0.0.0/8081', '0'),
+      ...binding(2, 1, '127.0.0.1/8081', 'EACCES'),
+      ...binding(10, 1, '::/8081', 'EACCES'),
+      ...binding(10, 1, '::/8082', '0'),
+      ...binding(10, 1, '::1/8082', 'EACCES'),
+      ...binding(2, 1, '0.0.0.0/8082', 'EACCES'),
+      ...binding(2, 2, '0.0.0.0/5353', '0'),
+      ...binding(10, 2, '::/5353', '0'),
+    ]);
+  });
+
+  test('port 0: a client chooses a source, a server needs a rule for the port it got', async () => {
+    await expectSteps(
+      user,
+      ['127.0.0.1:1', 'udp://127.0.0.1:1'],
+      [
+        ['new a 2 1 0', '0'],
+        ['bind a 127.0.0.1/0', '0'],
+        ['listen a', '0', 'EACCES'],
+        ['new b 10 2 0', '0'],
+        ['bind b ::/0', '0'],
+      ],
+    );
+    await expectSteps(
+      user,
+      network({ allow: [], allow_bind: ['127.0.0.1:8080', 'udp://127.0.0.1:1'] }),
+      [
+        ['new a 2 1 0', '0'],
+        ['bind a 127.0.0.1/0', '0', 'EACCES'],
+        ['new b 2 2 0', '0'],
+        ['bind b 127.0.0.1/0', '0', 'EACCES'],
+      ],
+    );
+    await expectSteps(
+      user,
+      network({ allow: ['127.0.0.1:1'], allow_bind: ['127.0.0.1:1024-65535'] }),
+      [
+        ['new a 2 1 0', '0'],
+        ['bind a 127.0.0.1/0', '0'],
+        ['listen a', '0'],
+        ['new b 2 1 0', '0'],
+        ['bind b 0.0.0.0/0', '0'],
+        ['listen b', '0', 'EACCES'],
+      ],
+    );
+  });
+
+  test('listening without a bind: only under a rule for every port of every address', async () => {
+    const steps = (walled: string): Step[] => [
+      ['new a 2 1 0', '0'],
+      ['listen a', '0', walled],
+      ['new b 10 1 0', '0'],
+      ['listen b', '0', walled],
+    ];
+    await expectSteps(user, network({ allow: [], allow_bind: [':*'] }), steps('0'));
+    await expectSteps(user, network({ allow: [], allow_bind: [':1-65535'] }), steps('EACCES'));
+    await expectSteps(user, network({ allow: [], allow_bind: ['127.0.0.1:*'] }), steps('EACCES'));
+  });
+
+  test('deny_bind: everything else may be bound, and 0.0.0.0 not where an address is denied', async () => {
+    const policy = network({
+      allow: [],
+      deny_bind: ['127.0.0.1:8080', '[::1]:8081', 'udp://:5353'],
+    });
+    await expectSteps(user, policy, [
+      ...binding(2, 1, '127.0.0.1/8080', 'EACCES'),
+      ...binding(10, 1, '::ffff:127.0.0.1/8080', 'EACCES'),
+      ...binding(2, 1, '0.0.0.0/8080', 'EACCES'),
+      ...binding(10, 1, '::/8080', 'EACCES'),
+      ...binding(2, 1, '127.0.0.2/8080', '0'),
+      ...binding(10, 1, '::1/8080', '0'),
+      ...binding(10, 1, '::1/8081', 'EACCES'),
+      ...binding(10, 1, '::/8081', 'EACCES'),
+      ...binding(2, 1, '0.0.0.0/8081', '0'),
+      ...binding(2, 2, '127.0.0.1/5353', 'EACCES'),
+      ...binding(10, 2, '::/5353', 'EACCES'),
+      ...binding(2, 2, '127.0.0.1/8080', '0'),
+    ]);
+  });
+
+  test('a server that may listen: who comes from outside is heard and answered', async () => {
+    const servers = [
+      { bind: '127.0.0.1/8080', family: 2, rule: '127.0.0.1:8080', from: '127.0.0.1' },
+      { bind: '0.0.0.0/8080', family: 2, rule: '0.0.0.0:8080', from: '127.0.0.1' },
+      { bind: '::1/8080', family: 10, rule: '[::1]:8080', from: '::1' },
+      { bind: '::/8080', family: 10, rule: ':8080', from: '127.0.0.1' },
+    ];
+    for (const { bind, family, rule, from } of servers) {
+      const steps = [`new a ${family} 1 0`, `bind a ${bind}`, 'listen a', 'serve a'];
+      const others = [callTcp(from, 8080)];
+      const works = {
+        lines: [`${steps[0]} = 0`, `${steps[1]} = 0`, 'listen a = 0', 'serve a = 4'],
+        got: ['pong'],
+      };
+      expect(await serveSteps(user, undefined, steps, 'listen', others)).toEqual(works);
+      const policy = network({ allow: [], allow_bind: [rule] });
+      expect(await serveSteps(user, policy, steps, 'listen', others)).toEqual(works);
+      const another = network({ allow: [':*'], allow_bind: ['127.0.0.1:8081'] });
+      expect(await serveSteps(user, another, steps, 'listen', others)).toEqual({
+        lines: [`${steps[0]} = 0`, `${steps[1]} = EACCES`, 'listen a = EACCES', 'serve a = EINVAL'],
+        got: ['ECONNREFUSED'],
+      });
+    }
+  });
+
+  test('a UDP server: hears whoever comes, and answers only whom a rule allows', async () => {
+    const steps = ['new a 2 2 0', 'bind a 127.0.0.1/5353', 'answer a'];
+    const others = [callUdp('127.0.0.1', 5353, 6000)];
+    const bound = ['new a 2 2 0 = 0', 'bind a 127.0.0.1/5353 = 0'];
+    const works = { lines: [...bound, 'answer a = 4'], got: ['pong'] };
+    expect(await serveSteps(user, undefined, steps, 'bind', others)).toEqual(works);
+    const bind = { allow_bind: ['udp://127.0.0.1:5353'] };
+    const open = network({ allow: ['udp://127.0.0.1:6000'], ...bind });
+    expect(await serveSteps(user, open, steps, 'bind', others)).toEqual(works);
+    const other = network({ allow: ['udp://127.0.0.1:6001'], ...bind });
+    expect(await serveSteps(user, other, steps, 'bind', others)).toEqual({
+      lines: [...bound, 'answer a = ECONNREFUSED'],
+      got: ['silence'],
+    });
+    const closed = network({ allow: ['udp://127.0.0.1:6000'] });
+    expect(await serveSteps(user, closed, steps, 'bind', others)).toEqual({
+      lines: ['new a 2 2 0 = 0', 'bind a 127.0.0.1/5353 = EACCES', 'answer a = ETIMEDOUT'],
+      got: ['ECONNREFUSED'],
+    });
+  });
+});
