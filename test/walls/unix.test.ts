@@ -1,0 +1,223 @@
+/**
+ * UNIX sockets: those of the sandbox itself always work, those outside only where `allow_unix` leads to their very file or
+ * names them. A daemon outside counts what reaches it.
+ */
+import { mkdirSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { run, runSandboxed } from '../e2e/harness/run.ts';
+import { makeDirectory, probe, users } from '../e2e/harness/stage.ts';
+import { openDaemon } from './others.ts';
+import { expectSteps, network, type Step } from './steps.ts';
+
+const STREAM: Step = ['new a 1 1 0', '0'];
+const DATAGRAM: Step = ['new d 1 2 0', '0'];
+
+describe.each(users)('as $name', (user) => {
+  test('allow_unix with a path and an abstract name: those sockets are reached, their neighbours not', async () => {
+    const path = join(makeDirectory(), 'daemon');
+    const other = join(makeDirectory(), 'daemon');
+    const policy = network({
+      allow: [],
+      allow_unix: [path, `${path}-d`, `@${path}`, `@${path}-d`],
+    });
+    const steps: Step[] = [
+      ...[path, `@${path}`].flatMap((name): Step[] => [
+        STREAM,
+        [`connect a ${name}`, '0'],
+        ['send a', '5'],
+      ]),
+      DATAGRAM,
+      ...[`${path}-d`, `@${path}-d`].map((name): Step => [`sendto d ${name}`, '5']),
+      ...[other, `@${other}`].flatMap((name): Step[] => [
+        STREAM,
+        [`connect a ${name}`, '0', name === other ? 'EACCES' : 'EPERM'],
+      ]),
+      [`sendto d ${other}-d`, '5', 'EACCES'],
+      [`sendto d @${other}-d`, '5', 'EPERM'],
+      [`connect d ${other}-d`, '0', 'EACCES'],
+      [`connect d @${other}-d`, '0', 'EPERM'],
+    ];
+    let named = await openDaemon(path);
+    let unnamed = await openDaemon(other);
+    await expectSteps(user, policy, steps, {
+      async between() {
+        expect(await named()).toEqual(['path 1 1', 'abstract 1 1']);
+        expect(await unnamed()).toEqual(['path 1 1', 'abstract 1 1']);
+        named = await openDaemon(path);
+        unnamed = await openDaemon(other);
+      },
+    });
+    expect(await named()).toEqual(['path 1 1', 'abstract 1 1']);
+    expect(await unnamed()).toEqual(['path 0 0', 'abstract 0 0']);
+  });
+
+  test('allow_unix with a directory: every socket below it, by any path, and none beside it', async () => {
+    const top = makeDirectory();
+    const [below, deep, beside] = ['run', 'run/deep', 'run-2'].map((name) => join(top, name)) as [
+      string,
+      string,
+      string,
+    ];
+    for (const directory of [below, deep, beside]) mkdirSync(directory);
+    symlinkSync(below, join(top, 'alias'));
+    symlinkSync(join(beside, 'd'), join(below, 'leads-out'));
+    const daemons = await Promise.all(
+      [below, deep, beside].map((directory) => openDaemon(join(directory, 'd'))),
+    );
+    const policy = network({ allow: [], allow_unix: [`${below}/`] });
+    await expectSteps(user, policy, [
+      STREAM,
+      [`connect a ${below}/d`, '0'],
+      STREAM,
+      [`connect a ${deep}/d`, '0'],
+      STREAM,
+      [`connect a ${top}/alias/deep/../d`, '0'],
+      [`chdir ${below}`, '0'],
+      STREAM,
+      ['connect a ./deep/d', '0'],
+      STREAM,
+      [`connect a ${beside}/d`, '0', 'EACCES'],
+      STREAM,
+      [`connect a ${below}/leads-out`, '0', 'EACCES'],
+      STREAM,
+      ['connect a ../run-2/d', '0', 'EACCES'],
+      STREAM,
+      [`connect a ${below}/none`, 'ENOENT'],
+    ]);
+    // Bare and walled connections wait in the same queues.
+    expect(await Promise.all(daemons.map((end) => end()))).toEqual([
+      ['path 4 0', 'abstract 0 0'],
+      ['path 4 0', 'abstract 0 0'],
+      ['path 3 0', 'abstract 0 0'],
+    ]);
+  });
+
+  test('allow_unix with a link, and a link made by the program: the file is what counts', async () => {
+    const top = makeDirectory();
+    const path = join(top, 'daemon');
+    const other = join(top, 'other');
+    symlinkSync(path, join(top, 'link'));
+    const daemon = await openDaemon(path);
+    const outside = await openDaemon(other);
+    const policy = network({ allow: [], allow_unix: [join(top, 'link')] });
+    await expectSteps(
+      user,
+      policy,
+      [
+        STREAM,
+        [`connect a ${path}`, '0'],
+        STREAM,
+        [`connect a ${top}/link`, '0'],
+        [`symlink ${path} {}/mine`, '0'],
+        STREAM,
+        ['connect a {}/mine', '0'],
+        [`symlink ${other} {}/theirs`, '0'],
+        STREAM,
+        ['connect a {}/theirs', '0', 'EACCES'],
+      ],
+      { inDirectory: true },
+    );
+    expect(await daemon()).toEqual(['path 6 0', 'abstract 0 0']);
+    expect(await outside()).toEqual(['path 1 0', 'abstract 0 0']);
+  });
+
+  test('an outside socket that the program links, renames or links over its own: stays outside', async () => {
+    // The daemon is the program's own user's, so that protected_hardlinks(5) lets it be linked.
+    for (const [move, back] of [
+      ['link', 'unlink {}/s'],
+      ['rename', 'rename {}/s'],
+    ] as const) {
+      const path = join(makeDirectory(), 'daemon');
+      const daemon = await openDaemon(path, user);
+      const undo = move === 'link' ? back : `${back} ${path}`;
+      await expectSteps(
+        user,
+        [],
+        [
+          STREAM,
+          ['bind a {}/s', '0'],
+          ['listen a', '0'],
+          ['new b 1 1 0', '0'],
+          ['connect b {}/s', '0'],
+          ['unlink {}/s', '0'],
+          [`${move} ${path} {}/s`, '0'],
+          ['new b 1 1 0', '0'],
+          ['connect b {}/s', '0', 'EACCES'],
+          [undo, '0'],
+          STREAM,
+          ['bind a {}/s', '0'],
+          ['listen a', '0'],
+          ['rename {}/s {}/t', '0'],
+          ['new b 1 1 0', '0'],
+          ['connect b {}/t', '0'],
+        ],
+        { inDirectory: true },
+      );
+      expect(await daemon()).toEqual(['path 1 0', 'abstract 0 0']);
+    }
+  });
+
+  test('a bind raced against a link to an outside socket: the outside socket is never reached', async () => {
+    const path = join(makeDirectory(), 'daemon');
+    const counted = async (
+      policy: string | undefined,
+    ): Promise<{ binds: number; links: number; reached: number }> => {
+      const daemon = await openDaemon(path, user);
+      const command = probe('swap', makeDirectory(), path, policy === undefined ? '1' : '3');
+      const outcome = await (policy === undefined
+        ? run(user, command)
+        : runSandboxed(user, policy, command));
+      const [, binds, links] =
+        /^binds (\d+)\nlinks (\d+)\nconnections \d+\n$/.exec(outcome.stdout) ?? [];
+      const [, reached] = /^path (\d+) 0/.exec((await daemon())[0] ?? '') ?? [];
+      return { binds: Number(binds), links: Number(links), reached: Number(reached) };
+    };
+    const bare = await counted(undefined);
+    expect(bare.reached).toBeGreaterThan(10);
+    const walled = await counted(network({ allow: [] }));
+    expect(walled.reached).toBe(0);
+    expect(walled.binds).toBeGreaterThan(100);
+    expect(walled.links).toBeGreaterThan(1000);
+  });
+
+  test('sockets of its own, by path, relative path, abstract name and none: work, and show the name they were given', async () => {
+    const name = `@sandlock-${user.name}-own`;
+    await expectSteps(
+      user,
+      network({ allow: [], allow_families: ['unix', 'unix/dgram'] }),
+      [
+        ['chdir {}', '0'],
+        STREAM,
+        ['bind a ./own', '0'],
+        ['name a', './own'],
+        ['listen a', '0'],
+        ['new b 1 1 0', '0'],
+        ['connect b {}/own', '0'],
+        ['send b', '5'],
+        ['serve a', '5'],
+        ['new b 1 5 0', '0'],
+        [`bind b ${name}`, '0'],
+        ['name b', name],
+        ['listen b', '0'],
+        ['new c 1 5 0', '0'],
+        [`connect c ${name}`, '0'],
+        DATAGRAM,
+        ['bind d {}/datagrams', '0'],
+        ['new e 1 2 0', '0'],
+        ['bind e auto', '0'],
+        ['sendto e {}/datagrams', '5'],
+        ['recv d', '5'],
+        ['bind e {}/datagrams', 'EADDRINUSE'],
+        ['bind d {}/again', 'EINVAL'],
+        ['new f 1 1 0', '0'],
+        ['bind f {}/datagrams', 'EADDRINUSE'],
+        ['bind f {}/none/s', 'ENOENT'],
+        ['connect f {}/datagrams', 'EPROTOTYPE'],
+        ['unlink {}/own', '0'],
+        ['connect f {}/own', 'ENOENT'],
+      ],
+      { inDirectory: true },
+    );
+  });
+});
