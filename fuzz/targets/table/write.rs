@@ -85,10 +85,9 @@ impl Description {
 impl Boundaries {
     fn read(input: &mut &[u8], key_bits: u8, port_sets: u16, long: &mut bool) -> Self {
         let [shape, count] = take(input);
-        let mut root_bits = shape & 31;
-        if root_bits > 18 || root_bits > SHORT_ROOT && !std::mem::take(long) {
-            root_bits %= SHORT_ROOT + 1;
-        }
+        // Two bits of the shape ask for a long root, so that few inputs cost what it costs.
+        let is_long = shape & 0x60 == 0x60 && std::mem::take(long);
+        let root_bits = if is_long { 16 + shape % 3 } else { shape % (SHORT_ROOT + 1) };
         let start_bytes = match (key_bits, shape >> 7) {
             (32, 1) if root_bits >= 16 => 2,
             (32, _) => 4,
@@ -116,12 +115,16 @@ impl Boundaries {
         let child = |key: u128| {
             key.checked_shr(u32::from(key_bits - self.root_bits)).map_or(0, |child| child as usize)
         };
-        let root: Vec<u8> = (0..=1usize << self.root_bits)
-            .flat_map(|index| {
-                let before = self.boundaries.partition_point(|&(key, _)| child(key) < index);
-                (before as u32).to_le_bytes()
-            })
-            .collect();
+        let mut root = Vec::with_capacity(4 << self.root_bits);
+        for (index, &(key, _)) in (0u32..).zip(&self.boundaries) {
+            // Boundary `index` is the first of its child and of the empty ones before.
+            while root.len() / 4 <= child(key) {
+                root.extend(index.to_le_bytes());
+            }
+        }
+        while root.len() / 4 <= 1 << self.root_bits {
+            root.extend((self.boundaries.len() as u32).to_le_bytes());
+        }
         let start = |key: u128| match self.start_bytes {
             2 => key.to_le_bytes()[..2].to_vec(),
             4 => key.to_le_bytes()[..4].to_vec(),
