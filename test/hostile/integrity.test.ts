@@ -19,7 +19,8 @@ const BARE_ERRORS = {
   nobody: ['advise -1 EPERM', 'timer-slack -1 EPERM'],
 } as const;
 
-const SIGNALS = 5;
+/** One by each of five ways, and one more by the owned pipe, when its writer ends. */
+const SIGNALS = 6;
 
 const ALL_BUT_ORDER = [
   ...['limit', 'limit-files', 'limit-read', 'nice', 'nice-group', 'user-nice', 'affinity'],
@@ -131,7 +132,9 @@ async function pidOf(commandLine: string, host: number): Promise<number> {
 /** What others could have changed of a process. */
 function stateOf(pid: number): Record<string, string> {
   const read = (file: string) => readFileSync(`/proc/${pid}/${file}`, 'utf8');
-  const stat = read('stat').replace(/^.*\) /s, '').split(' ');
+  const stat = read('stat')
+    .replace(/^.*\) /s, '')
+    .split(' ');
   const status = read('status');
   return {
     limits: read('limits'),

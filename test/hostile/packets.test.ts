@@ -102,7 +102,7 @@ const rows: readonly Row[] = [
   protocols('D3', 'ping6', 'icmp ::1', ['-1 EACCES']),
   { ...protocols('D5', 'raw', 'protocol 253 127.0.0.1', PROTOCOL), ...AS_ROOT },
   { ...protocols('D5', 'frame', 'frame 88b5', ['-1 EAFNOSUPPORT']), ...AS_ROOT },
-  { ...protocols('D5', 'old-packet', 'frame 88b5', ['-1 ESOCKTNOSUPPORT']), ...AS_ROOT },
+  { ...protocols('D5', 'old-packet', 'frame 88b5', ['-1 EINVAL']), ...AS_ROOT },
   protocols('E1', 'route-datagram', 'source route ::1', ['-1 EPERM']),
   { ...protocols('E1', 'route-stream', 'source route ::1', ['-1 EPERM']), mute: true },
   { ...protocols('E2', 'source-route', 'source route 127.0.0.66', ['-1 EPERM']), ...AS_ROOT },
