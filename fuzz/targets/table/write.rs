@@ -87,7 +87,12 @@ impl Boundaries {
         let [shape, count] = take(input);
         // Two bits of the shape ask for a long root, so that few inputs cost what it costs.
         let is_long = shape & 0x60 == 0x60 && std::mem::take(long);
-        let root_bits = if is_long { 16 + shape % 3 } else { shape % (SHORT_ROOT + 1) };
+        let root_bits = match (is_long, shape & 31) {
+            (true, 31) => 18,
+            (true, 30) => 17,
+            (true, _) => 16,
+            (false, bits) => bits % (SHORT_ROOT + 1),
+        };
         let start_bytes = match (key_bits, shape >> 7) {
             (32, 1) if root_bits >= 16 => 2,
             (32, _) => 4,
