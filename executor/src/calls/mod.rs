@@ -2,6 +2,8 @@
 
 pub mod bind;
 pub mod connect;
+mod destination;
 pub mod message;
+mod outgoing;
 pub mod schedule;
 mod unix;

@@ -1,0 +1,84 @@
+//! Where a copied message goes and what it carries beside its payload: the name, decided on, and the control messages, translated.
+
+use std::os::fd::OwnedFd;
+
+use super::message::Message;
+use super::unix::{self, Reach};
+use crate::cmsg::{self, Control};
+use crate::receiver::Receiver;
+use crate::sockaddr::{Kind, Target, send_target};
+use crate::sys::memory;
+use crate::sys::seccomp::Notification;
+use crate::sys::socket::Name;
+use crate::sys::{Errno, Result};
+
+/// Bound on control messages, as net.core.optmem_max of current kernels.
+const MOST_CONTROL: u64 = 128 * 1024;
+
+/// Where a message goes.
+pub(super) struct Destination {
+    /// A name of our own making, decided on; none: to the peer that connect(2) was allowed.
+    pub(super) name: Option<Name>,
+    /// The file that `name` leads through.
+    pub(super) file: Option<OwnedFd>,
+    /// An abstract name outside, which only `outside.rs` can reach.
+    pub(super) is_outside: bool,
+}
+
+const PEER: Destination = Destination { name: None, file: None, is_outside: false };
+
+/// Finds out where the message goes and whether it may.
+pub(super) fn destination(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    kind: Kind,
+    socket: &OwnedFd,
+    message: &Message,
+) -> Result<Destination> {
+    let Some(bytes) = &message.name else { return Ok(PEER) };
+    if let Kind::Unix { datagram: false, stream } = kind {
+        // A connected socket takes no other peer; what exactly it answers is the kernel's to say. SEQPACKET ignores the name.
+        return Ok(Destination { name: stream.then(|| Name::new(&(1u16).to_ne_bytes())), ..PEER });
+    }
+    let target = send_target(kind, bytes.as_bytes())?;
+    match target {
+        Target::NoName => Ok(PEER),
+        Target::Inet(inet) => match receiver.decide(kind, socket, inet) {
+            Ok(inet) => Ok(Destination { name: Some(inet.name()), ..PEER }),
+            Err(error) => {
+                receiver.still_waiting(notification)?;
+                receiver.tell_denied(notification, message.call, kind, &inet, error);
+                Err(error)
+            }
+        },
+        Target::Path(path) => {
+            let file = unix::open_allowed(receiver, notification, &path)?;
+            Ok(Destination { name: Some(unix::pinned(&file)), file: Some(file), ..PEER })
+        }
+        Target::Abstract(name) => {
+            let is_outside = unix::abstract_reach(receiver, &name)? == Reach::Named;
+            Ok(Destination { name: Some(name), is_outside, ..PEER })
+        }
+        Target::Kernel => Ok(Destination { name: Some(unix::netlink_kernel()), ..PEER }),
+        Target::Disconnect => Err(Errno(libc::EINVAL)),
+    }
+}
+
+pub(super) fn control(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    kind: Kind,
+    message: &Message,
+) -> Result<Control> {
+    let (pointer, length) = message.control;
+    if length == 0 {
+        return Ok(Control::default());
+    }
+    if length > MOST_CONTROL {
+        return Err(Errno(libc::ENOBUFS));
+    }
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    memory::read_exact(notification.tid, pointer, &mut bytes)?;
+    let tid = notification.tid;
+    cmsg::translate(kind, &bytes, |number| receiver.tasks.descriptor(tid, u64::from(number.cast_unsigned())))
+}

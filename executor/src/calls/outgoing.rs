@@ -1,0 +1,240 @@
+//! Sending a copied message: steps 3 to 5 of `receiver.rs`. First every send is tried without waiting; when it would wait and the program wants that, a
+//! thread of its own goes on from there.
+
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+
+use super::destination::{Destination, control, destination};
+use super::message::{MOST_IP_BYTES, MOST_TOTAL, Message};
+use crate::cmsg::Control;
+use crate::pending::interrupted;
+use crate::receiver::{Outcome, Receiver, kind, waits};
+use crate::sockaddr::Kind;
+use crate::sys::memory::{self, Remote};
+use crate::sys::seccomp::{Listener, Notification};
+use crate::sys::socket::{self, Name};
+use crate::sys::{Errno, Result, process};
+use crate::task;
+
+/// Largest message on other sockets, and largest piece of a stream. Linux bounds a unix datagram by SO_SNDBUF, which is below.
+const MOST_BYTES: usize = 1 << 20;
+
+/// Flags that are passed on. Others have no meaning for a send (they are for receiving, or internal), or must not come from a program:
+/// MSG_FASTOPEN connects, MSG_ZEROCOPY would queue pages of ours.
+const FLAGS: i32 = libc::MSG_OOB
+    | libc::MSG_DONTROUTE
+    | libc::MSG_DONTWAIT
+    | libc::MSG_EOR
+    | libc::MSG_CONFIRM
+    | libc::MSG_NOSIGNAL
+    | libc::MSG_MORE;
+
+/// A message ready to be sent.
+struct Outgoing {
+    tid: u32,
+    id: u64,
+    socket: OwnedFd,
+    kind: Kind,
+    name: Option<Name>,
+    /// The file that `name` leads through.
+    _file: Option<OwnedFd>,
+    control: Control,
+    parts: Vec<Remote>,
+    total: u64,
+    flags: i32,
+    count_at: Option<u64>,
+    is_copied: bool,
+}
+
+/// Steps 3 to 5 for one message.
+pub(super) fn send(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    socket: OwnedFd,
+    message: Message,
+) -> Result<Outcome> {
+    let kind = kind(&socket)?;
+    let Destination { name, file, is_outside } =
+        destination(receiver, notification, kind, &socket, &message)?;
+    let control = control(receiver, notification, kind, &message)?;
+    let bound = match kind {
+        Kind::Udp { .. } | Kind::Icmp { .. } => MOST_IP_BYTES,
+        Kind::Tcp { .. } | Kind::Unix { stream: true, .. } => MOST_TOTAL,
+        Kind::Unix { .. } | Kind::Netlink => MOST_BYTES as u64,
+    };
+    if message.total > bound {
+        return Err(Errno(libc::EMSGSIZE));
+    }
+    let may_wait = message.flags & libc::MSG_DONTWAIT == 0;
+    let outgoing = Outgoing {
+        tid: notification.tid,
+        id: notification.id,
+        socket,
+        kind,
+        name,
+        _file: file,
+        control,
+        parts: message.parts,
+        total: message.total,
+        flags: message.flags & FLAGS,
+        count_at: message.count_at,
+        is_copied: message.is_copied,
+    };
+    if is_outside {
+        let listener = Arc::clone(&receiver.listener);
+        let is_one_of_many = outgoing.count_at.is_some();
+        let work = move || {
+            let result = outgoing.complete(&listener, &mut Vec::new(), Progress::default(), may_wait);
+            result.map(|count| if is_one_of_many { 1 } else { count })
+        };
+        return receiver.outside(notification, Box::new(work));
+    }
+    let mut data = std::mem::take(&mut receiver.data);
+    let result = transmit(receiver, notification, outgoing, &mut data, may_wait);
+    receiver.data = data;
+    result
+}
+
+fn transmit(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    outgoing: Outgoing,
+    data: &mut Vec<u8>,
+    may_wait: bool,
+) -> Result<Outcome> {
+    let progress = outgoing.advance(&receiver.listener, data, Progress::default(), false);
+    match progress {
+        Advance::Finished(result) => outgoing.finish(result).map(Outcome::Done),
+        Advance::WouldWait(progress) if may_wait && waits(&outgoing.socket)? => {
+            let listener = Arc::clone(&receiver.listener);
+            let mut data = data.clone();
+            let work = move || {
+                let is_one_of_many = outgoing.count_at.is_some();
+                let result = outgoing.complete(&listener, &mut data, progress, true);
+                result.map(|count| if is_one_of_many { 1 } else { count })
+            };
+            receiver.pending.hand_over(notification, Box::new(work)).map(|()| Outcome::Pending)
+        }
+        Advance::WouldWait(progress) => {
+            outgoing.finish(progress.result(Errno(libc::EAGAIN))).map(Outcome::Done)
+        }
+    }
+}
+
+/// How far a stream has got.
+#[derive(Clone, Copy, Default)]
+struct Progress {
+    sent: u64,
+}
+
+impl Progress {
+    /// A call that has sent something succeeds with that; otherwise it fails.
+    fn result(self, error: Errno) -> Result<i64> {
+        if self.sent > 0 { Ok(self.sent.cast_signed()) } else { Err(error) }
+    }
+}
+
+enum Advance {
+    Finished(Result<i64>),
+    WouldWait(Progress),
+}
+
+impl Outgoing {
+    /// Sends as much as goes; with `wait` until all is sent or the caller is gone.
+    fn advance(
+        &self,
+        listener: &Listener,
+        data: &mut Vec<u8>,
+        mut progress: Progress,
+        wait: bool,
+    ) -> Advance {
+        let flags = if wait { self.flags & !libc::MSG_DONTWAIT } else { self.flags | libc::MSG_DONTWAIT };
+        loop {
+            let left = self.total - progress.sent;
+            let wanted = usize::try_from(left).unwrap_or(MOST_BYTES).min(MOST_BYTES);
+            // A whole message is copied once: what was decided on and what is sent are the same, also after waiting.
+            let is_copied = !self.kind.is_stream() && (wait || self.is_copied) && data.len() == wanted;
+            if !is_copied && let Err(error) = self.copy(data, progress.sent, wanted) {
+                return Advance::Finished(progress.result(error));
+            }
+            if !listener.is_waiting(self.id) {
+                return Advance::Finished(Err(Errno(libc::ESRCH)));
+            }
+            let first = progress.sent == 0;
+            let control: &[u8] = if first { &self.control.bytes } else { &[] };
+            match socket::send(&self.socket, self.name.as_ref(), data, control, flags) {
+                Ok(count) => {
+                    progress.sent += count as u64;
+                    if progress.sent >= self.total || !self.kind.is_stream() || data.len() < wanted {
+                        return Advance::Finished(Ok(progress.sent.cast_signed()));
+                    }
+                    if !wait && count < data.len() {
+                        return Advance::WouldWait(progress);
+                    }
+                }
+                Err(Errno(libc::EINTR)) => {
+                    if let Some(error) = interrupted(listener, self.id, self.tid, &self.socket) {
+                        return Advance::Finished(progress.result(error));
+                    }
+                }
+                Err(Errno(libc::EAGAIN)) if !wait => return Advance::WouldWait(progress),
+                Err(error) => return Advance::Finished(progress.result(error)),
+            }
+        }
+    }
+
+    /// Copies `wanted` bytes of the payload from `offset` on. A stream takes what can be read; a message is whole or EFAULT.
+    fn copy(&self, data: &mut Vec<u8>, offset: u64, wanted: usize) -> Result<()> {
+        data.resize(wanted, 0);
+        if wanted == 0 {
+            return Ok(());
+        }
+        let (mut skip, mut rest) = (offset, wanted as u64);
+        let mut pieces = Vec::with_capacity(self.parts.len());
+        for part in &self.parts {
+            let skipped = skip.min(part.length);
+            skip -= skipped;
+            let length = (part.length - skipped).min(rest);
+            rest -= length;
+            if length > 0 {
+                pieces.push(Remote { base: part.base.wrapping_add(skipped), length });
+            }
+        }
+        let count = memory::read_many(self.tid, &pieces, data)?;
+        if count < wanted && !(self.kind.is_stream() && count > 0) {
+            return Err(Errno(libc::EFAULT));
+        }
+        data.truncate(count);
+        Ok(())
+    }
+
+    /// Sends what is left, waiting for room or not, and finishes.
+    fn complete(
+        &self,
+        listener: &Listener,
+        data: &mut Vec<u8>,
+        progress: Progress,
+        wait: bool,
+    ) -> Result<i64> {
+        self.finish(match self.advance(listener, data, progress, wait) {
+            Advance::Finished(result) => result,
+            Advance::WouldWait(progress) => progress.result(Errno(libc::EAGAIN)),
+        })
+    }
+
+    /// What remains to be done in the caller once the call is over: its SIGPIPE, its count.
+    fn finish(&self, result: Result<i64>) -> Result<i64> {
+        if result == Err(Errno(libc::EPIPE)) && self.kind.is_stream() && self.flags & libc::MSG_NOSIGNAL == 0
+        {
+            // ESRCH: the caller is gone.
+            let _ = task::open_thread(self.tid)
+                .and_then(|pidfd| process::pidfd_send_signal(&pidfd, libc::SIGPIPE));
+        }
+        let count = result?;
+        if let Some(pointer) = self.count_at {
+            let count = u32::try_from(count).unwrap_or(u32::MAX);
+            memory::write_exact(self.tid, pointer, &count.to_ne_bytes())?;
+        }
+        Ok(count)
+    }
+}
