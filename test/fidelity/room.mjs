@@ -1,7 +1,7 @@
 // Runs the tests of one folder below test/ where they may do as they like: in a PID namespace (whatever ends process
-// trees reaches nothing but the tests) and a network namespace of their own (ports are free, and nothing leaves). The
-// loopback is up; every group may open ping sockets. `runRoom(folder)` takes `[--json FILE] [vitest arguments]` from the
-// command line; exit status: vitest's. Knows nothing of what is tested.
+// trees reaches nothing but the tests) and a network namespace of their own (ports are free, and nothing leaves), with a
+// /tmp and an /etc/hosts of their own. The loopback is up; every group may open ping sockets. `runRoom(folder)` takes
+// `[--json FILE] [vitest arguments]` from the command line; exit status: vitest's. Knows nothing of what is tested.
 
 import { spawn } from 'node:child_process';
 import { readlinkSync, rmSync } from 'node:fs';
@@ -10,8 +10,14 @@ import { prepareStage } from '../e2e/stage.mjs';
 
 const root = join(import.meta.dirname, '../..');
 
-/** Brings up the namespaces' own network, then becomes the command it is given. */
-const ENTER = `ip link set lo up && echo "0 $0" > /proc/sys/net/ipv4/ping_group_range && exec "$@"`;
+/** Brings up the namespaces' own network and its names, then becomes the command it is given. */
+const ENTER = `set -e
+  ip link set lo up
+  echo "0 $0" > /proc/sys/net/ipv4/ping_group_range
+  printf '127.0.0.1 localhost\\n::1 localhost\\n' > "$SANDLOCK_E2E_STAGE/hosts"
+  mount --bind "$SANDLOCK_E2E_STAGE/hosts" /etc/hosts
+  mount -t tmpfs -o mode=1777 tmpfs /tmp
+  exec "$@"`;
 
 /**
  * Starts vitest on `test/<folder>`; `prepare` may add programs to the stage first.
@@ -31,7 +37,10 @@ export function runRoom(folder, prepare) {
     reporters.push('--reporter=json', `--outputFile.json=${resolve(file)}`);
   }
   const isRoot = process.getuid?.() === 0;
+  // Not below /tmp, which is hidden from the tests.
+  process.env.TMPDIR = '/var/tmp';
   const stage = prepareStage(root);
+  delete process.env.TMPDIR;
   prepare?.(root, stage);
   const child = spawn(
     'unshare',
