@@ -99,6 +99,19 @@ async function underLoad(user: User, load: string, seconds: number): Promise<Mea
   return { text, median, worst, errors, kib };
 }
 
+/** Ends even those that fork meanwhile: stopped ones can not. */
 function endAll(mark: string): void {
-  for (const pid of processesWith(mark)) process.kill(pid, 'SIGKILL');
+  for (let left = processesWith(mark); left.length > 0; left = processesWith(mark)) {
+    for (const signal of ['SIGSTOP', 'SIGKILL'] as const) {
+      for (const pid of left) endOne(pid, signal);
+    }
+  }
+}
+
+function endOne(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
 }
