@@ -1,0 +1,152 @@
+/**
+ * Containers: the system calls that Docker's default profile refuses, with and without CAP_SYS_PTRACE, all capabilities dropped; calls that
+ * a profile may forbid; and a sandbox inside a sandbox.
+ */
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { openTcp } from '../e2e/harness/listen.ts';
+import { policyOf, run, runSandboxed, sandlock } from '../e2e/harness/run.ts';
+import { makeDirectory, probe, type User, users } from '../e2e/harness/stage.ts';
+import { expectHolds, expectRefused, type Host, noLandlock, without } from './host.ts';
+
+/**
+ * What Docker's default profile (an allowlist: github.com/moby/profiles, seccomp/default.json) refuses when the container
+ * has no capability, as far as this kernel and architecture have it.
+ */
+const REFUSED = [
+  ...[
+    'acct',
+    'add_key',
+    'bpf',
+    'chroot',
+    'clock_settime',
+    'delete_module',
+    'fanotify_init',
+    'finit_module',
+  ],
+  ...[
+    'get_mempolicy',
+    'init_module',
+    'kexec_file_load',
+    'kexec_load',
+    'keyctl',
+    'lookup_dcookie',
+    'mbind',
+  ],
+  ...[
+    'migrate_pages',
+    'mount',
+    'move_pages',
+    'open_by_handle_at',
+    'perf_event_open',
+    'pivot_root',
+    'quotactl',
+    'reboot',
+  ],
+  ...[
+    'request_key',
+    'set_mempolicy',
+    'setdomainname',
+    'sethostname',
+    'setns',
+    'settimeofday',
+    'swapoff',
+    'swapon',
+  ],
+  ...[
+    'syslog',
+    'umount2',
+    'unshare',
+    'userfaultfd',
+    'vhangup',
+    'io_uring_setup',
+    'io_uring_enter',
+    'io_uring_register',
+  ],
+  ...['open_tree', 'move_mount', 'fsopen', 'fsconfig', 'fsmount', 'fspick', 'mount_setattr'],
+].map((call) => `${call}=EPERM`);
+const BY_ARGUMENT = [
+  'clone=EPERM&0:0x7e020000',
+  'clone3=ENOSYS',
+  'socket=EPERM@0:40',
+  'socket=EPERM@0:38',
+  'personality=EPERM@0:0x0040000',
+];
+/** What CAP_SYS_PTRACE opens; ptrace itself is open since Linux 4.8. */
+const INSPECTION = ['kcmp', 'pidfd_getfd', 'process_vm_readv', 'process_vm_writev'].map(
+  (call) => `${call}=EPERM`,
+);
+
+/** The container's user has no capability, whoever it is. */
+function container(user: User, ...more: readonly string[]): Host {
+  const drop = user.uid === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--'] : [];
+  return [...drop, ...without(...more, ...REFUSED, ...BY_ARGUMENT)];
+}
+
+describe.each(users)('as $name', (user) => {
+  test('a container with the calls of Docker’s default profile and SYS_PTRACE: runs, and every wall holds', async () => {
+    await expectHolds(user, container(user));
+  });
+
+  test('the same container: threads, programs with children and the exit status are as bare', async () => {
+    const [a, b] = await openTcp('127.0.0.1', '127.0.0.2');
+    const script = `(echo hello > /dev/tcp/${a.at}); (echo hello > /dev/tcp/${b.at}) 2>/dev/null || echo no; sleep 0 & wait; exit 7`;
+    const policy = policyOf([a.rule]);
+    const outcome = await run(user, [
+      ...container(user),
+      ...sandlock(policy, ['bash', '-c', script]),
+    ]);
+    expect(outcome).toEqual({
+      stdout: 'no\n',
+      stderr: '',
+      status: 7,
+      signal: null,
+      timedOut: false,
+    });
+    expect([await a.take(), await b.take()]).toEqual([['hello\n'], []]);
+    const thread = await run(user, [
+      ...container(user),
+      ...sandlock(policy, probe('thread', 'shared', a.at)),
+    ]);
+    expect(thread.stdout).toBe('shared 0 -\n');
+    expect(await a.take()).toEqual(['hello']);
+  });
+
+  test('a container without SYS_PTRACE: refused, with the option that helps', async () => {
+    const message =
+      'pidfd_getfd or process_vm_readv is forbidden here, as by Docker without --cap-add SYS_PTRACE; nothing was run (inspection: EPERM)';
+    await expectRefused(user, container(user, ...INSPECTION), message);
+    await expectRefused(user, without('pidfd_getfd=EPERM'), message);
+    await expectRefused(user, without('process_vm_readv=EPERM'), message);
+  });
+
+  test('a container that forbids seccomp: refused, the command is not run', async () => {
+    const message =
+      'the system call filter could not be installed; nothing was run (seccomp: EPERM)';
+    await expectRefused(user, container(user, 'seccomp=EPERM'), message);
+  });
+
+  test('a container that forbids Landlock: refused, and it is named', async () => {
+    const message =
+      'this kernel can not keep signals inside by Landlock (Linux 6.12), so the command could kill its supervisor; --allow-degraded landlock-scopes accepts that; nothing was run (landlock-scopes: EOPNOTSUPP)';
+    await expectRefused(user, [...container(user), ...noLandlock], message);
+  });
+
+  test.each([
+    ['on a plain host', (): Host => []],
+    ['in a container', () => container(user)],
+  ] as const)('a sandbox inside a sandbox, %s: says what it can not do', async (_, host) => {
+    const marker = join(makeDirectory(), 'was-run');
+    const inner = sandlock(policyOf([]), ['touch', marker]);
+    const outer = [...host(), ...sandlock(policyOf([':*', 'udp://:*']), inner)];
+    expect(await run(user, outer)).toEqual({
+      stdout: '',
+      stderr:
+        'sandlock: already inside a sandbox that supervises system calls; a second one can not start in it (nested: EBUSY)\n',
+      status: 125,
+      signal: null,
+      timedOut: false,
+    });
+    expect((await runSandboxed(user, policyOf([]), ['ls', marker])).status).toBe(2);
+  });
+});

@@ -1,0 +1,167 @@
+/**
+ * Kernels that lack something: without Landlock, or with an older one; without rings, close_range, thread pidfds, newer flags of
+ * seccomp. Each runs with every wall, or refuses and names what is missing.
+ */
+import { describe, expect, test } from 'vitest';
+import { openTcp } from '../e2e/harness/listen.ts';
+import { policyOf, run, sandlock } from '../e2e/harness/run.ts';
+import { probe, users } from '../e2e/harness/stage.ts';
+import {
+  accepting,
+  expectHolds,
+  expectRefused,
+  type Host,
+  landlock,
+  noLandlock,
+  without,
+} from './host.ts';
+
+const NO_SCOPES =
+  'this kernel can not keep signals inside by Landlock (Linux 6.12), so the command could kill its supervisor; --allow-degraded landlock-scopes accepts that; nothing was run (landlock-scopes: EOPNOTSUPP)';
+const NO_TCP =
+  'this kernel can not hold TCP by Landlock (Linux 6.7), the wall behind the supervisor; --allow-degraded landlock-tcp accepts that; nothing was run (landlock-tcp: EOPNOTSUPP)';
+
+const WITHOUT_TCP: readonly (readonly [string, Host])[] = [
+  ['without Landlock', noLandlock],
+  ...[1, 2, 3].map((version) => [`with Landlock ABI ${version}`, landlock(version)] as const),
+];
+const WITHOUT_SCOPES: readonly (readonly [string, Host])[] = [4, 5].map(
+  (version) => [`with Landlock ABI ${version}`, landlock(version)] as const,
+);
+
+describe.each(users)('as $name', (user) => {
+  test.each(WITHOUT_TCP)(
+    'a kernel %s: each lack is refused until it is accepted by name; then every wall holds',
+    async (_, host) => {
+      await expectRefused(user, host, NO_SCOPES);
+      await expectRefused(user, host, NO_SCOPES, accepting('landlock-tcp'));
+      await expectRefused(user, host, NO_TCP, accepting('landlock-scopes'));
+      // Without a scope the supervisor itself keeps to no abstract name at all.
+      await expectHolds(user, host, accepting('landlock-tcp', 'landlock-scopes'), 'EACCES');
+    },
+  );
+
+  test.each(WITHOUT_SCOPES)(
+    'a kernel %s: the lack of scopes is refused until it is accepted by name; then every wall holds',
+    async (_, host) => {
+      await expectRefused(user, host, NO_SCOPES);
+      await expectRefused(user, host, NO_SCOPES, accepting('landlock-tcp'));
+      await expectHolds(user, host, accepting('landlock-scopes'), 'EACCES');
+    },
+  );
+
+  test.each([6, 7])(
+    'a kernel with Landlock ABI %i: runs, nothing has to be accepted',
+    async (version) => {
+      await expectHolds(user, landlock(version));
+    },
+  );
+
+  test('nothing lacking: accepting lacks by name changes nothing', async () => {
+    await expectHolds(user, [], accepting('landlock-tcp', 'landlock-scopes'));
+  });
+
+  test('a kernel without TCP in Landlock, accepted: tracing and reading the outside stay refused', async () => {
+    const other = probe('walls', 'trace-outside=1', 'trace-inside');
+    const outcome = await run(user, [
+      ...noLandlock,
+      ...sandlock(policyOf([':*']), other, accepting('landlock-tcp', 'landlock-scopes')),
+    ]);
+    expect(outcome.stdout).toBe('trace-outside -1 EPERM\ntrace-inside -1 EPERM\n');
+  });
+
+  const WORKS: readonly (readonly [string, Host])[] = [
+    ['that forbids rings (EPERM)', without('io_uring_setup=EPERM')],
+    [
+      'without rings (ENOSYS)',
+      without('io_uring_setup=ENOSYS', 'io_uring_enter=ENOSYS', 'io_uring_register=ENOSYS'),
+    ],
+    ['without SYNC_WAKE_UP (before 6.6)', without('ioctl=EINVAL@1:0x40082104')],
+    ['without WAIT_KILLABLE_RECV (before 5.19)', without('seccomp=EINVAL&1:0x20')],
+    ['without pidfds of threads (before 6.9)', without('pidfd_open=EINVAL&1:0x80')],
+    ['without clone3 (before 5.3)', without('clone3=ENOSYS')],
+    [
+      'without all of these at once',
+      without(
+        ...['io_uring_setup=ENOSYS', 'ioctl=EINVAL@1:0x40082104', 'seccomp=EINVAL&1:0x20'],
+        ...['pidfd_open=EINVAL&1:0x80', 'clone3=ENOSYS'],
+      ),
+    ],
+    [
+      'that forbids namespaces',
+      without(
+        'clone3=ENOSYS',
+        'clone=EPERM&0:0x7e020000',
+        'unshare=EPERM&0:0x7e020080',
+        'setns=EPERM',
+      ),
+    ],
+  ];
+  test.each(WORKS)('a kernel %s: runs, and every wall holds', async (_, host) => {
+    await expectHolds(user, host);
+  });
+
+  test('without pidfds of threads: a thread of the shared table is served, one with a table of its own refused', async () => {
+    const [a] = await openTcp('127.0.0.1');
+    const policy = policyOf([a.rule]);
+    const rows: readonly (readonly [Host, string, string, string[]])[] = [
+      [[], 'shared', 'shared 0 -', ['hello']],
+      [[], 'own', 'own 0 -', ['hello']],
+      [without('pidfd_open=EINVAL&1:0x80'), 'shared', 'shared 0 -', ['hello']],
+      [without('pidfd_open=EINVAL&1:0x80'), 'own', 'own -1 EPERM', []],
+      // Whether the tables are the same can not be asked either.
+      [without('pidfd_open=EINVAL&1:0x80', 'kcmp=EPERM'), 'shared', 'shared -1 EPERM', []],
+    ];
+    for (const [host, form, line, arrived] of rows) {
+      const command = probe('thread', form, a.at);
+      expect((await run(user, [...host, ...command])).stdout).toBe(`${form} 0 -\n`);
+      expect(await a.take()).toEqual(['hello']);
+      expect((await run(user, [...host, ...sandlock(policy, command)])).stdout).toBe(`${line}\n`);
+      expect(await a.take()).toEqual(arrived);
+    }
+  });
+
+  const REFUSED: readonly (readonly [string, Host, string])[] = [
+    [
+      'without pidfd_getfd (before 5.6)',
+      without('pidfd_getfd=ENOSYS'),
+      'this kernel is too old: pidfd_getfd (Linux 5.6) is needed; nothing was run (inspection: ENOSYS)',
+    ],
+    [
+      'without listeners in seccomp (before 5.0)',
+      without('seccomp=EINVAL&1:0x28'),
+      'this kernel lacks a seccomp feature that is needed; nothing was run (seccomp: EINVAL)',
+    ],
+    [
+      'without seccomp',
+      without('seccomp=ENOSYS'),
+      'this kernel lacks a seccomp feature that is needed; nothing was run (seccomp: ENOSYS)',
+    ],
+    [
+      'without close_range (before 5.9)',
+      without('close_range=ENOSYS'),
+      'this kernel is too old: close_range (Linux 5.9) is needed; nothing was run (supervisor: ENOSYS)',
+    ],
+    [
+      'without CLOSE_RANGE_UNSHARE',
+      without('close_range=EINVAL&2:2'),
+      'the sandbox could not be started; nothing was run (spawn: EINVAL)',
+    ],
+    [
+      'that forbids to become a subreaper',
+      without('prctl=EPERM@0:36'),
+      'the sandbox could not be started; nothing was run (supervisor: EPERM)',
+    ],
+    [
+      'without pidfd_open (before 5.3)',
+      without('pidfd_open=ENOSYS'),
+      'the sandbox could not be started; nothing was run (front: ENOSYS)',
+    ],
+  ];
+  test.each(REFUSED)(
+    'a kernel %s: refused by name, and the command is not run',
+    async (_, host, message) => {
+      await expectRefused(user, host, message);
+    },
+  );
+});
