@@ -167,11 +167,12 @@ function onePort(text: string, parts: RuleParts, use: RuleUse): number | Fault {
     const help = `did you mean ${text}:${protocol === 'udp' ? 53 : 443}?`;
     return { ...fault, message: 'expected host:port, found no port', help };
   }
-  const parsed = parsePorts(text.slice(portsStart), portsStart, use);
+  const ports = text.slice(portsStart);
+  const parsed = parsePorts(ports, portsStart, use);
   if (!parsed.ok) return parsed.faults[0] as Fault;
   const range = parsed.ports[0];
-  if (parsed.ports.length === 1 && range !== undefined && range.low === range.high)
-    return range.low;
+  // A list or range that comes down to one port is still no port.
+  if (range !== undefined && /^[0-9]+$/.test(ports)) return range.low;
   const message = `a ${use === 'bind' ? 'bind' : 'destination'} has one port`;
   const expected = 'a port from 1 to 65535';
   return { code: 'SL2003', message, start: portsStart, end: text.length, expected };

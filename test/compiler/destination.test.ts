@@ -70,6 +70,10 @@ test.each([
     'error SL2003: a destination has one port\n  a:1-2\n    ^^^\nexpected: a port from 1 to 65535',
   ],
   [
+    'tcp://[::1]:3,3-3',
+    'error SL2003: a destination has one port\n  tcp://[::1]:3,3-3\n              ^^^^^\nexpected: a port from 1 to 65535',
+  ],
+  [
     'a:*',
     'error SL2003: a destination has one port\n  a:*\n    ^\nexpected: a port from 1 to 65535',
   ],

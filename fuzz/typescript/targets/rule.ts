@@ -80,14 +80,35 @@ export function destination(input: Uint8Array): void {
     demand(bare === undefined || isIP(bare) === 0 || text !== form, () => 'an address is refused');
     return;
   }
-  const { host, port, protocol } = parsed.destination;
+  const found = parsed.destination;
+  if (found.protocol === 'unix') {
+    const form = found.kind === 'path' ? `unix:${found.text}` : `unix:@${found.text}`;
+    demand(text === form, () => `the UNIX socket is ${found.text}`);
+    const again = new TextEncoder().encode(found.text).length;
+    demand(again >= 1 && again <= 107 && !found.text.includes('\0'), () => 'it has no address');
+    return;
+  }
+  const { port, protocol } = found;
   demand(protocol === 'icmp' ? port === 0 : port >= 1 && port <= 65535, () => `port ${port}`);
-  if (host.kind === 'address') {
-    const shown = /(?:^|\/\/)\[?([0-9a-f:.]+?)\]?(?::[0-9]+)?$/i.exec(text)?.[1] ?? '';
-    const expected = parseIp(shown);
-    demand(isDeepStrictEqual([...host.address], [...expected]), () => `${shown} is misread`);
-  } else {
-    demand(/^(?!-)[a-z0-9.-]{1,253}$/.test(host.name), () => `the name is ${host.name}`);
-    demand(isIP(host.name) === 0, () => `the name ${host.name} is an address`);
+  const [, bracketed, bare4] =
+    /^(?:bind:)?(?:[a-z]+:\/\/)?(?:\[([^\]]*)\]|([^:]*))(?::[0-9]+)?$/i.exec(text) ?? [];
+  const shown = bracketed ?? bare4 ?? '';
+  const meant = (address: Uint8Array): void => {
+    demand(isDeepStrictEqual([...address], [...parseIp(shown)]), () => `${shown} is misread`);
+  };
+  if ('addresses' in found) {
+    const [address, ...more] = found.addresses;
+    demand(address !== undefined, () => 'no address is bound');
+    if (more.length === 0) meant(address);
+    else
+      demand(
+        found.addresses.every((one) => one.every((byte) => byte === 0)),
+        () => 'bind',
+      );
+  } else if (found.host.kind === 'address') meant(found.host.address);
+  else {
+    const { name } = found.host;
+    demand(/^(?!-)[a-z0-9.-]{1,253}$/.test(name), () => `the name is ${name}`);
+    demand(isIP(name) === 0, () => `the name ${name} is an address`);
   }
 }
