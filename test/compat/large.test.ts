@@ -5,7 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { describe, test } from 'vitest';
 import { openWeb } from '../e2e/harness/http.ts';
-import { makeDirectory, makeFile, users } from '../e2e/harness/stage.ts';
+import { makeDirectory, makeFile, type User, users } from '../e2e/harness/stage.ts';
 import { servers } from './policies.ts';
 import { unchanged } from './unchanged.ts';
 
@@ -105,23 +105,36 @@ describe.each(users)('as $name', (user) => {
   });
 
   if (found.chromium !== undefined) {
-    test('chromium without its own sandbox: renders a page', async () => {
-      const web = await openWeb(
-        ['127.0.0.1'],
-        () => '<title>t</title><p id=p><script>p.textContent = 6 * 7</script>',
-      );
-      await unchanged({
-        user,
-        port: web.port,
-        policy: ['127.0.0.1:PORT'],
-        script: `chromium --headless --no-sandbox --disable-gpu --disable-quic --no-first-run \\
-            --disable-background-networking --disable-component-update --disable-sync --disable-dev-shm-usage \\
-            --user-data-dir=$PWD/data --dump-dom http://127.0.0.1:$PORT/ 2> log | grep -o '<p id="p">42'`,
-        prints: '<p id="p">42\n',
-      });
-    });
+    test('chromium without its own sandbox: renders a page', () =>
+      render(user, '--no-sandbox', '[network]\nallow = ["127.0.0.1:PORT"]\n'));
+
+    // As root chromium refuses to start with its own.
+    if (user.uid !== 0) {
+      test('chromium with its own sandbox, where the policy lets it have one: renders a page', () =>
+        render(
+          user,
+          '',
+          '[network]\nallow = ["127.0.0.1:PORT"]\n[program]\nallow_userns = true\n',
+        ));
+    }
   }
 });
+
+/** Has chromium run a script of a page; the flags keep it from asking for anything else. */
+async function render(user: User, flags: string, policy: string): Promise<void> {
+  const page = '<title>t</title><p id=p><script>p.textContent = 6 * 7</script>';
+  const web = await openWeb(['127.0.0.1'], () => page);
+  await unchanged({
+    user,
+    policy,
+    port: web.port,
+    script: `chromium ${flags} --headless --disable-gpu --disable-quic --no-first-run \\
+        --disable-background-networking --disable-component-update --disable-sync \\
+        --disable-dev-shm-usage --user-data-dir=$PWD/data --dump-dom \\
+        http://127.0.0.1:$PORT/ 2> log | grep -o '<p id="p">42'`,
+    prints: '<p id="p">42\n',
+  });
+}
 
 let program: string | undefined;
 
