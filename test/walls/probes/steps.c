@@ -59,7 +59,7 @@ static long name_of(int s, char *text, size_t room) {
 
 static long message(int s, char *const *word) {
   struct sockaddr_storage to;
-  unsigned char bytes[64];
+  unsigned char bytes[512];
   union { struct cmsghdr head; char room[CMSG_SPACE(sizeof bytes)]; } control = {0};
   socklen_t length = value(word[5], bytes);
   struct iovec part = {(void *)TOKEN, 5};
@@ -103,7 +103,7 @@ static long answer(int s) {
 
 static long run(int words, char *const *word, char *text, size_t room) {
   struct sockaddr_storage at;
-  unsigned char bytes[64];
+  unsigned char bytes[512];
   char data[64];
   int ends[2], on = 1, s = words > 1 ? of(word[1]) : -1;
   const char *verb = word[0];
@@ -156,7 +156,7 @@ int main(int argc, char **argv) {
   signal(SIGPIPE, SIG_IGN);
   memset(sockets, -1, sizeof sockets);
   for (int i = 1; i < argc; i++) {
-    char copy[512], text[256] = "", *word[8], *rest;
+    char copy[2048], text[256] = "", *word[8], *rest;
     int words = 0;
     snprintf(copy, sizeof copy, "%s", argv[i]);
     for (char *w = strtok_r(copy, " ", &rest); w && words < 8; w = strtok_r(NULL, " ", &rest)) word[words++] = w;
