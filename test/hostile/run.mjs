@@ -38,7 +38,8 @@ ip addr add fd77::1/64 dev out0 nodad
 ip addr add fd00::66/128 dev lo nodad
 ip route add default dev out0
 ip -6 route add default dev out0
-sysctl -qw net.ipv4.tcp_fastopen=3 net.ipv4.ping_group_range='0 2147483647'
+sysctl -qw net.ipv4.tcp_fastopen=3
+sysctl -qw net.ipv4.ping_group_range='0 2147483647' || sysctl -qw net.ipv4.ping_group_range='0 0'
 exec "$@"
 `;
 
