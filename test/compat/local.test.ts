@@ -139,7 +139,7 @@ describe.concurrent.each(users)('as $name', (user) => {
             --dest=org.freedesktop.DBus / org.freedesktop.DBus.GetConnectionUnixUser \\
             string:org.freedesktop.DBus | grep -o "uint32 $(id -u)" | sed "s/ .*//"`,
         prints: 'uint32\n',
-        complains: /^(dbus-daemon.*Failed to set fd limit to 65536: Operation not permitted\n)?$/,
+        complains: /^(dbus-daemon.*\n)*$/,
       }));
 
     test('OpenMP with bound threads', () =>

@@ -49,7 +49,7 @@ export function runRoom(folder, prepare) {
       ...['--pid', '--net', '--fork', '--kill-child', '--mount-proc', '--'],
       ...['sh', '-c', ENTER, isRoot ? '65534' : '0'],
       ...[process.execPath, join(root, 'node_modules/vitest/vitest.mjs'), 'run'],
-      ...['--config', join(import.meta.dirname, 'vitest.config.mjs')],
+      ...['--config', join(import.meta.dirname, 'vitest.config.mjs'), '--configLoader=native'],
       ...['--root', join(root, 'test', folder), ...reporters, ...args],
     ],
     {
