@@ -1,6 +1,7 @@
 /**
  * `[program] allow_userns`: namespaces only under it; and then nothing is reached from inside them that was not before.
  */
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openTcp } from '../e2e/harness/listen.ts';
@@ -134,6 +135,29 @@ describe.each(users)('as $name', (user) => {
       inDirectory: true,
     });
     expect(await daemon()).toEqual(['path 3 0', 'abstract 0 0']);
+  });
+
+  test('a program with mounts of its own: no outside socket is reached below a directory of allow_unix', async () => {
+    const top = makeDirectory();
+    const run = join(top, 'run');
+    mkdirSync(run);
+    writeFileSync(join(run, 'place'), '');
+    const outside = await openDaemon(join(top, 'outside'));
+    const allowed = await openDaemon(join(run, 'allowed'));
+    await expectSteps(user, network({ allow: [], allow_unix: [`${run}/`] }, USERNS), [
+      ['new a 1 1 0', '0'],
+      [`connect a ${run}/allowed`, '0'],
+      ['new b 1 1 0', '0'],
+      [`connect b ${top}/outside`, '0', 'EACCES'],
+      [`unshare ${USER | MOUNT}`, '0'],
+      [`mount ${top}/outside ${run}/place`, '0'],
+      [`chdir ${run}`, '0'],
+      ['new c 1 1 0', '0'],
+      ['connect c ./place', '0', 'EACCES'],
+      ['send c', '5', 'ENOTCONN'],
+    ]);
+    expect(await outside()).toEqual(['path 2 0', 'abstract 0 0']);
+    expect(await allowed()).toEqual(['path 2 0', 'abstract 0 0']);
   });
 
   test('a process of another namespace outside: neither entered nor reached', async () => {

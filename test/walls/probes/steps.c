@@ -8,6 +8,7 @@
  *   serve a                                             accepts one connection, reads from it, answers "pong"
  *   answer a                                            receives one datagram and answers "pong" to its sender
  *   link, rename, symlink FROM TO · unlink PATH · chdir DIRECTORY · chroot DIRECTORY · unshare FLAGS
+ *   mount FROM TO                                       makes FROM appear at TO (bind mount)
  *
  * WHERE: HOST/PORT, a path with a slash at its beginning or after a dot, @NAME, or `auto` (no name at all).
  * VALUE: a decimal int or x and hexadecimal bytes. What waits for others gives up after two seconds. */
@@ -15,6 +16,7 @@
 #include <ctype.h>
 #include <sched.h>
 #include <stddef.h>
+#include <sys/mount.h>
 
 static int sockets[26];
 
@@ -147,6 +149,7 @@ static long run(int words, char *const *word, char *text, size_t room) {
   if (IS("unlink", 1)) return unlink(word[1]);
   if (IS("chdir", 1)) return chdir(word[1]);
   if (IS("chroot", 1)) return chroot(word[1]) < 0 ? -1 : chdir("/");
+  if (IS("mount", 2)) return mount(word[1], word[2], NULL, MS_BIND, NULL);
   if (IS("unshare", 1)) return unshare((int)strtol(word[1], NULL, 0));
   fprintf(stderr, "no such statement: %s\n", verb);
   exit(2);
