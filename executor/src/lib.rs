@@ -20,6 +20,7 @@ mod event;
 mod filter;
 mod front;
 mod inside;
+mod msghdr;
 mod outside;
 mod pending;
 mod receiver;
@@ -37,8 +38,10 @@ mod tree;
 #[cfg(feature = "fuzz")]
 pub mod fuzz {
     pub use crate::cmsg::{Control, translate};
+    pub use crate::msghdr::{HEADER_BYTES, Header, MOST_TOTAL, parts_of, places};
     pub use crate::request::Request;
     pub use crate::sockaddr::{Form, Inet, Kind, Target, connect_target, from_kernel, send_target};
+    pub use crate::sys::memory::Remote;
     pub use crate::sys::socket::Name;
     pub use crate::sys::{Errno, Result};
     pub use crate::table::{Defect, Mode, Protocol, Table, Verdict};

@@ -5,20 +5,16 @@
 
 use super::outgoing::send;
 use crate::event::Call;
+use crate::msghdr::{HEADER_BYTES, Header, MOST_TOTAL, PART_BYTES, parts_of};
 use crate::receiver::{Address, Outcome, Receiver};
 use crate::sys::memory::{self, Remote};
 use crate::sys::seccomp::Notification;
-use crate::sys::socket::NAME_BYTES;
 use crate::sys::{Errno, Result};
 
 /// Largest datagram of IP; more is EMSGSIZE in Linux too.
 pub(super) const MOST_IP_BYTES: u64 = 65_535;
-/// `UIO_MAXIOV`
-const MOST_PARTS: u64 = 1024;
-/// `MAX_RW_COUNT`: longer totals are cut.
-pub(super) const MOST_TOTAL: u64 = 0x7fff_f000;
-
-const MSG_CMSG_COMPAT: u32 = 0x8000_0000;
+/// `UIO_MAXIOV`, which bounds sendmmsg as well.
+const MOST_MESSAGES: u64 = 1024;
 
 /// A message of the caller, its header copied.
 pub(super) struct Message {
@@ -73,7 +69,7 @@ pub fn sendmmsg(receiver: &mut Receiver, notification: &Notification) -> Result<
     let [_, base, count, flags, ..] = notification.args;
     let socket = receiver.descriptor(notification)?;
     let mut sent = 0i64;
-    for index in 0..(count & 0xffff_ffff).min(MOST_PARTS) {
+    for index in 0..(count & 0xffff_ffff).min(MOST_MESSAGES) {
         let header = base.wrapping_add(index * MMSGHDR);
         let result = socket.try_clone().map_err(Errno::from).and_then(|socket| {
             let mut message = header_at(notification.tid, header, low(flags), Call::Sendmmsg)?;
@@ -98,49 +94,22 @@ fn low(flags: u64) -> i32 {
     u32::try_from(flags & 0xffff_ffff).unwrap_or(0).cast_signed()
 }
 
-/// Copies a `struct msghdr` (64-bit layout) with its name and its array of parts.
+/// Copies a `struct msghdr` with its name and its array of parts.
 fn header_at(tid: u32, pointer: u64, flags: i32, call: Call) -> Result<Message> {
-    if flags.cast_unsigned() & MSG_CMSG_COMPAT != 0 {
-        return Err(Errno(libc::EINVAL));
-    }
-    let mut header = [0u8; 56];
-    memory::read_exact(tid, pointer, &mut header)?;
-    let field = |offset: usize| {
-        let bytes = header.get(offset..offset + 8).and_then(|bytes| bytes.try_into().ok());
-        bytes.map_or(0, u64::from_ne_bytes)
-    };
-    let (name, name_length) = (field(0), low(field(8)));
-    let (parts, part_count, control) = (field(16), field(24), (field(32), field(40)));
-    // Longer names are cut here, and length 0 is no name at all, unlike in sendto.
-    let Ok(name_length) = u64::try_from(name_length) else { return Err(Errno(libc::EINVAL)) };
-    let name_length = if name == 0 { 0 } else { name_length.min(NAME_BYTES as u64) };
-    let mut bytes = Address::of_length(name_length)?;
-    let mut array = vec![0; usize::try_from(part_count.min(MOST_PARTS)).unwrap_or(0) * 16];
-    let read = memory::read_both(tid, name, bytes.as_mut_bytes(), parts, &mut array)?;
-    if part_count > MOST_PARTS {
+    let mut bytes = [0u8; HEADER_BYTES];
+    memory::read_exact(tid, pointer, &mut bytes)?;
+    let header = Header::read(&bytes, flags)?;
+    let mut name = Address::of_length(header.name_bytes as u64)?;
+    let mut array = vec![0; header.part_count.unwrap_or(0) * PART_BYTES];
+    let read = memory::read_both(tid, header.name, name.as_mut_bytes(), header.parts, &mut array)?;
+    if header.part_count.is_none() {
         return Err(Errno(libc::EMSGSIZE));
     }
     if read < array.len() {
         return Err(Errno(libc::EFAULT));
     }
     let (parts, total) = parts_of(&array)?;
-    let name = (name_length > 0).then_some(bytes);
+    let name = (header.name_bytes > 0).then_some(name);
+    let control = (header.control, header.control_bytes);
     Ok(Message { name, parts, total, control, flags, call, count_at: None, is_copied: false })
-}
-
-/// Reads an array of `struct iovec`: the parts and their total. EINVAL: a length is negative.
-fn parts_of(bytes: &[u8]) -> Result<(Vec<Remote>, u64)> {
-    let mut parts = Vec::with_capacity(bytes.len() / 16);
-    let mut total = 0u64;
-    for pair in bytes.chunks_exact(16) {
-        let cell = |bytes: Option<&[u8]>| bytes.and_then(|b| b.try_into().ok()).map_or(0, u64::from_ne_bytes);
-        let (base, length) = (cell(pair.get(..8)), cell(pair.get(8..)));
-        if i64::try_from(length).is_err() {
-            return Err(Errno(libc::EINVAL));
-        }
-        let length = length.min(MOST_TOTAL - total);
-        total += length;
-        parts.push(Remote { base, length });
-    }
-    Ok((parts, total))
 }

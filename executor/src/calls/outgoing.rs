@@ -5,8 +5,9 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
 use super::destination::{Destination, control, destination};
-use super::message::{MOST_IP_BYTES, MOST_TOTAL, Message};
+use super::message::{MOST_IP_BYTES, Message};
 use crate::cmsg::Control;
+use crate::msghdr::{MOST_TOTAL, places};
 use crate::pending::interrupted;
 use crate::receiver::{Outcome, Receiver, kind, waits};
 use crate::sockaddr::Kind;
@@ -189,18 +190,8 @@ impl Outgoing {
         if wanted == 0 {
             return Ok(());
         }
-        let (mut skip, mut rest) = (offset, wanted as u64);
-        let mut pieces = Vec::with_capacity(self.parts.len());
-        for part in &self.parts {
-            let skipped = skip.min(part.length);
-            skip -= skipped;
-            let length = (part.length - skipped).min(rest);
-            rest -= length;
-            if length > 0 {
-                pieces.push(Remote { base: part.base.wrapping_add(skipped), length });
-            }
-        }
-        let count = memory::read_many(self.tid, &pieces, data)?;
+        let places = places(&self.parts, offset, wanted as u64);
+        let count = memory::read_many(self.tid, &places, data)?;
         if count < wanted && !(self.kind.is_stream() && count > 0) {
             return Err(Errno(libc::EFAULT));
         }

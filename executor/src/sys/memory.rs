@@ -18,7 +18,7 @@ pub fn read(tid: u32, remote: u64, local: &mut [u8]) -> Result<usize> {
 }
 
 /// A piece of the other process's memory, laid out as `struct iovec` of a 64-bit kernel.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct Remote {
     /// Address there.
