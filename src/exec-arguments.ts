@@ -88,7 +88,7 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
 
 function parseDegraded(name: string): string {
   if (DEGRADATIONS.has(name)) return name;
-  const known = [...DEGRADATIONS.keys()].join(' or ');
+  const known = [...DEGRADATIONS.keys()].join(', ');
   throw usage(`--allow-degraded takes ${known}, not ${name}`);
 }
 

@@ -32,7 +32,8 @@ Runs COMMAND so that it reaches what POLICY allows and nothing else. Without a p
   --log FILE     append every refusal to FILE as a line of JSON
   --linger TIME  how many seconds processes may outlive COMMAND before they are ended: 10, or forever
   --allow-degraded NAME
-                 run although the kernel lacks landlock-tcp (Linux 6.7) or landlock-scopes (6.12)
+                 run although landlock-tcp (Linux 6.7) or landlock-scopes (6.12) is missing, or root
+                 can not be kept from kernel-settings
 
 --allow and --deny need a policy in TOML or none: a compiled table can not be changed.
 `,

@@ -58,6 +58,8 @@ function explainStage(stage: string, errno: number): string {
       return 'this kernel can not hold TCP by Landlock (Linux 6.7), the wall behind the supervisor; --allow-degraded landlock-tcp accepts that; nothing was run';
     case 'landlock-scopes':
       return 'this kernel can not keep signals inside by Landlock (Linux 6.12), so the command could kill its supervisor; --allow-degraded landlock-scopes accepts that; nothing was run';
+    case 'settings':
+      return "as root the command could write the kernel's settings (/proc/sys) and so run programs outside; run it as another user, or accept that by --allow-degraded kernel-settings; nothing was run";
     case 'seccomp':
       return isMissing || errno === EINVAL
         ? 'this kernel lacks a seccomp feature that is needed; nothing was run'
@@ -66,6 +68,8 @@ function explainStage(stage: string, errno: number): string {
       return errno === EBUSY
         ? 'already inside a sandbox that supervises system calls; a second one can not start in it'
         : 'can not start inside this sandbox';
+    case 'close-range':
+      return 'this kernel is too old: close_range (Linux 5.9) is needed; nothing was run';
     case 'inspection':
       return isMissing
         ? 'this kernel is too old: pidfd_getfd (Linux 5.6) is needed; nothing was run'

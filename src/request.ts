@@ -10,6 +10,7 @@ import { SandlockError } from './errors.ts';
 export const DEGRADATIONS: ReadonlyMap<string, number> = new Map([
   ['landlock-tcp', 2],
   ['landlock-scopes', 4],
+  ['kernel-settings', 8],
 ]);
 
 /** Option bit: mirror stops and forward signals, as the command line does. */

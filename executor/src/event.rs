@@ -49,7 +49,11 @@ pub enum Stage {
     WithoutTcp,
     /// The kernel's Landlock can not scope signals, and the request does not accept that.
     WithoutScopes,
-    /// The supervisor's own preparation, or its death.
+    /// Closing what the supervisor must not have (Linux 5.9).
+    Close,
+    /// The rest of the supervisor's own preparation.
+    Prepare,
+    /// The supervisor died.
     Supervisor,
     /// Taking duplicates of another process's descriptors, or reading its memory.
     Inspection,
@@ -61,6 +65,8 @@ pub enum Stage {
     Spawn,
     /// The command's working directory.
     Directory,
+    /// Keeping a command that runs as root from the kernel's settings.
+    Settings,
     /// Entering the command's Landlock domain.
     Landlock,
     /// Installing the filter.
@@ -79,12 +85,15 @@ impl Stage {
             Self::Domain => b"domain",
             Self::WithoutTcp => b"landlock-tcp",
             Self::WithoutScopes => b"landlock-scopes",
+            Self::Close => b"close-range",
+            Self::Prepare => b"prepare",
             Self::Supervisor => b"supervisor",
             Self::Inspection => b"inspection",
             Self::Table => b"table",
             Self::Stdio => b"stdio",
             Self::Spawn => b"spawn",
             Self::Directory => b"cwd",
+            Self::Settings => b"settings",
             Self::Landlock => b"landlock",
             Self::Seccomp => b"seccomp",
             Self::Nested => b"nested",

@@ -119,7 +119,6 @@ fn socket(walls: Walls) -> Decision {
     let route = ask(Word::Low(2), Test::Is(0), Action::Allow, refuse(libc::EPROTONOSUPPORT));
     let netlink = ask_any(Word::Low(1), TYPE_MASK, &[DGRAM, RAW], &route, refuse(libc::ESOCKTNOSUPPORT));
     let allowed = |is: bool, decision: Decision| if is { decision } else { absent() };
-    let unix_any = families::UNIX_STREAM | families::UNIX_DGRAM | families::UNIX_SEQPACKET;
     let inet = [
         (families::INET_STREAM, families::INET_DGRAM, 1),
         (families::INET6_STREAM, families::INET6_DGRAM, 58),
@@ -131,7 +130,7 @@ fn socket(walls: Walls) -> Decision {
     select(
         Word::Low(0),
         &[
-            (UNIX, allowed(walls.has(unix_any), unix(walls))),
+            (UNIX, unix(walls)),
             (INET, inet4),
             (INET6, inet6),
             (NETLINK, allowed(walls.has(families::NETLINK_ROUTE), netlink)),
@@ -162,6 +161,9 @@ fn internet(walls: Walls, has_stream: bool, has_datagram: bool, echo: u32) -> De
 
 /// The unix sockets there may be. A datagram one honours a name in every message, so it exists only where messages are looked at.
 fn unix(walls: Walls) -> Decision {
+    if !walls.has(families::UNIX_STREAM | families::UNIX_DGRAM | families::UNIX_SEQPACKET) {
+        return refuse(libc::EAFNOSUPPORT);
+    }
     let absent = || refuse(libc::ESOCKTNOSUPPORT);
     let kind = |is: bool| if is { Action::Allow.into() } else { absent() };
     let datagram = match (

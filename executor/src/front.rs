@@ -265,5 +265,9 @@ fn start_supervisor(program: &CString, descriptors: [(&OwnedFd, i32); 5]) -> Res
         let _ = process::wait_for(pid);
         return Err(error);
     }
-    Ok((pid, process::pidfd_open(pid.cast_unsigned(), 0)?))
+    process::pidfd_open(pid.cast_unsigned(), 0).map(|pidfd| (pid, pidfd)).inspect_err(|_| {
+        // It runs already, but has not been told to: it ends, and with it whatever it may have begun.
+        let _ = process::kill(pid, libc::SIGKILL);
+        let _ = process::wait_for(pid);
+    })
 }

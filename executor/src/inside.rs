@@ -52,46 +52,107 @@ fn kernel_device(device: u64) -> u64 {
     u64::from(libc::major(device)) << 20 | u64::from(libc::minor(device))
 }
 
-/// (inode, device) of the file a unix socket is bound to; `inode` names the socket itself. One request of `linux/unix_diag.h`.
+/// (inode, device) of the file a unix socket is bound to; `inode` names the socket itself.
 fn bound_file(inode: u32) -> Result<(u64, u64)> {
-    const SOCK_DIAG_BY_FAMILY: u16 = 20;
+    let diag = ask(inode, false)?;
+    let mut buffer = [0u8; 512];
+    let length = socket::receive(&diag, &mut buffer)?;
+    messages(buffer.get(..length).unwrap_or_default())
+        .find_map(|message| message.file)
+        .ok_or(Errno(libc::ENOENT))
+}
+
+/// The names of the sockets that are bound to that file, as their owners wrote them; whoever moves or links the file does not change them.
+pub fn bound_names(file: &FileIdentity) -> Result<Vec<Vec<u8>>> {
+    let wanted = (file.inode & 0xffff_ffff, kernel_device(file.device));
+    let diag = ask(0, true)?;
+    let mut buffer = vec![0u8; 32 * 1024];
+    let mut names = Vec::new();
+    loop {
+        let length = socket::receive(&diag, &mut buffer)?;
+        let answer = buffer.get(..length).unwrap_or_default();
+        names.extend(
+            messages(answer)
+                .filter(|message| message.file == Some(wanted))
+                .filter_map(|message| message.name),
+        );
+        if messages(answer).any(|message| message.is_last) || length == 0 {
+            return Ok(names);
+        }
+    }
+}
+
+/// Asks for one socket, or for `all` (`linux/unix_diag.h`, `linux/netlink.h`).
+fn ask(inode: u32, all: bool) -> Result<OwnedFd> {
     const NLM_F_REQUEST: u16 = 1;
-    const SHOW_VFS: u32 = 2;
-    const UNIX_DIAG_VFS: u16 = 1;
+    const NLM_F_DUMP: u16 = 0x300;
+    const SHOW_NAME_AND_VFS: u32 = 3;
     const NETLINK_SOCK_DIAG: i32 = 4;
     let diag = socket::new(libc::AF_NETLINK, libc::SOCK_DGRAM, NETLINK_SOCK_DIAG)?;
+    let flags = if all { NLM_F_REQUEST | NLM_F_DUMP } else { NLM_F_REQUEST };
     let request: [&[u8]; 11] = [
         &40u32.to_ne_bytes(), // nlmsghdr: length, type, flags, sequence, port
         &SOCK_DIAG_BY_FAMILY.to_ne_bytes(),
-        &NLM_F_REQUEST.to_ne_bytes(),
+        &flags.to_ne_bytes(),
         &0u32.to_ne_bytes(),
         &0u32.to_ne_bytes(),
         &[1, 0, 0, 0],           // unix_diag_req: AF_UNIX, protocol, pad
         &u32::MAX.to_ne_bytes(), // all states
         &inode.to_ne_bytes(),
-        &SHOW_VFS.to_ne_bytes(),
+        &SHOW_NAME_AND_VFS.to_ne_bytes(),
         &u32::MAX.to_ne_bytes(), // any cookie
         &u32::MAX.to_ne_bytes(),
     ];
     socket::send(&diag, None, &request.concat(), &[], 0)?;
-    let mut buffer = [0u8; 512];
-    let length = socket::receive(&diag, &mut buffer)?;
-    let answer = buffer.get(..length).unwrap_or_default();
-    if half(answer, 4) != Some(SOCK_DIAG_BY_FAMILY) {
-        return Err(Errno(libc::ENOENT));
-    }
-    // nlmsghdr (16), unix_diag_msg (16), then attributes: length, type, value, padded to 4.
-    let mut offset = 32;
-    while let (Some(bytes), Some(kind)) = (half(answer, offset), half(answer, offset + 2)) {
-        if kind == UNIX_DIAG_VFS {
-            let (Some(file), Some(device)) = (whole(answer, offset + 4), whole(answer, offset + 8)) else {
-                break;
-            };
-            return Ok((u64::from(file), u64::from(device)));
+    Ok(diag)
+}
+
+const SOCK_DIAG_BY_FAMILY: u16 = 20;
+
+/// What one message of an answer says.
+#[derive(Default)]
+struct Message {
+    file: Option<(u64, u64)>,
+    name: Option<Vec<u8>>,
+    /// The end of the answer, or an error.
+    is_last: bool,
+}
+
+/// The messages of an answer.
+fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message> {
+    std::iter::from_fn(move || {
+        let length = usize::try_from(whole(bytes, 0)?).ok()?.max(16);
+        let message = bytes.get(..length)?;
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
+        if half(message, 4) != Some(SOCK_DIAG_BY_FAMILY) {
+            return Some(Message { is_last: true, ..Message::default() });
         }
-        offset += usize::from(bytes.max(4)).next_multiple_of(4);
+        Some(attributes(message.get(32..).unwrap_or_default())) // nlmsghdr (16), unix_diag_msg (16)
+    })
+}
+
+/// Attributes: length, type, value, padded to 4.
+fn attributes(mut bytes: &[u8]) -> Message {
+    const UNIX_DIAG_NAME: u16 = 0;
+    const UNIX_DIAG_VFS: u16 = 1;
+    let mut message = Message::default();
+    while let (Some(length), Some(kind)) = (half(bytes, 0), half(bytes, 2)) {
+        let length = usize::from(length.max(4));
+        let value = bytes.get(4..length).unwrap_or_default();
+        match kind {
+            UNIX_DIAG_NAME => {
+                let name = value.split(|byte| *byte == 0).next();
+                message.name = name.map(<[u8]>::to_vec);
+            }
+            UNIX_DIAG_VFS => {
+                message.file =
+                    whole(value, 0).zip(whole(value, 4)).map(|(file, device)| (file.into(), device.into()));
+            }
+            _ => {}
+        }
+        bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
-    Err(Errno(libc::ENOENT))
+    message
 }
 
 fn half(bytes: &[u8], offset: usize) -> Option<u16> {
@@ -124,6 +185,10 @@ mod tests {
         assert!(!inside.has(&fd::identity(&open(&other)).unwrap()));
         assert_eq!(inside.remember(&first, open(&ours)), Ok(()));
         assert!(inside.has(&fd::identity(&open(&ours)).unwrap()));
+        let linked = folder.join("linked");
+        std::fs::hard_link(&other, &linked).unwrap();
+        let names = bound_names(&fd::identity(&open(&linked)).unwrap()).unwrap();
+        assert_eq!(names, [other.to_str().unwrap().as_bytes()]);
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -10,7 +10,7 @@
 //!
 //! Must not: hold a lock while a job runs, or leave a notification without an answer.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -32,6 +32,8 @@ const MOST_IDLE: usize = 8;
 /// Looking at one caller costs about 10 µs; so often they are looked at, in all, that it stays below a tenth of a processor.
 const LOOK_MS: i32 = 10;
 const LOOKS_PER_MS: usize = 10;
+/// Threads of a group among which a stopped one is looked for.
+const MOST_THREADS_LOOKED_AT: usize = 64;
 
 struct Job {
     notification: u64,
@@ -107,8 +109,9 @@ impl Pending {
     /// repeated as long as the reason stands.
     pub fn interrupt(&self) {
         let mut state = self.0.lock();
+        let mut stopped = HashMap::new();
         for running in &mut state.running {
-            if !self.0.listener.is_waiting(running.notification) || running.is_wanted() {
+            if !self.0.listener.is_waiting(running.notification) || running.is_wanted(&mut stopped) {
                 // ESRCH: the thread has ended meanwhile.
                 let _ = process::signal_own_thread(running.thread, INTERRUPT);
             }
@@ -119,18 +122,26 @@ impl Pending {
 impl Running {
     /// Whether the caller has a signal to handle or is to stop. A signal for its group may be another thread's to handle; when it still waits the next time, it
     /// is this one's.
-    fn is_wanted(&mut self) -> bool {
+    /// `stopped` remembers of which groups it is known whether they are being stopped.
+    fn is_wanted(&mut self, stopped: &mut HashMap<u32, bool>) -> bool {
         let Ok(status) = Status::read(self.caller) else { return false };
         let is_signalled = status.shared_signals != 0;
         let is_ours = is_signalled && (status.threads == 1 || self.was_signalled);
         self.was_signalled = is_signalled;
-        status.own_signals != 0 || is_ours || is_stopped_around(self.caller, status.group)
+        let mut is_stopped =
+            || *stopped.entry(status.group).or_insert_with(|| is_being_stopped(status.group));
+        status.own_signals != 0 || is_ours || status.threads > 1 && is_stopped()
     }
 }
 
-/// Whether the group has been stopped while this thread of it could not be.
-fn is_stopped_around(caller: u32, group: u32) -> bool {
-    caller != group && Status::read(group).is_ok_and(|leader| leader.state == b'T')
+/// Whether any thread of the group has been stopped: then all are to be, and those that wait here could not.
+fn is_being_stopped(group: u32) -> bool {
+    let Ok(threads) = std::fs::read_dir(format!("/proc/{group}/task")) else { return false };
+    threads
+        .flatten()
+        .filter_map(|thread| thread.file_name().to_str()?.parse().ok())
+        .take(MOST_THREADS_LOOKED_AT)
+        .any(|thread| Status::read(thread).is_ok_and(|status| status.state == b'T'))
 }
 
 /// Whether an interrupted call should end (for the reasons above) rather than be taken up again; with what.
@@ -139,7 +150,9 @@ pub fn interrupted(listener: &Listener, notification: u64, caller: u32, socket: 
         return Some(Errno(libc::EINTR));
     }
     let status = Status::read(caller).ok()?;
-    if status.own_signals | status.shared_signals == 0 && !is_stopped_around(caller, status.group) {
+    let is_signalled = status.own_signals | status.shared_signals != 0;
+    let is_wanted = is_signalled || status.threads > 1 && is_being_stopped(status.group);
+    if !is_wanted {
         return None;
     }
     // With a time limit the kernel does not restart, since it would begin anew (net/sock.h, sock_intr_errno).

@@ -23,8 +23,9 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use crate::calls;
-use crate::event::{Call, Events, Kind as RecordKind, Record, padded};
+use crate::event::{Call, Events, Kind as RecordKind, Record};
 use crate::inside::Inside;
+use crate::named::Named;
 use crate::outside::Outside;
 use crate::pending::{Pending, Work};
 use crate::sockaddr::{self, Inet, Kind};
@@ -33,7 +34,7 @@ use crate::sys::seccomp::{Listener, Notification};
 use crate::sys::uring::Ring;
 use crate::sys::{Errno, Result, fd, memory, socket};
 use crate::table::{Mode, Protocol, Table, Verdict};
-use crate::task::{Status, Tasks};
+use crate::task::{Callers, Tasks};
 
 /// What a call has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +53,9 @@ pub struct Receiver {
     pub(crate) pending: Pending,
     pub(crate) tasks: Tasks,
     pub(crate) inside: Inside,
+    pub(crate) callers: Callers,
+    /// Paths of outside sockets that may be reached.
+    pub(crate) named: Vec<Named>,
     /// Makes calls to the outside abstract sockets that the policy names; none: it names none.
     pub(crate) outside: Option<Outside>,
     /// Landlock keeps abstract unix sockets inside (ABI 6).
@@ -168,7 +172,7 @@ impl Receiver {
 
     /// Tells the front about a refusal.
     pub(crate) fn tell_denied(
-        &self,
+        &mut self,
         notification: &Notification,
         call: Call,
         kind: Kind,
@@ -181,9 +185,7 @@ impl Receiver {
             Kind::Icmp { .. } => 2,
             Kind::Unix { .. } | Kind::Netlink => 255,
         };
-        let status = Status::read(notification.tid);
-        let (pid, name) =
-            status.map_or((notification.tid, [0; 16]), |status| (status.group, padded(&status.name)));
+        let (pid, name) = self.callers.who(notification.tid);
         self.events.tell(&Record {
             protocol,
             port: inet.port,

@@ -14,8 +14,13 @@ pub const WITHOUT_TCP: u32 = 2;
 /// leaves it without network and without an end.
 pub const WITHOUT_SCOPES: u32 = 4;
 
+/// Bit of `options`: run as root also where the kernel's settings can not be kept from the command, which can then run programs outside.
+pub const WITHOUT_SETTINGS: u32 = 8;
+
 /// `linger` without an end.
 pub const FOREVER: u32 = u32::MAX;
+
+const OPTIONS: u32 = TERMINAL | WITHOUT_TCP | WITHOUT_SCOPES | WITHOUT_SETTINGS;
 
 /// The command and the state it starts in.
 #[derive(Debug, PartialEq, Eq)]
@@ -56,10 +61,7 @@ impl Request {
         let arguments = take(arguments)?;
         let environment = take(environment)?;
         let [directory] = <[CString; 1]>::try_from(take(1)?).map_err(|_| INVALID)?;
-        if strings.next().is_some()
-            || arguments.is_empty()
-            || options & !(TERMINAL | WITHOUT_TCP | WITHOUT_SCOPES) != 0
-        {
+        if strings.next().is_some() || arguments.is_empty() || options & !OPTIONS != 0 {
             return Err(INVALID);
         }
         Ok(Self { arguments, environment, directory, options, open_files, linger, mask })
@@ -133,7 +135,7 @@ mod tests {
             bytes(1, 0, 0, &["x"]),
             bytes(1, 0, 0, &["x", "", "more"]),
             bytes(u32::MAX, 0, 0, &["x", ""]),
-            bytes(1, 0, 8, &["x", ""]),
+            bytes(1, 0, 16, &["x", ""]),
             b"short".to_vec(),
             bytes(1, 0, 0, &[]),
         ];

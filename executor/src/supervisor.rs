@@ -23,10 +23,12 @@ use std::time::{Duration, Instant};
 use crate::event::{Events, Kind, Record, Stage};
 use crate::filter::{self, Walls};
 use crate::inside::Inside;
+use crate::named::Named;
 use crate::outside::Outside;
 use crate::pending::{INTERRUPT, Pending};
 use crate::receiver::{self, Receiver};
-use crate::request::{FOREVER, Request, WITHOUT_TCP};
+use crate::request::{FOREVER, Request, WITHOUT_SETTINGS, WITHOUT_TCP};
+use crate::settings;
 use crate::sockaddr::Kind as SocketKind;
 use crate::spawn::{self, Command, Confinement, Failure};
 use crate::sys::landlock::Abi;
@@ -34,7 +36,7 @@ use crate::sys::mapping::Mapping;
 use crate::sys::uring::Ring;
 use crate::sys::{Errno, Result, fd, landlock, memory, process, signal, socket};
 use crate::table::{Mode, Protocol, Table, UnixRule};
-use crate::task::Tasks;
+use crate::task::{Callers, Tasks};
 use crate::tree::{self, Proven};
 
 /// Descriptor of the table.
@@ -60,12 +62,7 @@ pub fn main() -> ! {
     std::panic::set_hook(Box::new(|_| std::process::abort()));
     signal::block_all();
     process::name_thread(c"sl-supervisor");
-    if fd::close_from(GIVEN).is_err() {
-        process::exit_now(125)
-    }
-    let Ok(events) = fd::duplicate_from(&fd::borrow(EVENTS), EVENTS).and_then(Events::new) else {
-        process::exit_now(125)
-    };
+    let Ok(events) = Events::new(fd::own(EVENTS)) else { process::exit_now(125) };
     let events = Arc::new(events);
     match run(&events) {
         Ok(()) => {}
@@ -75,7 +72,10 @@ pub fn main() -> ! {
 }
 
 fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
-    let own = Failure::at(Stage::Supervisor);
+    let own = Failure::at(Stage::Prepare);
+    fd::close_from(GIVEN).map_err(Failure::at(Stage::Close))?;
+    // While there may be a capability that can; the command inherits our mounts.
+    settings::seal();
     harden().map_err(&own)?;
     let abi = Abi::of_kernel();
     let proven = Proven::by_probe(process::parent());
@@ -100,6 +100,9 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
         namespaces: table.allows_user_namespaces(),
         confined: abi.has_tcp(),
     };
+    if request.options & WITHOUT_SETTINGS == 0 && !settings::are_sealed() {
+        return Err(Failure { stage: Stage::Settings, error: Errno(libc::EPERM) });
+    }
     probe_inspection().map_err(Failure::at(Stage::Inspection))?;
     if !abi.has_tcp() && request.options & WITHOUT_TCP == 0 {
         return Err(Failure { stage: Stage::WithoutTcp, error: Errno(libc::EOPNOTSUPP) });
@@ -109,13 +112,15 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
         domain: spawn::domain(abi).map_err(Failure::at(Stage::Landlock))?,
         filter: filter::program(walls),
     };
+    let named = Named::of(table.unix_rules());
     let outside = enter_domain(&table, abi).map_err(Failure::at(Stage::Domain))?;
     let command = spawn::spawn(request, &confinement)?;
     let mut warden =
-        Warden::new(command, Arc::clone(events), table, outside, abi, proven, linger).map_err(|error| {
-            tree::end(proven);
-            own(error)
-        })?;
+        Warden::new(command, Arc::clone(events), Reach { table, named, outside }, abi, proven, linger)
+            .map_err(|error| {
+                tree::end(proven);
+                own(error)
+            })?;
     warden.watch();
     Ok(())
 }
@@ -167,6 +172,13 @@ fn harden() -> Result<()> {
     signal::install_interrupt(INTERRUPT)
 }
 
+/// What may be reached, and how.
+struct Reach {
+    table: Table<Mapping>,
+    named: Vec<Named>,
+    outside: Option<Outside>,
+}
+
 /// Watches the tree: control commands, state changes of the command, the end.
 struct Warden {
     events: Arc<Events>,
@@ -192,8 +204,7 @@ impl Warden {
     fn new(
         command: Command,
         events: Arc<Events>,
-        table: Table<Mapping>,
-        outside: Option<Outside>,
+        reach: Reach,
         abi: Abi,
         proven: Option<Proven>,
         linger: Option<Duration>,
@@ -210,13 +221,15 @@ impl Warden {
         let (_, hard) = process::open_file_limit()?;
         let receiver = Receiver {
             listener,
-            table,
+            table: reach.table,
             events: Arc::clone(&events),
             pending: pending.clone(),
             // Half of the descriptors for duplicates in use, a quarter for pidfds.
             tasks: Tasks::new(usize::try_from(hard / 4).unwrap_or(1).min(4096)),
             inside: Inside::default(),
-            outside,
+            callers: Callers::default(),
+            named: reach.named,
+            outside: reach.outside,
             scoped: abi.has_scopes(),
             ring: Ring::new().ok(),
             data: Vec::new(),

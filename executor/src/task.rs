@@ -4,7 +4,9 @@
 use std::collections::HashMap;
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
+use std::time::{Duration, Instant};
 
+use crate::event::padded;
 use crate::sys::process::{PIDFD_THREAD, pidfd_getfd, pidfd_open, share_files};
 use crate::sys::{Errno, Result, fd};
 
@@ -72,6 +74,38 @@ pub fn directory(tid: u32) -> Result<OwnedFd> {
 pub fn root(tid: u32) -> Result<OwnedFd> {
     let path = CString::new(format!("/proc/{tid}/root")).map_err(|_| Errno(libc::EINVAL))?;
     fd::open_path(&path)
+}
+
+/// The mount namespace of a task (a number or `self`), as `/proc` names it: `mnt:[…]`.
+pub fn mounts(task: &str) -> Result<std::path::PathBuf> {
+    std::fs::read_link(format!("/proc/{task}/ns/mnt")).map_err(Errno::from)
+}
+
+/// Who the refused callers are, for records. Reading it costs far more than the refusal, and a program may be refused thousands of times a second.
+#[derive(Debug, Default)]
+pub struct Callers(HashMap<u32, (Instant, u32, [u8; 16])>);
+
+/// How long an answer is taken for true. A program that calls itself something else meanwhile is told by its old name.
+const FRESH: Duration = Duration::from_millis(200);
+const MOST_CALLERS: usize = 1024;
+
+impl Callers {
+    /// Process id and program name of a thread; of one that is gone, its own number and no name.
+    pub fn who(&mut self, tid: u32) -> (u32, [u8; 16]) {
+        let now = Instant::now();
+        if let Some((then, group, name)) = self.0.get(&tid)
+            && now.duration_since(*then) < FRESH
+        {
+            return (*group, *name);
+        }
+        let (group, name) =
+            Status::read(tid).map_or((tid, [0; 16]), |status| (status.group, padded(&status.name)));
+        if self.0.len() >= MOST_CALLERS {
+            self.0.clear();
+        }
+        self.0.insert(tid, (now, group, name));
+        (group, name)
+    }
 }
 
 /// What `/proc/TID/status` tells.

@@ -54,7 +54,7 @@ describe('a command line of exec', () => {
   });
 
   it('that accepts an unknown lack is refused', () => {
-    const expected = `--allow-degraded takes landlock-tcp or landlock-scopes, not seccomp${USAGE}`;
+    const expected = `--allow-degraded takes landlock-tcp, landlock-scopes, kernel-settings, not seccomp${USAGE}`;
     expect(() => parseExecArguments(['p', '--allow-degraded', 'seccomp', '--', 'c'])).toThrow(
       expected,
     );

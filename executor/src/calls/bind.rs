@@ -18,9 +18,10 @@ use crate::task::Status;
 pub fn bind(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     let [_, pointer, length, ..] = notification.args;
     let socket = receiver.descriptor(notification)?;
+    let kind = kind(&socket)?;
     let name = address(notification, pointer, length)?;
     let bytes = name.as_bytes();
-    match kind(&socket)? {
+    match kind {
         Kind::Unix { .. } => bind_unix(receiver, notification, &socket, bytes),
         Kind::Netlink => {
             // Port id and groups are the program's own affair: groups of the routing family are news of the kernel.

@@ -18,8 +18,13 @@ use crate::table::{Mode, Protocol, Verdict};
 pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     let [_, address_at, length, ..] = notification.args;
     let socket = receiver.descriptor(notification)?;
+    let kind = kind(&socket);
+    if kind == Err(Errno(libc::EBADF)) {
+        return kind.map(|_| Outcome::Done(0)); // an O_PATH descriptor is none for a call on sockets
+    }
+    // Linux looks at the address first here, and only then whether there is a socket.
     let name = address(notification, address_at, length)?;
-    let kind = kind(&socket)?;
+    let kind = kind?;
     let target = connect_target(kind, name.as_bytes())?;
     receiver.still_waiting(notification)?;
     match target {

@@ -6,7 +6,7 @@
 use super::outgoing::send;
 use crate::event::Call;
 use crate::msghdr::{HEADER_BYTES, Header, MOST_TOTAL, PART_BYTES, parts_of};
-use crate::receiver::{Address, Outcome, Receiver};
+use crate::receiver::{Address, Outcome, Receiver, kind};
 use crate::sys::memory::{self, Remote};
 use crate::sys::seccomp::Notification;
 use crate::sys::{Errno, Result};
@@ -34,6 +34,7 @@ pub(super) struct Message {
 pub fn sendto(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     let [_, base, length, flags, name, name_length] = notification.args;
     let socket = receiver.descriptor(notification)?;
+    let kind = kind(&socket)?;
     let total = length.min(MOST_TOTAL);
     // Usually a datagram: then its payload comes with its name, in one read.
     let at_once = if total <= MOST_IP_BYTES { usize::try_from(total).unwrap_or(0) } else { 0 };
@@ -52,15 +53,16 @@ pub fn sendto(receiver: &mut Receiver, notification: &Notification) -> Result<Ou
         count_at: None,
         is_copied: receiver.data.len() as u64 == total,
     };
-    send(receiver, notification, socket, message)
+    send(receiver, notification, kind, socket, message)
 }
 
 /// sendmsg(fd, message, flags)
 pub fn sendmsg(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     let [_, header, flags, ..] = notification.args;
     let socket = receiver.descriptor(notification)?;
+    let kind = kind(&socket)?;
     let message = header_at(notification.tid, header, low(flags), Call::Sendmsg)?;
-    send(receiver, notification, socket, message)
+    send(receiver, notification, kind, socket, message)
 }
 
 /// sendmmsg(fd, messages, count, flags): the number of messages sent before the first that failed; its errno if that was the first.
@@ -68,6 +70,7 @@ pub fn sendmmsg(receiver: &mut Receiver, notification: &Notification) -> Result<
     const MMSGHDR: u64 = 64;
     let [_, base, count, flags, ..] = notification.args;
     let socket = receiver.descriptor(notification)?;
+    let kind = kind(&socket)?;
     let mut sent = 0i64;
     for index in 0..(count & 0xffff_ffff).min(MOST_MESSAGES) {
         let header = base.wrapping_add(index * MMSGHDR);
@@ -78,7 +81,7 @@ pub fn sendmmsg(receiver: &mut Receiver, notification: &Notification) -> Result<
                 // What was sent is reported before anything waits.
                 message.flags |= libc::MSG_DONTWAIT;
             }
-            send(receiver, notification, socket, message)
+            send(receiver, notification, kind, socket, message)
         });
         match result {
             Ok(Outcome::Done(_)) => sent += 1,

@@ -9,7 +9,7 @@ use super::message::{MOST_IP_BYTES, Message};
 use crate::cmsg::Control;
 use crate::msghdr::{MOST_TOTAL, places};
 use crate::pending::interrupted;
-use crate::receiver::{Outcome, Receiver, kind, waits};
+use crate::receiver::{Outcome, Receiver, waits};
 use crate::sockaddr::Kind;
 use crate::sys::memory::{self, Remote};
 use crate::sys::seccomp::{Listener, Notification};
@@ -19,6 +19,8 @@ use crate::task;
 
 /// Largest message on other sockets, and largest piece of a stream. Linux bounds a unix datagram by SO_SNDBUF, which is below.
 const MOST_BYTES: usize = 1 << 20;
+/// Piece of a stream while it waits for room: thousands may wait at once, and each holds one.
+const WAITING_BYTES: usize = 1 << 16;
 
 /// Flags that are passed on. Others have no meaning for a send (they are for receiving, or internal), or must not come from a program:
 /// MSG_FASTOPEN connects, MSG_ZEROCOPY would queue pages of ours.
@@ -51,10 +53,10 @@ struct Outgoing {
 pub(super) fn send(
     receiver: &mut Receiver,
     notification: &Notification,
+    kind: Kind,
     socket: OwnedFd,
     message: Message,
 ) -> Result<Outcome> {
-    let kind = kind(&socket)?;
     let Destination { name, file, is_outside } =
         destination(receiver, notification, kind, &socket, &message)?;
     let control = control(receiver, notification, kind, &message)?;
@@ -108,7 +110,8 @@ fn transmit(
         Advance::Finished(result) => outgoing.finish(result).map(Outcome::Done),
         Advance::WouldWait(progress) if may_wait && waits(&outgoing.socket)? => {
             let listener = Arc::clone(&receiver.listener);
-            let mut data = data.clone();
+            // A whole message is kept as it was decided on; of a stream the next piece is copied when there is room.
+            let mut data = if outgoing.kind.is_stream() { Vec::new() } else { data.clone() };
             let work = move || {
                 let is_one_of_many = outgoing.count_at.is_some();
                 let result = outgoing.complete(&listener, &mut data, progress, true);
@@ -152,7 +155,8 @@ impl Outgoing {
         let flags = if wait { self.flags & !libc::MSG_DONTWAIT } else { self.flags | libc::MSG_DONTWAIT };
         loop {
             let left = self.total - progress.sent;
-            let wanted = usize::try_from(left).unwrap_or(MOST_BYTES).min(MOST_BYTES);
+            let piece = if wait && self.kind.is_stream() { WAITING_BYTES } else { MOST_BYTES };
+            let wanted = usize::try_from(left).unwrap_or(piece).min(piece);
             // A whole message is copied once: what was decided on and what is sent are the same, also after waiting.
             let is_copied = !self.kind.is_stream() && (wait || self.is_copied) && data.len() == wanted;
             if !is_copied && let Err(error) = self.copy(data, progress.sent, wanted) {

@@ -3,8 +3,6 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
 
 use crate::receiver::Receiver;
 use crate::sys::fd::FileIdentity;
@@ -16,10 +14,11 @@ use crate::task;
 
 const DENIED: Errno = Errno(libc::EACCES);
 
-/// Makes the caller's working directory that of this thread. The supervisor uses relative paths for nothing else. EACCES: the caller has another root (it
-/// has made a mount namespace), where our paths would mean something else.
+/// Makes the caller's working directory that of this thread. The supervisor uses relative paths for nothing else. EACCES: the caller has another
+/// root or a mount namespace of its own, where paths mean something else.
 pub(super) fn enter_directory(notification: &Notification) -> Result<()> {
-    if fd::identity(&task::root(notification.tid)?)? != fd::identity(&fd::open_path(c"/")?)? {
+    let is_ours = fd::identity(&task::root(notification.tid)?)? == fd::identity(&fd::open_path(c"/")?)?;
+    if !is_ours || task::mounts(&notification.tid.to_string())? != task::mounts("self")? {
         return Err(DENIED);
     }
     fd::change_directory(&task::directory(notification.tid)?)
@@ -36,25 +35,15 @@ pub(super) fn open_allowed(receiver: &Receiver, notification: &Notification, pat
     if identity.mode & libc::S_IFMT != libc::S_IFSOCK {
         return Err(Errno(libc::ECONNREFUSED));
     }
-    let is_allowed = receiver.inside.has(&identity) || is_named(receiver, &file, &identity);
+    let is_allowed = receiver.inside.has(&identity) || is_named(receiver, &identity);
     if is_allowed { Ok(file) } else { Err(DENIED) }
 }
 
-/// Whether a rule of `allow_unix` leads to that very file, or to a directory it lies below.
-fn is_named(receiver: &Receiver, file: &OwnedFd, identity: &FileIdentity) -> bool {
-    receiver.table.unix_rules().any(|rule| match rule {
-        UnixRule::Path(path) => CString::new(path)
-            .map_err(|_| DENIED)
-            .and_then(|path| fd::open_path(&path))
-            .and_then(|named| fd::identity(&named))
-            .is_ok_and(|named| named == *identity),
-        UnixRule::Directory(path) => {
-            let directory = std::fs::canonicalize(PathBuf::from(std::ffi::OsStr::from_bytes(path)));
-            let place = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
-            directory.is_ok_and(|directory| place.is_ok_and(|place| place.starts_with(directory)))
-        }
-        UnixRule::Abstract(_) => false,
-    })
+/// Whether `allow_unix` names the socket behind that file: by the name its owner bound it to, which links and moves of the file do not change. A socket bound to a
+/// relative name is named by no rule.
+fn is_named(receiver: &Receiver, identity: &FileIdentity) -> bool {
+    let names = crate::inside::bound_names(identity).unwrap_or_default();
+    names.iter().any(|name| receiver.named.iter().any(|rule| rule.covers(name)))
 }
 
 /// How an abstract name may be reached.

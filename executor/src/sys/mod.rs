@@ -8,6 +8,7 @@ pub mod foreign;
 pub mod landlock;
 pub mod mapping;
 pub mod memory;
+pub mod mounts;
 pub mod process;
 pub mod schedule;
 pub mod seccomp;

@@ -1,0 +1,107 @@
+//! The kernel's own files: settings, control groups, debugging. Root may write them as their owner, without any capability, and some of them make the kernel run
+//! programs outside (`core_pattern`) or hold the supervisor up (freezer). So a command that runs as root sees them read-only.
+
+use std::ffi::{CStr, CString};
+
+use crate::sys::{mounts, process};
+
+/// File systems that are the kernel's own.
+const KINDS: [&str; 11] = [
+    "proc",
+    "sysfs",
+    "cgroup",
+    "cgroup2",
+    "debugfs",
+    "tracefs",
+    "securityfs",
+    "configfs",
+    "bpf",
+    "pstore",
+    "efivarfs",
+];
+
+/// The file by which it is checked afterwards: whoever may write it can run programs as root outside.
+const PROOF: &CStr = c"/proc/sys/kernel/core_pattern";
+
+/// Paths and mount flags.
+type Mounts = Vec<(CString, libc::c_ulong)>;
+
+/// Lines of `/proc/self/mountinfo` (proc_pid_mountinfo(5)): `id parent device root path options … - kind source options`.
+fn parse(text: &str) -> Mounts {
+    text.lines()
+        .filter_map(|line| {
+            let (place, origin) = line.split_once(" - ")?;
+            let kind = origin.split(' ').next()?;
+            let mut fields = place.split(' ').skip(4);
+            let (path, options) = (fields.next()?, fields.next()?);
+            KINDS.contains(&kind).then(|| Some((CString::new(unescape(path)).ok()?, flags(options))))?
+        })
+        .collect()
+}
+
+/// Space, tab, newline and backslash are written as octal there.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let octal = tail.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
+        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()) {
+            Some(byte) if *first == b'\\' => {
+                bytes.push(byte);
+                rest = tail.get(3..).unwrap_or_default();
+            }
+            _ => {
+                bytes.push(*first);
+                rest = tail;
+            }
+        }
+    }
+    bytes
+}
+
+fn flags(options: &str) -> libc::c_ulong {
+    options.split(',').fold(0, |flags, option| {
+        flags
+            | match option {
+                "nosuid" => libc::MS_NOSUID,
+                "nodev" => libc::MS_NODEV,
+                "noexec" => libc::MS_NOEXEC,
+                "noatime" => libc::MS_NOATIME,
+                "nodiratime" => libc::MS_NODIRATIME,
+                "relatime" => libc::MS_RELATIME,
+                _ => 0,
+            }
+    })
+}
+
+/// Seals them, as root, for this process and what it creates. Without `CAP_SYS_ADMIN` nothing happens: `are_sealed` tells whether that is enough.
+pub fn seal() {
+    if process::effective_user() != 0 || mounts::own_namespace().is_err() {
+        return;
+    }
+    for (path, flags) in parse(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()) {
+        // EINVAL: hidden below another mount, so out of reach.
+        let _ = mounts::make_read_only(&path, flags);
+    }
+}
+
+/// Whether this process, and so what it creates, is kept from them: by the seal, or as any user but root is. To be asked without capabilities.
+pub fn are_sealed() -> bool {
+    !mounts::may_write(PROOF)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mounts_of_the_kernel_are_found_with_their_flags() {
+        let text = "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
+            22 21 0:20 / /proc rw,nosuid,nodev,noexec,relatime shared:5 - proc proc rw\n\
+            23 21 0:21 / /mnt/a\\040b\\134 ro - cgroup2 cgroup rw\n\
+            24 21 0:22 / /dev rw,nosuid - devtmpfs udev rw\n";
+        let all = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC | libc::MS_RELATIME;
+        assert_eq!(parse(text), [(c"/proc".to_owned(), all), (c"/mnt/a b\\".to_owned(), 0)]);
+        assert_eq!(parse("nonsense\n"), []);
+    }
+}
