@@ -81,7 +81,7 @@ function explainStage(stage: string, errno: number): string {
     case 'cwd':
       return 'the working directory could not be entered; nothing was run';
     case 'supervisor':
-      return 'the supervisor died; the command and all its processes were ended';
+      return "the supervisor died; the command's processes were ended, or have no network any more";
     default:
       return 'the sandbox could not be started; nothing was run';
   }

@@ -45,7 +45,7 @@ describe.each(users)('as $name', (user) => {
     expect(await outcome).toEqual({
       stdout: '',
       stderr:
-        'sandlock: the supervisor died; the command and all its processes were ended (supervisor: EOWNERDEAD)\n',
+        "sandlock: the supervisor died; the command's processes were ended, or have no network any more (supervisor: EOWNERDEAD)\n",
       status: 125,
       signal: null,
       timedOut: false,

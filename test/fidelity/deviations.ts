@@ -22,18 +22,6 @@ const NO_NAME = 'A name of length 0 is taken for a name that is too short.';
 
 export const names: readonly Deviation[] = [
   {
-    lines: /^(connect|bind|sendto) path /,
-    bare: '-1 EBADF',
-    sandboxed: /^-1 (EINVAL|EFAULT)$/,
-    reason: TWICE_WRONG,
-  },
-  {
-    lines: /^(bind|sendto) (file|pipe) /,
-    bare: '-1 ENOTSOCK',
-    sandboxed: /^-1 (EINVAL|EFAULT)$/,
-    reason: TWICE_WRONG,
-  },
-  {
     lines: /^connect udp6only (straddling|v4) (2|3|8|12|15)$/,
     bare: '-1 EAFNOSUPPORT',
     sandboxed: '-1 EINVAL',
@@ -108,12 +96,6 @@ export const messages: readonly Deviation[] = [
     reason: TWICE_WRONG,
   },
   {
-    lines: /^(not a socket, name length -\d+|message hole, not a socket)$/,
-    bare: '-1 ENOTSOCK',
-    sandboxed: /^-1 (EINVAL|EFAULT)$/,
-    reason: TWICE_WRONG,
-  },
-  {
     lines: /^parts length LONG_MAX$/,
     bare: '-1 EFAULT',
     sandboxed: '-1 EMSGSIZE',
@@ -132,12 +114,6 @@ export const messages: readonly Deviation[] = [
     reason: ALLOWLIST,
   },
   { lines: /^control udp 99$/, bare: '-1 EINVAL', sandboxed: '-1 EPERM', reason: ALLOWLIST },
-  {
-    lines: /^batch of 0, not a socket$/,
-    bare: '-1 ENOTSOCK',
-    sandboxed: '0',
-    reason: 'A batch of nothing has no message whose socket would be looked at.',
-  },
 ];
 
 const fastOpen: readonly Deviation[] = [

@@ -299,7 +299,7 @@ describe('exec that can not run the command', () => {
     [
       failed('supervisor', 0),
       125,
-      'sandlock: the supervisor died; the command and all its processes were ended\n',
+      "sandlock: the supervisor died; the command's processes were ended, or have no network any more\n",
     ],
   ])('because of a failed stage says so', (record, status, text) => {
     records(record);

@@ -71,14 +71,14 @@ describe('a start that failed', () => {
         0,
         'ls',
         125,
-        'the supervisor died; the command and all its processes were ended',
+        "the supervisor died; the command's processes were ended, or have no network any more",
       ],
       [
         'supervisor',
         130,
         'ls',
         125,
-        'the supervisor died; the command and all its processes were ended (supervisor: EOWNERDEAD)',
+        "the supervisor died; the command's processes were ended, or have no network any more (supervisor: EOWNERDEAD)",
       ],
       ['spawn', 11, 'ls', 125, 'the sandbox could not be started; nothing was run (spawn: EAGAIN)'],
     ];
