@@ -8,6 +8,7 @@ import { install, main, root, ScriptError } from './setup.mjs';
 const TSC = 'node_modules/typescript/bin/tsc';
 
 const CARGO = ['--manifest-path=executor/Cargo.toml'];
+const FUZZ = ['--manifest-path=fuzz/Cargo.toml'];
 const CLIPPY = [...CARGO, '--locked', '--quiet', '--all-targets', '--target-dir=executor/target'];
 
 const CHECKS = [
@@ -21,7 +22,9 @@ const CHECKS = [
   byNode('types', TSC, '-p', 'tsconfig.json'),
   byNode('types of the scripts', TSC, '-p', 'tsconfig.scripts.json'),
   byNode('types of policy/', TSC, '-p', 'policy'),
+  byNode('types of the fuzzers', TSC, '-p', 'fuzz'),
   { title: 'rustfmt', command: 'cargo', args: ['fmt', ...CARGO, '--check'] },
+  { title: 'rustfmt of the fuzzers', command: 'cargo', args: ['fmt', ...FUZZ, '--check'] },
   { title: 'clippy', command: 'cargo', args: ['clippy', ...CLIPPY, '--', '-D', 'warnings'] },
   ...GENERATORS.map((name) => byNode(`${name} is current`, `scripts/${name}.mjs`, '--check')),
 ];

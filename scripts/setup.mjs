@@ -53,6 +53,8 @@ export function isInstalled(name) {
 const PACKAGES = {
   cargo: 'cargo, or rustup (rust-toolchain: stable)',
   cc: 'gcc',
+  'c++': 'g++',
+  prlimit: 'util-linux',
   nc: 'netcat-openbsd',
   ip: 'iproute2',
   unshare: 'util-linux',

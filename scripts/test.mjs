@@ -2,23 +2,37 @@
 // when a test failed, when a runner ended without saying how many tests it ran, and when a program
 // that the tests need is missing; nothing is skipped for want of a tool.
 //
-// `npm test -- unit`, `rust`, `e2e` run one part.
+// `npm test -- unit` (or rust, e2e, walls, fidelity, hostile, hosts, compat, fuzz) runs one part.
 
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from './build.mjs';
 import { install, main, missingTools, root, runCaptured, ScriptError } from './setup.mjs';
+import { installSystemPackages } from './system-packages.mjs';
 
-const RUNNERS = { unit: runUnit, rust: runRust, e2e: runEndToEnd };
+/** Suites that run real programs, each started by its own run.mjs in a PID namespace. */
+const SUITES = ['e2e', 'walls', 'fidelity', 'hostile', 'hosts', 'compat'];
+
+const RUNNERS = {
+  unit: runUnit,
+  rust: runRust,
+  ...Object.fromEntries(SUITES.map((name) => [name, () => runSuite(name)])),
+  fuzz: runFuzz,
+};
+
+/** How long each fuzz target runs, in seconds. */
+const FUZZ_SECONDS = '5';
 
 /** Programs the build and the tests start. */
 const TOOLS = [
   'cargo',
+  'c++',
   'cc',
   'curl',
   'git',
   'ip',
   'nc',
+  'prlimit',
   'python3',
   'setpriv',
   'socat',
@@ -32,7 +46,9 @@ await main(async (names) => {
   if (unknown !== undefined) throw new ScriptError(`no tests named ${unknown}`);
 
   const total = { passed: 0, failed: 0 };
-  const missing = missingTools(parts.includes('e2e') ? TOOLS : ['cargo', 'cc']);
+  const needsPrograms = parts.some((name) => SUITES.includes(name));
+  if (needsPrograms) installSystemPackages();
+  const missing = missingTools(needsPrograms ? TOOLS : ['cargo', 'cc']);
   for (const line of missing) console.error(line);
   if (missing.length === 0) {
     await buildOnce();
@@ -74,10 +90,25 @@ async function runUnit() {
   return readReport(report, status);
 }
 
-async function runEndToEnd() {
-  const report = freshReport('e2e');
-  const { status } = await runCaptured(process.execPath, ['test/e2e/run.mjs', '--json', report]);
+async function runSuite(name) {
+  const report = freshReport(name);
+  const { status } = await runCaptured(process.execPath, [
+    `test/${name}/run.mjs`,
+    '--json',
+    report,
+  ]);
   return readReport(report, status);
+}
+
+/** The fuzzers end with a line of their own, `N passed, N failed`. */
+async function runFuzz() {
+  const { status, output } = await runCaptured(process.execPath, [
+    'scripts/fuzz.mjs',
+    '--seconds',
+    FUZZ_SECONDS,
+  ]);
+  const [, passed, failed] = /^(\d+) passed, (\d+) failed$/m.exec(output) ?? ['', '0', '1'];
+  return withStatus({ passed: Number(passed), failed: Number(failed) }, status);
 }
 
 async function runRust() {

@@ -118,3 +118,22 @@ describe.each(users.filter(({ name }) => name === 'nobody'))('as $name alone', (
     );
   });
 });
+
+/** Files of the kernel by which root changes what it runs outside, and whom it lets run at all; `:` opens them and writes nothing. */
+const SETTINGS = [
+  '/proc/sys/kernel/core_pattern',
+  '/proc/sys/net/ipv4/ip_forward',
+  '/proc/self/oom_score_adj',
+];
+
+test('J4: the settings of the kernel, opened for writing by root: only outside', async () => {
+  const open = SETTINGS.map((path) => `(: >>${path}) 2>/dev/null && echo open || echo closed`);
+  const command = ['sh', '-c', open.join('; ')];
+  const root = users.find(({ name }) => name === 'root');
+  if (root === undefined) throw new Error('needs root');
+  expect((await run(root, command)).stdout).toBe('open\nopen\nopen\n');
+  expect(await runSandboxed(root, policyOf(ALLOWED), command)).toMatchObject({
+    stdout: 'closed\nclosed\nclosed\n',
+    status: 0,
+  });
+});
