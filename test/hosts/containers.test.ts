@@ -7,7 +7,15 @@ import { describe, expect, test } from 'vitest';
 import { openTcp } from '../e2e/harness/listen.ts';
 import { policyOf, run, runSandboxed, sandlock } from '../e2e/harness/run.ts';
 import { makeDirectory, probe, type User, users } from '../e2e/harness/stage.ts';
-import { expectHolds, expectRefused, type Host, noLandlock, without } from './host.ts';
+import {
+  expectHolds,
+  expectRefused,
+  type Host,
+  noLandlock,
+  noNamespaces,
+  unsealed,
+  without,
+} from './host.ts';
 
 /**
  * What Docker's default profile (an allowlist: github.com/moby/profiles, seccomp/default.json) refuses when the container
@@ -77,15 +85,41 @@ const INSPECTION = ['kcmp', 'pidfd_getfd', 'process_vm_readv', 'process_vm_write
   (call) => `${call}=EPERM`,
 );
 
+const OPEN_SETTINGS =
+  "as root the command could write the kernel's settings (/proc/sys) and so run programs outside; run it as another user, or accept that by --allow-degraded kernel-settings; nothing was run (settings: EPERM)";
+
+/** A host that takes root's capabilities; nobody else has any. */
+function dropped(user: User): Host {
+  return user.uid === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--'] : [];
+}
+
 /** The container's user has no capability, whoever it is. */
 function container(user: User, ...more: readonly string[]): Host {
-  const drop = user.uid === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--'] : [];
-  return [...drop, ...without(...more, ...REFUSED, ...BY_ARGUMENT)];
+  return [...dropped(user), ...without(...more, ...REFUSED, ...BY_ARGUMENT)];
 }
 
 describe.each(users)('as $name', (user) => {
   test('a container with the calls of Docker’s default profile and SYS_PTRACE: runs, and every wall holds', async () => {
-    await expectHolds(user, container(user));
+    await expectHolds(user, container(user), unsealed(user));
+  });
+
+  test.each([
+    ['with the calls of Docker’s default profile', (user: User) => container(user)],
+    ['without any capability', (user: User) => dropped(user)],
+    ['that forbids namespaces', () => noNamespaces],
+    ['that forbids mounts', () => without('mount=EPERM', 'mount_setattr=EPERM')],
+  ] as const)(
+    'a container %s, /proc/sys open to root: root is refused, any other user runs',
+    async (_, host) => {
+      if (user.uid === 0) await expectRefused(user, host(user), OPEN_SETTINGS);
+      else await expectHolds(user, host(user));
+    },
+  );
+
+  test('a container whose /proc/sys is read-only, as Docker’s is: nothing has to be accepted', async () => {
+    const script = 'mount --bind -o ro /proc/sys /proc/sys && exec "$@"';
+    const mounted = user.uid === 0 ? ['unshare', '-m', 'sh', '-c', script, 'sh'] : [];
+    await expectHolds(user, [...mounted, ...container(user)]);
   });
 
   test('the same container: threads, programs with children and the exit status are as bare', async () => {
@@ -94,7 +128,7 @@ describe.each(users)('as $name', (user) => {
     const policy = policyOf([a.rule]);
     const outcome = await run(user, [
       ...container(user),
-      ...sandlock(policy, ['bash', '-c', script]),
+      ...sandlock(policy, ['bash', '-c', script], unsealed(user)),
     ]);
     expect(outcome).toEqual({
       stdout: 'no\n',
@@ -106,7 +140,7 @@ describe.each(users)('as $name', (user) => {
     expect([await a.take(), await b.take()]).toEqual([['hello\n'], []]);
     const thread = await run(user, [
       ...container(user),
-      ...sandlock(policy, probe('thread', 'shared', a.at)),
+      ...sandlock(policy, probe('thread', 'shared', a.at), unsealed(user)),
     ]);
     expect(thread.stdout).toBe('shared 0 -\n');
     expect(await a.take()).toEqual(['hello']);
@@ -115,7 +149,7 @@ describe.each(users)('as $name', (user) => {
   test('a container without SYS_PTRACE: refused, with the option that helps', async () => {
     const message =
       'pidfd_getfd or process_vm_readv is forbidden here, as by Docker without --cap-add SYS_PTRACE; nothing was run (inspection: EPERM)';
-    await expectRefused(user, container(user, ...INSPECTION), message);
+    await expectRefused(user, container(user, ...INSPECTION), message, unsealed(user));
     await expectRefused(user, without('pidfd_getfd=EPERM'), message);
     await expectRefused(user, without('process_vm_readv=EPERM'), message);
   });
@@ -123,7 +157,7 @@ describe.each(users)('as $name', (user) => {
   test('a container that forbids seccomp: refused, the command is not run', async () => {
     const message =
       'the system call filter could not be installed; nothing was run (seccomp: EPERM)';
-    await expectRefused(user, container(user, 'seccomp=EPERM'), message);
+    await expectRefused(user, container(user, 'seccomp=EPERM'), message, unsealed(user));
   });
 
   test('a container that forbids Landlock: refused, and it is named', async () => {
@@ -133,20 +167,26 @@ describe.each(users)('as $name', (user) => {
   });
 
   test.each([
-    ['on a plain host', (): Host => []],
-    ['in a container', () => container(user)],
-  ] as const)('a sandbox inside a sandbox, %s: says what it can not do', async (_, host) => {
-    const marker = join(makeDirectory(), 'was-run');
-    const inner = sandlock(policyOf([]), ['touch', marker]);
-    const outer = [...host(), ...sandlock(policyOf([':*', 'udp://:*']), inner)];
-    expect(await run(user, outer)).toEqual({
-      stdout: '',
-      stderr:
-        'sandlock: already inside a sandbox that supervises system calls; a second one can not start in it (nested: EBUSY)\n',
-      status: 125,
-      signal: null,
-      timedOut: false,
-    });
-    expect((await runSandboxed(user, policyOf([]), ['ls', marker])).status).toBe(2);
-  });
+    ['on a plain host', (): Host => [], () => ['--quiet']],
+    ['in a container', (user: User) => container(user), unsealed],
+  ] as const)(
+    'a sandbox inside a sandbox, %s: says what it can not do',
+    async (_, host, options) => {
+      const marker = join(makeDirectory(), 'was-run');
+      const inner = sandlock(policyOf([]), ['touch', marker], options(user));
+      const outer = [
+        ...host(user),
+        ...sandlock(policyOf([':*', 'udp://:*']), inner, options(user)),
+      ];
+      expect(await run(user, outer)).toEqual({
+        stdout: '',
+        stderr:
+          'sandlock: already inside a sandbox that supervises system calls; a second one can not start in it (nested: EBUSY)\n',
+        status: 125,
+        signal: null,
+        timedOut: false,
+      });
+      expect((await runSandboxed(user, policyOf([]), ['ls', marker])).status).toBe(2);
+    },
+  );
 });

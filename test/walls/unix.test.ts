@@ -1,8 +1,8 @@
 /**
- * UNIX sockets: those of the sandbox itself always work, those outside only where `allow_unix` leads to their very file or
- * names them. A daemon outside counts what reaches it.
+ * UNIX sockets: those of the sandbox itself always work, those outside only where `allow_unix` covers the name that their
+ * daemon bound them to. A daemon outside counts what reaches it.
  */
-import { mkdirSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { run, runSandboxed } from '../e2e/harness/run.ts';
@@ -120,6 +120,46 @@ describe.each(users)('as $name', (user) => {
     );
     expect(await daemon()).toEqual(['path 6 0', 'abstract 0 0']);
     expect(await outside()).toEqual(['path 1 0', 'abstract 0 0']);
+  });
+
+  test('an outside socket that the program links, renames or symlinks to an allowed path: is not reached', async () => {
+    const top = makeDirectory();
+    const [daemon, place] = [join(top, 'daemon'), join(top, 'place')];
+    const [outer, below] = [join(top, 'outside'), join(place, 'd')];
+    mkdirSync(place);
+    chmodSync(place, 0o777);
+    // All are the program's own user's, so that protected_hardlinks(5) lets them be linked.
+    const allowed = await openDaemon(daemon, user);
+    const inPlace = await openDaemon(below, user);
+    const outside = await openDaemon(outer, user);
+    const reach = (path: string, isOutside = false): Step[] => [
+      STREAM,
+      isOutside ? [`connect a ${path}`, '0', 'EACCES'] : [`connect a ${path}`, '0'],
+    ];
+    const moves = (path: string): Step[] => [
+      [`link ${outer} ${path}`, '0'],
+      ...reach(path, true),
+      [`unlink ${path}`, '0'],
+      [`rename ${outer} ${path}`, '0'],
+      ...reach(path, true),
+      [`rename ${path} ${outer}`, '0'],
+      [`symlink ${outer} ${path}`, '0'],
+      ...reach(path, true),
+      [`unlink ${path}`, '0'],
+    ];
+    await expectSteps(user, network({ allow: [], allow_unix: [daemon, `${place}/`] }), [
+      ...reach(daemon),
+      ...reach(below),
+      [`rename ${daemon} ${top}/kept`, '0'],
+      ...moves(daemon),
+      ...moves(`${place}/moved`),
+      [`rename ${top}/kept ${daemon}`, '0'],
+      ...reach(daemon),
+      ...reach(below),
+    ]);
+    expect(await allowed()).toEqual(['path 4 0', 'abstract 0 0']);
+    expect(await inPlace()).toEqual(['path 4 0', 'abstract 0 0']);
+    expect(await outside()).toEqual(['path 6 0', 'abstract 0 0']);
   });
 
   test('an outside socket that the program links, renames or links over its own: stays outside', async () => {
