@@ -49,9 +49,14 @@ function run(table: Buffer, parsed: ExecArguments): Promise<void> | undefined {
   const handle = library.start(table, encodeRequest(ownSource(parsed)));
   if (handle < 0) throw startFailure('front', -handle, program);
   const denials = createDenialReporter();
-  const end = follow(library, handle, (record) => {
-    if (!parsed.quiet) writeError(denials.report(record));
-    log?.(formatLogLine(record));
+  const end = follow(library, handle, {
+    onDenied(record) {
+      if (!parsed.quiet) writeError(denials.report(record));
+      log?.(formatLogLine(record));
+    },
+    onOpaque({ program: name, pid }) {
+      if (!parsed.quiet) writeError(formatOpaque(name, pid));
+    },
   });
   if (!parsed.quiet) writeError(denials.finish(end.dropped));
   if (end.dropped > 0) log?.(formatLostLine(end.dropped));
@@ -67,6 +72,16 @@ function formatKilled(count: number): string {
   return `sandlock: ended ${what} that outlived the command (see --linger)\n`;
 }
 
+function formatOpaque(name: string, pid: number): string {
+  const reason = 'its program file is not readable, so its network calls fail';
+  return `sandlock: can not look into ${printable(name)}[${pid}]: ${reason}\n`;
+}
+
+interface Listeners {
+  readonly onDenied: (record: DeniedRecord) => void;
+  readonly onOpaque: (record: { readonly program: string; readonly pid: number }) => void;
+}
+
 interface End {
   readonly outcome: Outcome | undefined;
   readonly failure: { readonly stage: string; readonly errno: number } | undefined;
@@ -76,11 +91,7 @@ interface End {
 }
 
 /** Waits for every record until the whole tree is gone. */
-function follow(
-  library: NativeLibrary,
-  handle: number,
-  onDenied: (record: DeniedRecord) => void,
-): End {
+function follow(library: NativeLibrary, handle: number, { onDenied, onOpaque }: Listeners): End {
   const bytes = Buffer.alloc(RECORD_BYTES);
   let outcome: Outcome | undefined;
   let failure: End['failure'];
@@ -93,6 +104,7 @@ function follow(
     if (record === undefined) continue;
     if ('dropped' in record) dropped = Math.max(dropped, record.dropped);
     if (record.kind === 'denied') onDenied(record);
+    else if (record.kind === 'opaque') onOpaque(record);
     else if (record.kind === 'exited') outcome = decodeStatus(record.status);
     else if (record.kind === 'failed') failure ??= record;
     // The tree is gone; what the library still has to put away goes with this process.

@@ -31,6 +31,8 @@ export interface DeniedRecord {
 export type ExecutorRecord =
   | DeniedRecord
   | { readonly kind: 'started'; readonly pid: number }
+  /** A process that can not be looked at: its trapped calls fail. */
+  | { readonly kind: 'opaque'; readonly pid: number; readonly program: string }
   | { readonly kind: 'stopped'; readonly signal: number }
   /** `status` as wait(2) gives it. */
   | { readonly kind: 'exited'; readonly status: number; readonly dropped: number }
@@ -69,6 +71,8 @@ export function decodeRecord(bytes: Buffer): ExecutorRecord | undefined {
       return { kind: 'failed', stage: decodeName(bytes), errno: Math.abs(code) };
     case 6:
       return { kind: 'ended', killed: code, dropped };
+    case 7:
+      return { kind: 'opaque', pid: bytes.readUInt32LE(4), program: decodeName(bytes) };
     default:
       return undefined;
   }

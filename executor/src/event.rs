@@ -27,12 +27,14 @@ pub enum Kind {
     Failed = 5,
     /// The tree is gone.
     Ended = 6,
+    /// A process that may not be looked at, so that every trapped call of it fails.
+    Opaque = 7,
 }
 
 impl Kind {
     /// The kind of a record that was read.
     pub fn of(record: &[u8; RECORD_BYTES]) -> Option<Self> {
-        [Self::Started, Self::Denied, Self::Stopped, Self::Exited, Self::Failed, Self::Ended]
+        [Self::Started, Self::Denied, Self::Stopped, Self::Exited, Self::Failed, Self::Ended, Self::Opaque]
             .into_iter()
             .find(|kind| *kind as u8 == record[0])
     }

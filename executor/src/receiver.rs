@@ -18,6 +18,7 @@
 //! Sends are made with MSG_DONTWAIT first; those and connects that must wait go to threads of their own (`pending.rs`). So one receiving thread is enough, and is
 //! best: several would all be woken by each notification.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
@@ -54,6 +55,8 @@ pub struct Receiver {
     pub(crate) tasks: Tasks,
     pub(crate) inside: Inside,
     pub(crate) callers: Callers,
+    /// Threads of which it was told that they can not be looked at.
+    pub(crate) opaque: HashSet<u32>,
     /// Paths of outside sockets that may be reached.
     pub(crate) named: Vec<Named>,
     /// Makes calls to the outside abstract sockets that the policy names; none: it names none.
@@ -65,6 +68,9 @@ pub struct Receiver {
     /// Payload of the message being sent; grows to what programs send, at most `calls::message::MOST_BYTES`.
     pub(crate) data: Vec<u8>,
 }
+
+/// Threads remembered as opaque before it begins anew.
+const MOST_OPAQUE: usize = 1024;
 
 /// A copied socket address: at most 128 bytes.
 pub(crate) struct Address {
@@ -137,7 +143,24 @@ impl Receiver {
     /// Our duplicate of the descriptor in argument 0.
     pub(crate) fn descriptor(&mut self, notification: &Notification) -> Result<OwnedFd> {
         let [number, ..] = notification.args;
-        self.tasks.descriptor(notification.tid, number)
+        let descriptor = self.tasks.descriptor(notification.tid, number);
+        if descriptor.as_ref().is_err_and(|error| *error == Errno(libc::EPERM)) {
+            self.tell_opaque(notification);
+        }
+        descriptor
+    }
+
+    /// Tells the front, once for each thread, that a process can not be looked at: its program file is not readable, or it has given up being dumpable
+    /// in a way that the filter could not prevent (a change of user).
+    fn tell_opaque(&mut self, notification: &Notification) {
+        if !self.opaque.insert(notification.tid) {
+            return;
+        }
+        if self.opaque.len() > MOST_OPAQUE {
+            self.opaque.clear();
+        }
+        let (pid, name) = self.callers.who(notification.tid);
+        self.events.tell(&Record { pid, name, tid: notification.tid, ..Record::new(RecordKind::Opaque) });
     }
 
     /// Step 4: the task is still the caller. ESRCH is never seen by anyone, since the answer will find nobody.

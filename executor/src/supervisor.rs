@@ -16,6 +16,7 @@
 //! says that no task is left. A panic ends it, and so the tree (the front sees to that).
 //! Must not: end while a task of the sandbox lives; touch stdio of the caller after the command has started.
 
+use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -228,6 +229,7 @@ impl Warden {
             tasks: Tasks::new(usize::try_from(hard / 4).unwrap_or(1).min(4096)),
             inside: Inside::default(),
             callers: Callers::default(),
+            opaque: HashSet::new(),
             named: reach.named,
             outside: reach.outside,
             scoped: abi.has_scopes(),

@@ -121,6 +121,10 @@ describe.each(users)('as $name', (user) => {
     const policy = policyOf(['tcp://127.0.0.1:7003']);
     const outcome = await runSandboxed(user, policy, [file, nonce, 'plain']);
     expect(outcome.stdout).toBe('plain -1 EPERM\n');
+    const told = await run(user, sandlock(policy, [file, nonce, 'plain'], []));
+    expect(told.stderr).toMatch(
+      /^sandlock: can not look into unreadable\[\d+\]: its program file is not readable, so its network calls fail\n$/,
+    );
     expect(await witness.report()).toEqual([]);
     const readable = await runSandboxed(user, policy, probe('hostile-calls', nonce, 'plain'));
     expect(readable.stdout).toBe('plain 0 -\n');

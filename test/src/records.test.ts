@@ -55,7 +55,8 @@ describe('a record', () => {
     [4, { kind: 'exited', status: 9, dropped: 3 }],
     [5, { kind: 'failed', stage: 'exec', errno: 9 }],
     [6, { kind: 'ended', killed: 9, dropped: 3 }],
-    [7, undefined],
+    [7, { kind: 'opaque', pid: 77, program: 'exec' }],
+    [8, undefined],
     [0, undefined],
   ])('of kind %i is read', (kind, expected) => {
     const bytes = record((b) => {
