@@ -15,7 +15,7 @@ const policyModule = loadPolicyModule(readFileSync(new URL('build/policy.release
 const NAMES: Readonly<Record<string, readonly string[]>> = {
   'api.example.com': ['192.0.2.10', '2001:db8:a::10'],
   'www.example.com': ['192.0.2.11'],
-  'registry.npmjs.org': ['192.0.2.12'],
+  'packages.example.org': ['192.0.2.12'],
   'db.internal': ['10.9.8.7'],
   localhost: ['127.0.0.1', '::1'],
 };
