@@ -1,6 +1,6 @@
 // Runs the tests of one folder below test/ where they may do as they like: in a PID namespace (whatever ends process
 // trees reaches nothing but the tests) and a network namespace of their own (ports are free, and nothing leaves), with a
-// /tmp and an /etc/hosts of their own. The loopback is up; every group may open ping sockets. `runRoom(folder)` takes
+// /tmp and an /etc/hosts of their own (the repository is seen where it is, also if that is below /tmp). The loopback is up; every group may open ping sockets. `runRoom(folder)` takes
 // `[--json FILE] [vitest arguments]` from the command line; exit status: vitest's. Knows nothing of what is tested.
 
 import { spawn } from 'node:child_process';
@@ -16,7 +16,15 @@ const ENTER = `set -e
   echo "0 $0" > /proc/sys/net/ipv4/ping_group_range
   printf '127.0.0.1 localhost\\n::1 localhost\\n' > "$SANDLOCK_E2E_STAGE/hosts"
   mount --bind "$SANDLOCK_E2E_STAGE/hosts" /etc/hosts
+  mkdir "$SANDLOCK_E2E_STAGE/repository"
+  mount --bind "$PWD" "$SANDLOCK_E2E_STAGE/repository"
   mount -t tmpfs -o mode=1777 tmpfs /tmp
+  case "$PWD" in /tmp/*)
+    mkdir -p "$PWD"
+    mount --bind "$SANDLOCK_E2E_STAGE/repository" "$PWD"
+    cd "$PWD"
+  esac
+  umount "$SANDLOCK_E2E_STAGE/repository"
   exec "$@"`;
 
 /**
