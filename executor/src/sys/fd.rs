@@ -13,7 +13,7 @@ pub(crate) fn own(fd: RawFd) -> OwnedFd {
 
 /// Borrows a descriptor that stays open for the whole life of the process.
 pub fn borrow(fd: RawFd) -> BorrowedFd<'static> {
-    // SAFETY: callers pass 0..=6 in the supervisor, which are placed before it starts and never closed, or a number
+    // SAFETY: callers pass 0..=7 in the supervisor, which are placed before it starts and never closed, or a number
     // that an `OwnedFd` of the same scope keeps open.
     unsafe { BorrowedFd::borrow_raw(fd) }
 }
