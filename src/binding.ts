@@ -18,6 +18,8 @@ export interface NativeLibrary {
   start(table: Buffer, request: Buffer): number;
   /** Waits for the next record and writes it: 1, or 0 at the end, or `-errno`. Blocks the thread. */
   next(handle: number, record: Buffer): number;
+  /** Tries what a sandbox needs, in throw-away processes; writes the answers and returns their number, or `-errno`. */
+  probe(answers: Buffer): number;
   /** Ends the calling process by a signal; returns only when that is impossible. */
   raise(signal: number): void;
   /** Ends the calling process at once with a status; returns only when that is impossible. */
@@ -61,6 +63,10 @@ export function loadLibrary(path: string = findLibrary()): NativeLibrary {
     next(handle, record) {
       if (record.length !== RECORD_BYTES) throw new RangeError('a record has 64 bytes');
       return call('sl_next', [I32, U8Array, U32], [toInt32(handle), record, 0]);
+    },
+    probe(answers) {
+      const types = [Text, U8Array, U64, U32];
+      return call('sl_probe', types, [path, answers, answers.length, 0]);
     },
     raise(signal) {
       call('sl_raise', [I32, U32], [toInt32(signal), 0]);

@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { checkDestinations } from './commands/check.ts';
 import { compileToFile } from './commands/compile.ts';
+import { examineHost } from './commands/doctor.ts';
 import { SandlockError } from './errors.ts';
 import { HELP, type HelpTopic } from './help.ts';
 import { writeError, writeOutput } from './standard-error.ts';
@@ -68,6 +69,9 @@ function createProgram(): Command {
     .action((policy: string, destinations: string[], options: { format: Format }) =>
       checkDestinations(policy, destinations, options.format),
     );
+  withHelp(program.command('doctor'), 'doctor')
+    .option('--json')
+    .action((options: { json?: true }) => examineHost(options.json === true));
   // Dispatched before this file is loaded; named here for the suggestion after a misspelling.
   program.command('exec');
   return program;

@@ -1,7 +1,7 @@
 /** What `--help` prints: one screen for the command, a few lines for each of its commands. */
 
 /** Topics of the help. */
-export type HelpTopic = 'sandlock' | 'exec' | 'compile' | 'check';
+export type HelpTopic = 'sandlock' | 'exec' | 'compile' | 'check' | 'doctor';
 
 /** The texts, each ending in a newline. */
 export const HELP: Readonly<Record<HelpTopic, string>> = {
@@ -10,6 +10,7 @@ export const HELP: Readonly<Record<HelpTopic, string>> = {
   sandlock exec POLICY -- COMMAND …        run COMMAND; its exit status is sandlock's
   sandlock compile POLICY -o policy.bin    turn a policy into a table
   sandlock check POLICY DESTINATION …      what would be decided, and by which rule
+  sandlock doctor                          what this machine offers, and whether sandlock can run
   sandlock COMMAND --help
 
 POLICY is a TOML file, or (exec, check) a table that was compiled from one.
@@ -54,5 +55,17 @@ Says for each destination whether a command would reach it, and which rules deci
   --format FORMAT     text or json
 
 Exit status: 0 all are allowed · 1 some are refused · 2 bad policy or usage.
+`,
+  doctor: `sandlock doctor [options]
+
+Tries what a sandbox needs of this kernel and host, in throw-away processes, and says what follows from what is
+missing. Last it runs /bin/true and two connects under a real table.
+
+  --json              print the report as JSON
+
+  ok         it works                    degraded   exec needs --allow-degraded NAME
+  fallback   done in another way         missing    exec refuses, at the stage that is named
+
+Exit status: 0 sandlock runs, every wall stands · 1 it runs with --allow-degraded, as printed · 2 it can not run.
 `,
 };

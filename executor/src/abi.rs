@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::event::RECORD_BYTES;
 use crate::front::Front;
+use crate::probe;
 use crate::sys::foreign::{bytes, bytes_mut};
 use crate::sys::{Errno, Result, process, signal};
 use crate::table::{Protocol, Table, Verdict};
@@ -170,6 +171,16 @@ pub extern "C" fn sl_close(handle: i32, flags: u32) -> i32 {
         let index = usize::try_from(handle).map_err(|_| Errno(libc::EBADF))?;
         drop(fronts.get_mut(index).and_then(Option::take));
         Ok(0)
+    })
+}
+
+/// Tries what a sandbox needs of the kernel, in processes of its own; writes one answer of 24 bytes for each thing tried and returns their number.
+// SAFETY: exported under a name of our own prefix.
+#[unsafe(no_mangle)]
+pub extern "C" fn sl_probe(program: *const c_char, answers: *mut u8, length: u64, flags: u32) -> i32 {
+    guarded(flags, || {
+        let program: CString = crate::sys::foreign::string(program).map(CStr::to_owned)?;
+        probe::ask(&program, bytes_mut(answers, length)?)
     })
 }
 

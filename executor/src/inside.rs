@@ -82,6 +82,16 @@ pub fn bound_names(file: &FileIdentity) -> Result<Vec<Vec<u8>>> {
     }
 }
 
+/// Whether the kernel answers such questions at all (the modules sock_diag and unix_diag), tried on a socket of our own.
+pub fn can_ask() -> Result<()> {
+    let socket = socket::new(libc::AF_UNIX, libc::SOCK_STREAM, 0)?;
+    let inode = u32::try_from(fd::identity(&socket)?.inode).map_err(|_| Errno(libc::ERANGE))?;
+    let mut buffer = [0u8; 512];
+    let length = socket::receive(&ask(inode, false)?, &mut buffer)?;
+    let first = messages(buffer.get(..length).unwrap_or_default()).next();
+    if first.is_some_and(|message| !message.is_last) { Ok(()) } else { Err(Errno(libc::ENOENT)) }
+}
+
 /// Asks for one socket, or for `all` (`linux/unix_diag.h`, `linux/netlink.h`).
 fn ask(inode: u32, all: bool) -> Result<OwnedFd> {
     const NLM_F_REQUEST: u16 = 1;

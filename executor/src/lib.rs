@@ -7,7 +7,7 @@
 //!                                        └─▸ table (look-up)
 //! ```
 //!
-//! Everything that touches the kernel is in `sys/`, the only place with unsafe code; `abi.rs` alone also exports symbols.
+//! `probe.rs` is a third face, executed when the host asks what this kernel offers. Everything that touches the kernel is in `sys/`, the only place with unsafe code; `abi.rs` alone also exports symbols.
 
 #![deny(unsafe_code)]
 
@@ -24,6 +24,7 @@ mod msghdr;
 mod named;
 mod outside;
 mod pending;
+mod probe;
 mod receiver;
 mod request;
 mod settings;

@@ -163,7 +163,8 @@ fn check_stdio() -> Result<()> {
     Ok(())
 }
 
-fn harden() -> Result<()> {
+/// What the supervisor makes of itself before anything else.
+pub fn harden() -> Result<()> {
     process::prctl(libc::PR_SET_CHILD_SUBREAPER, 1)?;
     process::prctl(libc::PR_SET_DUMPABLE, 0)?;
     process::prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
@@ -213,7 +214,7 @@ impl Warden {
         let pidfd = process::pidfd_open(command.pid.cast_unsigned(), 0)?;
         process::new_session()?;
         fd::close_stdio()?;
-        command.listener.wake_synchronously();
+        let _ = command.listener.wake_synchronously(); // slower without it
         let listener = Arc::new(command.listener);
         let (waiting, began) = fd::pipe()?;
         fd::set_status_flags(&began, libc::O_NONBLOCK)?;

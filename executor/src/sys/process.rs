@@ -229,6 +229,39 @@ pub fn clone_vfork<F: FnMut() -> i32>(files: bool, body: &mut F) -> Result<i32> 
     check(unsafe { libc::clone(run::<F>, stack.top(), flags, argument.cast()) })
 }
 
+/// fork(2) for a process with one thread: `body` runs in a copy of it and gives its exit status. Returns the child's process id.
+pub fn fork(body: impl FnOnce() -> i32) -> Result<i32> {
+    // SAFETY: the callers (`probe.rs`, executed as a program of its own) have one thread, so no lock can be held by another.
+    match check(unsafe { libc::fork() })? {
+        0 => exit_now(body()),
+        pid => Ok(pid),
+    }
+}
+
+/// SIGALRM for this process after so many seconds (alarm(2)).
+pub fn alarm(seconds: u32) {
+    // SAFETY: takes no pointers and can not fail.
+    unsafe { libc::alarm(seconds) };
+}
+
+/// Waits for a signal (pause(2)).
+pub fn pause() {
+    // SAFETY: takes no pointers.
+    unsafe { libc::pause() };
+}
+
+/// getpgid(2) of the caller, a call that nothing here needs: a probe traps it.
+pub fn group_of_self() -> Result<i32> {
+    // SAFETY: takes no pointers.
+    check(unsafe { libc::getpgid(0) })
+}
+
+/// unshare(2) of namespaces, for a process with one thread.
+pub fn unshare(namespaces: c_int) -> Result<()> {
+    // SAFETY: takes no pointers.
+    check(unsafe { libc::unshare(namespaces) }).map(drop)
+}
+
 /// Strings of an argument vector in the form execve(2) wants. Owns the strings.
 pub struct Vector {
     pointers: Vec<*const c_char>,

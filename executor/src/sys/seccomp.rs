@@ -52,20 +52,21 @@ const WAIT_KILLABLE_RECV: u32 = 1 << 5; // Linux 5.19
 /// A notification that was received is then only interrupted by a fatal signal (`WAIT_KILLABLE_RECV`), so that a call made on behalf is not
 /// replayed; kernels before 5.19 do without.
 pub fn install(program: &[Instruction]) -> Result<i32> {
+    match install_exactly(program, true) {
+        Err(Errno(libc::EINVAL)) => install_exactly(program, false),
+        result => result,
+    }
+}
+
+/// As `install`, without a second try: EINVAL where the kernel has no `WAIT_KILLABLE_RECV` and `killable` asks for it.
+pub fn install_exactly(program: &[Instruction], killable: bool) -> Result<i32> {
     let length = u16::try_from(program.len()).map_err(|_| Errno(libc::EINVAL))?;
     let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
-    let mut flags = NEW_LISTENER | WAIT_KILLABLE_RECV;
-    loop {
-        // SAFETY: `program` describes a slice that the kernel only reads.
-        let result = check_long(unsafe {
-            libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, flags, &raw const program)
-        });
-        match result {
-            Err(Errno(libc::EINVAL)) if flags & WAIT_KILLABLE_RECV != 0 => flags &= !WAIT_KILLABLE_RECV,
-            Err(error) => return Err(error),
-            Ok(fd) => return i32::try_from(fd).map_err(|_| Errno(libc::EBADF)),
-        }
-    }
+    let flags = NEW_LISTENER | if killable { WAIT_KILLABLE_RECV } else { 0 };
+    // SAFETY: `program` describes a slice that the kernel only reads.
+    let number =
+        check_long(unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, flags, &raw const program) })?;
+    i32::try_from(number).map_err(|_| Errno(libc::EBADF))
 }
 
 /// The supervisor's end: trapped calls come out of it, answers go in.
@@ -84,10 +85,10 @@ impl Listener {
         Self(own(number))
     }
 
-    /// Wakes the other side on the same processor (`SYNC_WAKE_UP`); kernels before 6.6 have no such flag and do without.
-    pub fn wake_synchronously(&self) {
+    /// Wakes the other side on the same processor (`SYNC_WAKE_UP`); EINVAL: kernels before 6.6 have no such flag.
+    pub fn wake_synchronously(&self) -> Result<()> {
         // SAFETY: the argument is passed by value.
-        unsafe { libc::ioctl(self.as_raw_fd(), IOC_SET_FLAGS, SYNC_WAKE_UP) };
+        check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_SET_FLAGS, SYNC_WAKE_UP) }).map(drop)
     }
 
     /// Takes one notification; blocks while there is none. ENOENT: the caller has gone meanwhile, or all of them have.

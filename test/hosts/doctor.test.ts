@@ -1,0 +1,175 @@
+/**
+ * `sandlock doctor` on hosts that have less: whatever is taken away it names, with what follows, and its verdict is what `exec` does there.
+ */
+import { describe, expect, test } from 'vitest';
+import { openTcp } from '../e2e/harness/listen.ts';
+import { policyOf, run, sandlock } from '../e2e/harness/run.ts';
+import { launcher, type User, users } from '../e2e/harness/stage.ts';
+import { type Host, landlock, noLandlock, noNamespaces, without } from './host.ts';
+
+interface Finding {
+  readonly name: string;
+  readonly state: string;
+  readonly found: string;
+  readonly consequence: string;
+  readonly option?: string;
+  readonly stage?: string;
+}
+
+interface Report {
+  readonly verdict: string;
+  readonly options: readonly string[];
+  readonly user: number;
+  readonly findings: readonly Finding[];
+}
+
+async function examine(user: User, host: Host): Promise<{ status: number | null; report: Report }> {
+  const { stdout, stderr, status } = await run(user, [...host, ...launcher, 'doctor', '--json']);
+  expect(stderr).toBe('');
+  return { status, report: JSON.parse(stdout) };
+}
+
+/** Every finding that is neither fine nor a note, as `state name`. */
+function lacks({ findings }: Report): string[] {
+  return findings
+    .filter(({ state }) => state !== 'ok' && state !== 'note')
+    .map(({ state, name }) => `${state} ${name}`)
+    .sort();
+}
+
+const FULL: readonly (readonly [string, Host, readonly string[]])[] = [
+  ['this host', [], []],
+  ['rings forbidden', without('io_uring_setup=EPERM'), ['fallback io-uring']],
+  ['no SYNC_WAKE_UP', without('ioctl=EINVAL@1:0x40082104'), ['fallback sync-wake-up']],
+  ['no WAIT_KILLABLE_RECV', without('seccomp=EINVAL&1:0x20'), ['fallback wait-killable']],
+  ['no pidfds of threads', without('pidfd_open=EINVAL&1:0x80'), ['fallback pidfd-thread']],
+  ['no sock_diag', without('socket=EPROTONOSUPPORT@2:4'), ['fallback sock-diag']],
+  ['kcmp forbidden', without('kcmp=EPERM'), []],
+  ['Landlock 6', landlock(6), []],
+];
+
+const DEGRADED: readonly (readonly [string, Host, readonly string[]])[] = [
+  ['no Landlock', noLandlock, ['landlock-tcp', 'landlock-scopes']],
+  ['Landlock 3', landlock(3), ['landlock-tcp', 'landlock-scopes']],
+  ['Landlock 5', landlock(5), ['landlock-scopes']],
+];
+
+const IMPOSSIBLE: readonly (readonly [string, Host, readonly string[], readonly string[]])[] = [
+  [
+    'pidfd_getfd forbidden, as by Docker',
+    without('pidfd_getfd=EPERM'),
+    ['missing inspect-child', 'missing pidfd-getfd'],
+    ['inspection'],
+  ],
+  [
+    'process_vm_readv forbidden',
+    without('process_vm_readv=EPERM'),
+    ['missing inspect-child', 'missing read-memory'],
+    ['inspection'],
+  ],
+  ['no seccomp', without('seccomp=ENOSYS'), ['missing seccomp-listener'], ['seccomp']],
+  ['no close_range', without('close_range=ENOSYS'), ['missing close-range'], ['close-range']],
+  ['no CLOSE_RANGE_UNSHARE', without('close_range=EINVAL&2:2'), ['missing close-range'], ['spawn']],
+  ['no subreaper', without('prctl=EPERM@0:36'), ['missing prepare'], ['prepare']],
+  [
+    'domains can be made and not entered',
+    without('landlock_restrict_self=EPERM'),
+    ['missing landlock-scopes', 'missing landlock-tcp'],
+    ['domain', 'landlock'],
+  ],
+];
+
+describe.each(users)('as $name', (user) => {
+  test.each(FULL)(
+    '%s: runs fully, status 0, and says what it does instead',
+    async (_, host, expected) => {
+      const { status, report } = await examine(user, host);
+      expect({ status, verdict: report.verdict, options: report.options }).toEqual({
+        status: 0,
+        verdict: 'full',
+        options: [],
+      });
+      expect(report.user).toBe(user.uid);
+      expect(lacks(report)).toEqual(expected);
+      const fallbacks = report.findings.filter(({ state }) => state === 'fallback');
+      for (const { consequence } of fallbacks) expect(consequence).not.toBe('');
+      expect(report.findings.at(-1)).toMatchObject({ name: 'self-test', state: 'ok' });
+    },
+  );
+
+  test.each(DEGRADED)(
+    '%s: status 1, and the options it prints are those that exec needs',
+    async (_, host, names) => {
+      const { status, report } = await examine(user, host);
+      const options = names.flatMap((name) => ['--allow-degraded', name]);
+      expect({ status, verdict: report.verdict, options: report.options }).toEqual({
+        status: 1,
+        verdict: 'degraded',
+        options,
+      });
+      expect(lacks(report)).toEqual(names.map((name) => `degraded ${name}`).sort());
+      const [a] = await openTcp('127.0.0.1');
+      const command = ['bash', '-c', `echo hello > /dev/tcp/${a.at}`];
+      const policy = policyOf([a.rule]);
+      const refused = await run(user, [...host, ...sandlock(policy, command)]);
+      expect(refused.status).toBe(125);
+      expect(await a.take()).toEqual([]);
+      const served = await run(user, [
+        ...host,
+        ...sandlock(policy, command, [...options, '--quiet']),
+      ]);
+      expect(served).toMatchObject({ status: 0, stderr: '' });
+      expect(await a.take()).toEqual(['hello\n']);
+    },
+  );
+
+  test('namespaces forbidden: root has settings to give up, others do not', async () => {
+    const { status, report } = await examine(user, noNamespaces);
+    const note = report.findings.find(({ name }) => name === 'user-namespaces');
+    expect(note).toMatchObject({ state: 'note', found: expect.stringContaining('EPERM') });
+    const isRoot = user.uid === 0;
+    expect(lacks(report)).toEqual(isRoot ? ['degraded kernel-settings'] : []);
+    expect(status).toBe(isRoot ? 1 : 0);
+    expect(report.options).toEqual(isRoot ? ['--allow-degraded', 'kernel-settings'] : []);
+  });
+
+  test.each(IMPOSSIBLE)(
+    '%s: status 2, and exec refuses at the stage that is named',
+    async (_, host, expected, stages) => {
+      const { status, report } = await examine(user, host);
+      expect({ status, verdict: report.verdict, options: report.options }).toEqual({
+        status: 2,
+        verdict: 'impossible',
+        options: [],
+      });
+      expect(lacks(report)).toEqual(expected);
+      const named = report.findings.flatMap(({ stage }) => stage ?? []);
+      expect([...new Set(named)].sort()).toEqual([...stages].sort());
+      const { stderr, status: exit } = await run(user, [
+        ...host,
+        ...sandlock(policyOf([':*']), ['true']),
+      ]);
+      expect(exit).toBe(125);
+      const [, stage] = /\((\S+): \w+\)\n$/.exec(stderr) ?? [];
+      expect(stages).toContain(stage);
+    },
+  );
+
+  test('inside a sandbox: can not run, because there is one', async () => {
+    const { status, report } = await examine(user, sandlock(policyOf([':*']), []));
+    expect(status).toBe(2);
+    const found = report.findings.find(({ name }) => name === 'seccomp-listener');
+    expect(found).toMatchObject({ state: 'missing', stage: 'nested' });
+  });
+
+  test('the report as text ends with the verdict', async () => {
+    const { stdout, status } = await run(user, [...noLandlock, ...launcher, 'doctor']);
+    expect(status).toBe(1);
+    expect(stdout.split('\n').at(-2)).toBe(
+      'sandlock runs here if you accept what is missing: --allow-degraded landlock-tcp --allow-degraded landlock-scopes',
+    );
+    expect(stdout).toMatch(
+      /^degraded {2}landlock-tcp {6}Landlock can not hold TCP here \(Linux 6\.7\)\n {28}→ /m,
+    );
+  });
+});
