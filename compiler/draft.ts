@@ -93,9 +93,7 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
   for (const error of pinned.errors) errors.push(error);
   if (errors.length > 0) return { ok: false, diagnostics: inOrder(errors) };
 
-  const mode = locate(root, ['dns', 'resolve'])?.node;
-  const frozen =
-    input.purpose === 'compile' && !(mode?.kind === 'string' && mode.value === 'compile');
+  const frozen = input.purpose === 'compile' && resolveMode(root) !== 'compile';
   const warnings = [
     ...pinned.warnings,
     ...(frozen ? warnOfPins(written) : []),
@@ -108,10 +106,18 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
       unixRules: walls.unixRules.map(({ rule }) => rule),
       rules: written.map(({ rule }) => rule),
       names: pinned.names,
+      dns: { resolve: resolveMode(root), pinnedAt: 0, maxAge: 0, privateNames: exempt.names },
       sets: usedSets(written, sets.sets),
     },
     warnings: inOrder(warnings),
   };
+}
+
+/** `[dns] resolve`; its words are the schema's. */
+function resolveMode(root: TomlTable): TableDraft['dns']['resolve'] {
+  const mode = locate(root, ['dns', 'resolve'])?.node;
+  if (mode?.kind !== 'string') return 'exec';
+  return mode.value === 'compile' || mode.value === 'live' ? mode.value : 'exec';
 }
 
 const EMPTY = {

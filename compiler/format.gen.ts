@@ -18,7 +18,7 @@ export const DIRECTORY_KIND = 0;
 export const DIRECTORY_COUNT = 4;
 export const DIRECTORY_OFFSET = 8;
 export const DIRECTORY_SIZE = 12;
-export const SECTIONS = 11;
+export const SECTIONS = 12;
 export const SECTION_PLAN = 1;
 export const SECTION_TRIES = 2;
 export const SECTION_PORT_SETS = 3;
@@ -30,17 +30,19 @@ export const SECTION_STRINGS = 8;
 export const SECTION_CELLS = 9;
 export const SECTION_FACTS = 10;
 export const SECTION_UNIX_RULES = 11;
+export const SECTION_PRIVATE_NAMES = 12;
 export const PLAN_BYTES = 8;
 export const TRIE_BYTES = 40;
 export const PORT_SET_BYTES = 4;
 export const PORT_RANGE_BYTES = 4;
 export const RULE_BYTES = 64;
-export const NAME_BYTES = 16;
+export const NAME_BYTES = 24;
 export const ADDRESS_BYTES = 16;
 export const STRING_BYTES = 1;
 export const CELL_BYTES = 8;
-export const FACTS_BYTES = 16;
+export const FACTS_BYTES = 32;
 export const UNIX_RULE_BYTES = 16;
+export const PRIVATE_NAME_BYTES = 16;
 export const PLAN_MODE = 0;
 export const PLAN_RESERVED = 4;
 export const MODE_CLOSED = 0;
@@ -95,9 +97,26 @@ export const NAME_TEXT = 0;
 export const NAME_TEXT_BYTES = 4;
 export const NAME_FIRST = 8;
 export const NAME_COUNT = 12;
+export const NAME_KIND = 16;
+export const NAME_RESERVED = 20;
+/** Stands for the addresses that the table holds. */
+export const NAME_PINNED = 0;
+/** Is asked for while the command runs. */
+export const NAME_LIVE = 1;
+/** Every name below the text, at any depth; asked for while the command runs. */
+export const NAME_WILDCARD = 2;
 export const FACTS_FAMILIES = 0;
 export const FACTS_FLAGS = 4;
-export const FACTS_RESERVED = 8;
+export const FACTS_RESOLVE = 8;
+export const FACTS_MAX_AGE = 12;
+export const FACTS_PINNED_AT = 16;
+export const FACTS_RESERVED = 24;
+/** Names became addresses when the command was to start. */
+export const RESOLVE_EXEC = 0;
+/** Names became addresses when the table was compiled to be kept. */
+export const RESOLVE_COMPILE = 1;
+/** Names are asked for while the command runs. */
+export const RESOLVE_LIVE = 2;
 export const FAMILY_UNIX_STREAM = 1;
 export const FAMILY_UNIX_DGRAM = 2;
 export const FAMILY_UNIX_SEQPACKET = 4;
@@ -121,12 +140,18 @@ export const UNIX_DIRECTORY = 1;
 export const UNIX_ABSTRACT = 2;
 /** sun_path has 108 bytes; a path is followed by a NUL, an abstract name preceded by one. */
 export const UNIX_TEXT_MAX = 107;
+export const PRIVATE_NAME_KIND = 0;
+export const PRIVATE_NAME_LINE = 4;
+export const PRIVATE_NAME_TEXT = 8;
+export const PRIVATE_NAME_TEXT_BYTES = 12;
+export const PRIVATE_EXACT = 0;
+export const PRIVATE_BELOW = 1;
 export const QUERY_BYTES = 24;
 export const QUERY_PROTOCOL = 0;
 export const QUERY_FAMILY = 1;
 export const QUERY_PORT = 2;
 export const QUERY_ADDRESS = 8;
-export const DRAFT_BYTES = 56;
+export const DRAFT_BYTES = 80;
 export const DRAFT_RULES = 0;
 export const DRAFT_RULE_COUNT = 4;
 export const DRAFT_PORT_RANGES = 8;
@@ -141,6 +166,11 @@ export const DRAFT_FAMILIES = 40;
 export const DRAFT_FLAGS = 44;
 export const DRAFT_UNIX_RULES = 48;
 export const DRAFT_UNIX_RULE_COUNT = 52;
+export const DRAFT_PRIVATE_NAMES = 56;
+export const DRAFT_PRIVATE_NAME_COUNT = 60;
+export const DRAFT_RESOLVE = 64;
+export const DRAFT_MAX_AGE = 68;
+export const DRAFT_PINNED_AT = 72;
 export const DRAFT_SET_BYTES = 24;
 export const DRAFT_SET_V4 = 0;
 export const DRAFT_SET_V4_BITS = 4;
@@ -211,7 +241,7 @@ export const DEFECT_PORT_RANGE = 26;
 export const DEFECT_RULE_ACTION = 27;
 /** the protocol of a rule is unknown */
 export const DEFECT_RULE_PROTOCOL = 28;
-/** the target of a rule is unknown, or a name where addresses are bound */
+/** the target of a rule is unknown, a name where addresses are bound, or a name in a deny rule that is not pinned */
 export const DEFECT_RULE_TARGET = 29;
 /** the prefix length of a rule does not fit its target */
 export const DEFECT_RULE_PREFIX = 30;
@@ -247,6 +277,12 @@ export const DEFECT_FLAGS = 44;
 export const DEFECT_UNIX_KIND = 45;
 /** the text of a UNIX rule is empty, longer than an address, has a NUL or is not an absolute path without final slash */
 export const DEFECT_UNIX_TEXT = 46;
+/** the kind of a name is unknown */
+export const DEFECT_NAME_KIND = 47;
+/** the way in which names become addresses is unknown */
+export const DEFECT_RESOLVE = 48;
+/** the kind of a private name is unknown */
+export const DEFECT_PRIVATE_KIND = 49;
 
 /** What each refusal means, by code. */
 export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
@@ -278,7 +314,7 @@ export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
   26: "the ranges of a port set are not ascending and apart",
   27: "the action of a rule is unknown",
   28: "the protocol of a rule is unknown",
-  29: "the target of a rule is unknown, or a name where addresses are bound",
+  29: "the target of a rule is unknown, a name where addresses are bound, or a name in a deny rule that is not pinned",
   30: "the prefix length of a rule does not fit its target",
   31: "the port set of a rule does not exist, is empty, or is not all ports for icmp",
   32: "a rule refers to a name or set that does not exist",
@@ -296,6 +332,9 @@ export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
   44: "a flag of the policy is unknown",
   45: "the kind of a UNIX rule is unknown",
   46: "the text of a UNIX rule is empty, longer than an address, has a NUL or is not an absolute path without final slash",
+  47: "the kind of a name is unknown",
+  48: "the way in which names become addresses is unknown",
+  49: "the kind of a private name is unknown",
 };
 
 /** Why a build stopped, by code. */

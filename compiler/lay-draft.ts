@@ -4,8 +4,16 @@
  * collected does not show in the table. Decides nothing about what rules mean.
  */
 import * as F from './format.gen.ts';
-import type { AddressSet, PinnedName, PortRange, Rule, TableDraft, UnixRule } from './model.ts';
-import { FAMILY_BITS, PROTOCOL_NUMBERS, UNIX_KIND_NUMBERS } from './numbers.ts';
+import type {
+  AddressSet,
+  Dns,
+  PinnedName,
+  PortRange,
+  Rule,
+  TableDraft,
+  UnixRule,
+} from './model.ts';
+import { FAMILY_BITS, PROTOCOL_NUMBERS, RESOLVE_NUMBERS, UNIX_KIND_NUMBERS } from './numbers.ts';
 import { compareAddresses, toCanonical, toStoredPrefix } from './stored-address.ts';
 import { createStringTable, type StringTable, type TextPlace } from './string-table.ts';
 import { copyIn, type PolicyExports } from './wasm.ts';
@@ -44,6 +52,7 @@ export function layDraft(instance: PolicyExports, draft: TableDraft): number {
   });
   const { cells: names, addresses } = writeNames(layout);
   const unixRules = writeUnixRules(draft.unixRules, layout.strings);
+  const privateNames = writePrivateNames(draft.dns, layout.strings);
 
   const header = new DataView(new ArrayBuffer(F.DRAFT_BYTES));
   const put = (field: number, value: number): void => header.setUint32(field, value, true);
@@ -65,6 +74,11 @@ export function layDraft(instance: PolicyExports, draft: TableDraft): number {
   put(F.DRAFT_FLAGS, allowUserns ? F.FLAG_ALLOW_USERNS : 0);
   put(F.DRAFT_UNIX_RULES, copyIn(instance, unixRules));
   put(F.DRAFT_UNIX_RULE_COUNT, draft.unixRules.length);
+  put(F.DRAFT_PRIVATE_NAMES, copyIn(instance, privateNames));
+  put(F.DRAFT_PRIVATE_NAME_COUNT, draft.dns.privateNames.length);
+  put(F.DRAFT_RESOLVE, RESOLVE_NUMBERS[draft.dns.resolve]);
+  put(F.DRAFT_MAX_AGE, draft.dns.maxAge);
+  header.setBigUint64(F.DRAFT_PINNED_AT, BigInt(draft.dns.pinnedAt), true);
   return copyIn(instance, new Uint8Array(header.buffer));
 }
 
@@ -138,18 +152,22 @@ function toCell({ low, high }: PortRange): number {
 
 /** The sections `names` and `addresses`. */
 function writeNames({ names, strings }: Layout): { cells: Uint8Array; addresses: Uint8Array } {
-  const cells = new Uint32Array(names.used.length * 4);
+  const words = F.NAME_BYTES / 4;
+  const cells = new Uint32Array(names.used.length * words);
   const pinned: Uint8Array[] = [];
   names.used.forEach(({ name, addresses }, index) => {
     const sorted = addresses.map(toCanonical).sort(compareAddresses);
     const unique = sorted.filter(
       (a, i) => i === 0 || compareAddresses(sorted[i - 1] ?? a, a) !== 0,
     );
-    if (name === '' || unique.length === 0) {
-      throw new TypeError(`the pinned name ${JSON.stringify(name)} has no text or no address`);
+    const isWildcard = name.startsWith('*.');
+    const text = isWildcard ? name.slice(2) : name;
+    if (text === '' || (isWildcard && unique.length > 0)) {
+      throw new TypeError(`the name ${JSON.stringify(name)} has no text, or addresses`);
     }
-    const { offset, bytes } = strings.place(name);
-    cells.set([offset, bytes, pinned.length, unique.length], index * 4);
+    const kind = isWildcard ? F.NAME_WILDCARD : unique.length > 0 ? F.NAME_PINNED : F.NAME_LIVE;
+    const { offset, bytes } = strings.place(text);
+    cells.set([offset, bytes, pinned.length, unique.length, kind, 0], index * words);
     pinned.push(...unique);
   });
   const addresses = new Uint8Array(pinned.length * 16);
@@ -165,6 +183,16 @@ function writeUnixRules(rules: readonly UnixRule[], strings: StringTable): Uint8
   rules.forEach(({ kind, text, line }, index) => {
     const { offset, bytes } = strings.place(text);
     cells.set([UNIX_KIND_NUMBERS[kind], line, offset, bytes], index * 4);
+  });
+  return bytesOf(cells);
+}
+
+/** The section `privateNames`. */
+function writePrivateNames({ privateNames }: Dns, strings: StringTable): Uint8Array {
+  const cells = new Uint32Array(privateNames.length * 4);
+  privateNames.forEach(({ name, below, line }, index) => {
+    const { offset, bytes } = strings.place(name);
+    cells.set([below ? F.PRIVATE_BELOW : F.PRIVATE_EXACT, line, offset, bytes], index * 4);
   });
   return bytesOf(cells);
 }

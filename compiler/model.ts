@@ -61,7 +61,10 @@ export interface Rule {
   readonly column: number;
 }
 
-/** A resolved host name: lower case, no final dot; addresses of 4 or 16 bytes, at least one. */
+/**
+ * A host name of the rules: lower case, no final dot. `addresses` are those it is pinned to, of 4 or 16 bytes; none: it is asked for while the
+ * command runs (`live`). `*.example.com` is every name below example.com, which is never pinned.
+ */
 export interface PinnedName {
   readonly name: string;
   readonly addresses: readonly Uint8Array[];
@@ -105,6 +108,24 @@ export interface UnixRule {
   readonly line: number;
 }
 
+/** A name, or every name below it (`*.name`), that may have addresses of the inside (`[dns] private`). */
+export interface PrivateName {
+  readonly name: string;
+  readonly below: boolean;
+  /** 1-based. */
+  readonly line: number;
+}
+
+/** How names become addresses. */
+export interface Dns {
+  readonly resolve: 'exec' | 'compile' | 'live';
+  /** When the pinned names were resolved, in seconds since 1970; 0 = not told. */
+  readonly pinnedAt: number;
+  /** Seconds after which pins are old; 0 = never. */
+  readonly maxAge: number;
+  readonly privateNames: readonly PrivateName[];
+}
+
 /** Everything that goes into a table. Equal drafts give equal bytes. */
 export interface TableDraft {
   readonly facts: Facts;
@@ -112,5 +133,6 @@ export interface TableDraft {
   readonly unixRules: readonly UnixRule[];
   readonly rules: readonly Rule[];
   readonly names: readonly PinnedName[];
+  readonly dns: Dns;
   readonly sets: readonly AddressSet[];
 }

@@ -1,6 +1,6 @@
 /** The numbers by which a table knows the words of model.ts (docs/format.md §3, §8); writer and reader of tables go by the same lists. */
 import * as F from './format.gen.ts';
-import type { FamilyName, Protocol, UnixRule } from './model.ts';
+import type { Dns, FamilyName, Protocol, UnixRule } from './model.ts';
 
 /** Numbers of the protocols in a table (docs/format.md §3). */
 export const PROTOCOL_NUMBERS: Readonly<Record<Protocol, number>> = {
@@ -22,6 +22,13 @@ export const FAMILY_BITS: Readonly<Record<FamilyName, number>> = {
   'inet6/dgram': F.FAMILY_INET6_DGRAM,
   'netlink/route': F.FAMILY_NETLINK_ROUTE,
   alg: F.FAMILY_ALG,
+};
+
+/** Numbers of the ways in which names become addresses. */
+export const RESOLVE_NUMBERS: Readonly<Record<Dns['resolve'], number>> = {
+  exec: F.RESOLVE_EXEC,
+  compile: F.RESOLVE_COMPILE,
+  live: F.RESOLVE_LIVE,
 };
 
 /** Numbers of the kinds of UNIX rules in a table. */

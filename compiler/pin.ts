@@ -4,14 +4,9 @@
  * inside are left out where private-answers.ts says so, with a warning when others remain.
  */
 import { formatAddress } from './address.ts';
-import type { AddressSet, PinnedName } from './model.ts';
+import type { AddressSet, PinnedName, PrivateName } from './model.ts';
 import type { Placed } from './placed.ts';
-import {
-  isPrivateAddress,
-  mayBePrivate,
-  opensNothingNew,
-  type PrivateName,
-} from './private-answers.ts';
+import { isPrivateAddress, mayBePrivate, opensNothingNew } from './private-answers.ts';
 import { type Resolver, type ResolverAnswer, resolveNames } from './resolve.ts';
 import type { TargetFault, WrittenRule } from './written-rules.ts';
 

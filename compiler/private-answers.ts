@@ -5,15 +5,9 @@
  * open there. localhost and names below it are exempt. Looks through IPv4-mapped, IPv4-compatible, NAT64 and 6to4 forms.
  */
 import { ipv4Value, isMapped } from './address.ts';
-import type { AddressSet, Rule } from './model.ts';
+import type { AddressSet, PrivateName, Rule } from './model.ts';
 import { holdsPorts, mergeRanges } from './ports.ts';
 import { covers, listCovers } from './prefix-list.ts';
-
-/** A name, or every name below it (`*.name`), from `[dns] private`. */
-export interface PrivateName {
-  readonly name: string;
-  readonly below: boolean;
-}
 
 /** Whether a name may resolve to any address at all. */
 export function mayBePrivate(name: string, listed: readonly PrivateName[]): boolean {

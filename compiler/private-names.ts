@@ -4,8 +4,8 @@
  */
 import type { Fault } from './diagnostic.ts';
 import { endsInNumber, parseName } from './host-name.ts';
+import type { PrivateName } from './model.ts';
 import { type Placed, placeInString } from './placed.ts';
-import type { PrivateName } from './private-answers.ts';
 import { locate } from './shape.ts';
 import type { Source } from './source.ts';
 import type { TomlTable } from './toml-tree.ts';
@@ -25,12 +25,12 @@ export function readPrivateNames(root: TomlTable, source: Source): PrivateNames 
     if (item.kind !== 'string') continue;
     const parsed = parsePrivateName(String(item.value));
     if ('code' in parsed) errors.push(placeInString(source, item, parsed));
-    else names.push(parsed);
+    else names.push({ ...parsed, line: source.position(item.start).line });
   }
   return { names, errors };
 }
 
-function parsePrivateName(text: string): PrivateName | Fault {
+function parsePrivateName(text: string): Omit<PrivateName, 'line'> | Fault {
   const below = text.startsWith('*.');
   const bare = below ? text.slice(2) : text;
   if (endsInNumber(bare) || bare.includes(':') || bare.includes('/')) {

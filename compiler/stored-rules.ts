@@ -4,6 +4,7 @@
  */
 import * as F from './format.gen.ts';
 import type {
+  Dns,
   Facts,
   FamilyName,
   PinnedName,
@@ -13,7 +14,7 @@ import type {
   Target,
   UnixRule,
 } from './model.ts';
-import { FAMILY_BITS, PROTOCOL_NUMBERS, UNIX_KIND_NUMBERS } from './numbers.ts';
+import { FAMILY_BITS, PROTOCOL_NUMBERS, RESOLVE_NUMBERS, UNIX_KIND_NUMBERS } from './numbers.ts';
 import { isMapped } from './stored-address.ts';
 
 /** What the executor has to do for a protocol: refuse it whole, or look every destination up. */
@@ -34,6 +35,7 @@ export interface TableReader {
 
 const PROTOCOLS = Object.keys(PROTOCOL_NUMBERS) as readonly Protocol[];
 const FAMILIES = Object.keys(FAMILY_BITS) as readonly FamilyName[];
+const RESOLVES = Object.keys(RESOLVE_NUMBERS) as readonly Dns['resolve'][];
 const UNIX_KINDS = Object.keys(UNIX_KIND_NUMBERS) as readonly UnixRule['kind'][];
 
 /** A reader of bytes that policy.wasm has verified. */
@@ -91,6 +93,26 @@ export function readUnixRules(reader: TableReader): readonly UnixRule[] {
   });
 }
 
+/** How names become addresses. */
+export function readDns(reader: TableReader): Dns {
+  const { view } = reader;
+  const facts = sectionOf(reader, F.SECTION_FACTS).offset;
+  const { count, offset } = sectionOf(reader, F.SECTION_PRIVATE_NAMES);
+  return {
+    resolve: RESOLVES[view.getUint32(facts + F.FACTS_RESOLVE, true)] ?? 'exec',
+    pinnedAt: Number(view.getBigUint64(facts + F.FACTS_PINNED_AT, true)),
+    maxAge: view.getUint32(facts + F.FACTS_MAX_AGE, true),
+    privateNames: Array.from({ length: count }, (_, index) => {
+      const cell = offset + index * F.PRIVATE_NAME_BYTES;
+      return {
+        name: readText(reader, cell + F.PRIVATE_NAME_TEXT),
+        below: view.getUint32(cell + F.PRIVATE_NAME_KIND, true) === F.PRIVATE_BELOW,
+        line: view.getUint32(cell + F.PRIVATE_NAME_LINE, true),
+      };
+    }),
+  };
+}
+
 /** Boundaries of the protocols' tries together: what look-ups search. */
 export function countBoundaries(reader: TableReader): number {
   const { offset } = sectionOf(reader, F.SECTION_TRIES);
@@ -109,15 +131,17 @@ export function isEmptySet(reader: TableReader, set: number, family: 4 | 6): boo
   return reader.view.getUint16(reader.view.getUint32(trie + F.TRIE_SETS, true), true) === 0;
 }
 
-/** The pinned names, in the order in which the rules name them first; IPv4 addresses have 4 bytes. */
+/** The names, in the order in which the rules name them first; IPv4 addresses have 4 bytes. */
 export function readNames(reader: TableReader): readonly PinnedName[] {
   const { count, offset } = sectionOf(reader, F.SECTION_NAMES);
   const addresses = sectionOf(reader, F.SECTION_ADDRESSES).offset;
   return Array.from({ length: count }, (_, index) => {
     const cell = offset + index * F.NAME_BYTES;
     const first = reader.view.getUint32(cell + F.NAME_FIRST, true);
+    const text = readText(reader, cell + F.NAME_TEXT);
+    const isWildcard = reader.view.getUint32(cell + F.NAME_KIND, true) === F.NAME_WILDCARD;
     return {
-      name: readText(reader, cell + F.NAME_TEXT),
+      name: isWildcard ? `*.${text}` : text,
       addresses: Array.from({ length: reader.view.getUint32(cell + F.NAME_COUNT, true) }, (_, i) =>
         narrow(bytesAt(reader, addresses + (first + i) * F.ADDRESS_BYTES, 16)),
       ),

@@ -5,13 +5,14 @@
 import * as F from './format.gen.ts';
 import { layDraft } from './lay-draft.ts';
 import { matches, wordsOf } from './matching-rules.ts';
-import type { Facts, PinnedName, Protocol, Rule, TableDraft, UnixRule } from './model.ts';
+import type { Dns, Facts, PinnedName, Protocol, Rule, TableDraft, UnixRule } from './model.ts';
 import { PROTOCOL_NUMBERS } from './numbers.ts';
 import { isBind, toCanonical, widen } from './stored-address.ts';
 import {
   countBoundaries,
   createReader,
   type Mode,
+  readDns,
   readFacts,
   readNames,
   readPlan,
@@ -69,6 +70,7 @@ export interface Table {
   /** The families in the order of their bits (docs/format.md §8). */
   facts(): Facts;
   unixRules(): readonly UnixRule[];
+  dns(): Dns;
   summary(): TableSummary;
 }
 
@@ -141,6 +143,7 @@ function createTable(instance: PolicyExports, bytes: Uint8Array): Table {
     plan: () => plan,
     facts: () => readFacts(reader),
     unixRules: () => readUnixRules(reader),
+    dns: () => readDns(reader),
     summary: () => summarise(reader),
   };
 }

@@ -5,7 +5,7 @@
  */
 import { allocate, fail } from './arena';
 import { cellBytes, copyCells } from './cells';
-import { checkFacts, checkRules } from './check-draft';
+import { checkFacts, checkNames, checkRules } from './check-draft';
 import { tableChecksum } from './checksum';
 import { gather, hasAllow, ipv4, ipv6 } from './draft';
 import { fold } from './fold';
@@ -20,9 +20,14 @@ import {
   DRAFT_ADDRESSES,
   DRAFT_FAMILIES,
   DRAFT_FLAGS,
+  DRAFT_MAX_AGE,
   DRAFT_NAME_COUNT,
   DRAFT_NAMES,
+  DRAFT_PINNED_AT,
   DRAFT_PORT_RANGES,
+  DRAFT_PRIVATE_NAME_COUNT,
+  DRAFT_PRIVATE_NAMES,
+  DRAFT_RESOLVE,
   DRAFT_RULE_COUNT,
   DRAFT_RULES,
   DRAFT_SET_COUNT,
@@ -33,6 +38,9 @@ import {
   FACTS_BYTES,
   FACTS_FAMILIES,
   FACTS_FLAGS,
+  FACTS_MAX_AGE,
+  FACTS_PINNED_AT,
+  FACTS_RESOLVE,
   FAILURE_DRAFT,
   FAILURE_TOO_LARGE,
   HEADER_BYTES,
@@ -53,6 +61,7 @@ import {
   PLAN_BYTES,
   PORT_RANGE_BYTES,
   PORT_SET_BYTES,
+  PRIVATE_NAME_BYTES,
   PROTOCOL_ICMP,
   PROTOCOL_TRIES,
   PROTOCOLS,
@@ -87,6 +96,7 @@ let directory: usize = 0;
 export function build(draft: usize): usize {
   initPorts();
   checkRules(draft);
+  checkNames(draft);
   checkFacts(draft);
   internRulePorts(draft);
   readSets(draft);
@@ -129,6 +139,7 @@ function layOut(draft: usize): usize {
   const strings = load<u32>(draft, DRAFT_STRING_BYTES);
   const addresses = countAddresses(draft);
   const unixRules = load<u32>(draft, DRAFT_UNIX_RULE_COUNT);
+  const privateNames = load<u32>(draft, DRAFT_PRIVATE_NAME_COUNT);
   let portRanges: u32 = 0;
   for (let i: u32 = 0; i < tableSets.count; i++) {
     portRanges += rangeCount(load<u32>(tableSets.at(i)));
@@ -148,6 +159,7 @@ function layOut(draft: usize): usize {
     const cells = place(cellBytes() >> 3, CELL_BYTES);
     const facts = place(1, FACTS_BYTES);
     const unixCells = place(unixRules, UNIX_RULE_BYTES);
+    const privateCells = place(privateNames, PRIVATE_NAME_BYTES);
     if (placed > 0xffffffff) fail(FAILURE_TOO_LARGE);
     if (pass == 0) {
       table = allocate(<usize>placed);
@@ -167,10 +179,18 @@ function layOut(draft: usize): usize {
     copyCells(cells);
     store<u32>(facts, load<u32>(draft, DRAFT_FAMILIES), FACTS_FAMILIES);
     store<u32>(facts, load<u32>(draft, DRAFT_FLAGS), FACTS_FLAGS);
+    store<u32>(facts, load<u32>(draft, DRAFT_RESOLVE), FACTS_RESOLVE);
+    store<u32>(facts, load<u32>(draft, DRAFT_MAX_AGE), FACTS_MAX_AGE);
+    store<u64>(facts, load<u64>(draft, DRAFT_PINNED_AT), FACTS_PINNED_AT);
     memory.copy(
       unixCells,
       load<usize>(draft, DRAFT_UNIX_RULES),
       <usize>unixRules * UNIX_RULE_BYTES,
+    );
+    memory.copy(
+      privateCells,
+      load<usize>(draft, DRAFT_PRIVATE_NAMES),
+      <usize>privateNames * PRIVATE_NAME_BYTES,
     );
   }
   builtBytes = <u32>placed;

@@ -5,6 +5,10 @@ import {
   DRAFT_FAMILIES,
   DRAFT_FLAGS,
   DRAFT_NAME_COUNT,
+  DRAFT_NAMES,
+  DRAFT_PRIVATE_NAME_COUNT,
+  DRAFT_PRIVATE_NAMES,
+  DRAFT_RESOLVE,
   DRAFT_RULE_COUNT,
   DRAFT_RULES,
   DRAFT_SET_COUNT,
@@ -14,8 +18,17 @@ import {
   FAILURE_DRAFT,
   FAMILIES_ALL,
   FLAGS_ALL,
+  NAME_BYTES,
+  NAME_COUNT,
+  NAME_KIND,
+  NAME_PINNED,
+  NAME_WILDCARD,
+  PRIVATE_BELOW,
+  PRIVATE_NAME_BYTES,
+  PRIVATE_NAME_KIND,
   PROTOCOL_TCP_BIND,
   PROTOCOLS,
+  RESOLVE_LIVE,
   RULE_ACTION,
   RULE_BYTES,
   RULE_INDEX,
@@ -45,10 +58,27 @@ export function checkRules(draft: usize): void {
     if (target == TARGET_NAME && protocol >= PROTOCOL_TCP_BIND) fail(FAILURE_DRAFT);
     if (target == TARGET_NAME && index >= load<u32>(draft, DRAFT_NAME_COUNT)) fail(FAILURE_DRAFT);
     if (target == TARGET_SET && index >= load<u32>(draft, DRAFT_SET_COUNT)) fail(FAILURE_DRAFT);
+    if (target == TARGET_NAME && load<u8>(rule, RULE_ACTION) != <u8>ACTION_ALLOW) {
+      if (load<u32>(nameAt(draft, index), NAME_KIND) != NAME_PINNED) fail(FAILURE_DRAFT);
+    }
   }
 }
 
-/** Fails with FAILURE_DRAFT unless families, flags and UNIX rules are such as a table may have. */
+function nameAt(draft: usize, index: u32): usize {
+  return load<usize>(draft, DRAFT_NAMES) + <usize>index * NAME_BYTES;
+}
+
+/** Fails with FAILURE_DRAFT unless names are of a kind and exactly the pinned ones have addresses. */
+export function checkNames(draft: usize): void {
+  const count = load<u32>(draft, DRAFT_NAME_COUNT);
+  for (let i: u32 = 0; i < count; i++) {
+    const kind = load<u32>(nameAt(draft, i), NAME_KIND);
+    const hasAddresses = load<u32>(nameAt(draft, i), NAME_COUNT) != 0;
+    if (kind > NAME_WILDCARD || hasAddresses != (kind == NAME_PINNED)) fail(FAILURE_DRAFT);
+  }
+}
+
+/** Fails with FAILURE_DRAFT unless families, flags, UNIX rules and what is said of names are such as a table may have. */
 export function checkFacts(draft: usize): void {
   if ((load<u32>(draft, DRAFT_FAMILIES) & ~FAMILIES_ALL) != 0) fail(FAILURE_DRAFT);
   if ((load<u32>(draft, DRAFT_FLAGS) & ~FLAGS_ALL) != 0) fail(FAILURE_DRAFT);
@@ -59,5 +89,11 @@ export function checkFacts(draft: usize): void {
     const text = load<usize>(draft, DRAFT_STRINGS) + load<u32>(rule, UNIX_RULE_TEXT);
     const bytes = load<u32>(rule, UNIX_RULE_TEXT_BYTES);
     if (kind > UNIX_ABSTRACT || !isUnixText(kind, text, bytes)) fail(FAILURE_DRAFT);
+  }
+  if (load<u32>(draft, DRAFT_RESOLVE) > RESOLVE_LIVE) fail(FAILURE_DRAFT);
+  const privateNames = load<u32>(draft, DRAFT_PRIVATE_NAME_COUNT);
+  for (let i: u32 = 0; i < privateNames; i++) {
+    const name = load<usize>(draft, DRAFT_PRIVATE_NAMES) + <usize>i * PRIVATE_NAME_BYTES;
+    if (load<u32>(name, PRIVATE_NAME_KIND) > PRIVATE_BELOW) fail(FAILURE_DRAFT);
   }
 }

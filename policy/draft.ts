@@ -4,7 +4,7 @@
  * - Rules are the 64-byte cells of the table's section `rules`, except that `portSet` is the index of the rule's first port range in the
  *   draft's ranges and `reserved` the number of its ranges.
  * - Names and addresses are the table's cells as they will stand there.
- * - UNIX rules are the table's cells; families and flags stand in the draft itself.
+ * - UNIX rules and private names are the table's cells; what the table keeps as facts stands in the draft itself.
  * - Sets are 24 bytes: pointer to IPv4 addresses (host-order u32), pointer to their prefix lengths (u8), count; then the same for IPv6
  *   (16 bytes each, network order).
  *

@@ -30,7 +30,7 @@ export const DIRECTORY_OFFSET: u32 = 8;
 export const DIRECTORY_SIZE: u32 = 12;
 
 // Section kinds, in file order.
-export const SECTIONS: u32 = 11;
+export const SECTIONS: u32 = 12;
 export const SECTION_PLAN: u32 = 1;
 export const SECTION_TRIES: u32 = 2;
 export const SECTION_PORT_SETS: u32 = 3;
@@ -42,6 +42,7 @@ export const SECTION_STRINGS: u32 = 8;
 export const SECTION_CELLS: u32 = 9;
 export const SECTION_FACTS: u32 = 10;
 export const SECTION_UNIX_RULES: u32 = 11;
+export const SECTION_PRIVATE_NAMES: u32 = 12;
 
 // Bytes of one cell of each section.
 export const PLAN_BYTES: u32 = 8;
@@ -49,12 +50,13 @@ export const TRIE_BYTES: u32 = 40;
 export const PORT_SET_BYTES: u32 = 4;
 export const PORT_RANGE_BYTES: u32 = 4;
 export const RULE_BYTES: u32 = 64;
-export const NAME_BYTES: u32 = 16;
+export const NAME_BYTES: u32 = 24;
 export const ADDRESS_BYTES: u32 = 16;
 export const STRING_BYTES: u32 = 1;
 export const CELL_BYTES: u32 = 8;
-export const FACTS_BYTES: u32 = 16;
+export const FACTS_BYTES: u32 = 32;
 export const UNIX_RULE_BYTES: u32 = 16;
+export const PRIVATE_NAME_BYTES: u32 = 16;
 
 // Plan cell (§3).
 export const PLAN_MODE: u32 = 0;
@@ -119,11 +121,28 @@ export const NAME_TEXT: u32 = 0;
 export const NAME_TEXT_BYTES: u32 = 4;
 export const NAME_FIRST: u32 = 8;
 export const NAME_COUNT: u32 = 12;
+export const NAME_KIND: u32 = 16;
+export const NAME_RESERVED: u32 = 20;
+/** Stands for the addresses that the table holds. */
+export const NAME_PINNED: u32 = 0;
+/** Is asked for while the command runs. */
+export const NAME_LIVE: u32 = 1;
+/** Every name below the text, at any depth; asked for while the command runs. */
+export const NAME_WILDCARD: u32 = 2;
 
 // Facts (§8).
 export const FACTS_FAMILIES: u32 = 0;
 export const FACTS_FLAGS: u32 = 4;
-export const FACTS_RESERVED: u32 = 8;
+export const FACTS_RESOLVE: u32 = 8;
+export const FACTS_MAX_AGE: u32 = 12;
+export const FACTS_PINNED_AT: u32 = 16;
+export const FACTS_RESERVED: u32 = 24;
+/** Names became addresses when the command was to start. */
+export const RESOLVE_EXEC: u32 = 0;
+/** Names became addresses when the table was compiled to be kept. */
+export const RESOLVE_COMPILE: u32 = 1;
+/** Names are asked for while the command runs. */
+export const RESOLVE_LIVE: u32 = 2;
 export const FAMILY_UNIX_STREAM: u32 = 1;
 export const FAMILY_UNIX_DGRAM: u32 = 2;
 export const FAMILY_UNIX_SEQPACKET: u32 = 4;
@@ -150,6 +169,14 @@ export const UNIX_ABSTRACT: u32 = 2;
 /** sun_path has 108 bytes; a path is followed by a NUL, an abstract name preceded by one. */
 export const UNIX_TEXT_MAX: u32 = 107;
 
+// Private name (§8).
+export const PRIVATE_NAME_KIND: u32 = 0;
+export const PRIVATE_NAME_LINE: u32 = 4;
+export const PRIVATE_NAME_TEXT: u32 = 8;
+export const PRIVATE_NAME_TEXT_BYTES: u32 = 12;
+export const PRIVATE_EXACT: u32 = 0;
+export const PRIVATE_BELOW: u32 = 1;
+
 // The query record of batch look-ups (docs/native.md).
 export const QUERY_BYTES: u32 = 24;
 export const QUERY_PROTOCOL: u32 = 0;
@@ -158,7 +185,7 @@ export const QUERY_PORT: u32 = 2;
 export const QUERY_ADDRESS: u32 = 8;
 
 // The draft that compiler/table.ts lays into the memory of policy.wasm; pointers into that memory (policy/draft.ts).
-export const DRAFT_BYTES: u32 = 56;
+export const DRAFT_BYTES: u32 = 80;
 export const DRAFT_RULES: u32 = 0;
 export const DRAFT_RULE_COUNT: u32 = 4;
 export const DRAFT_PORT_RANGES: u32 = 8;
@@ -173,6 +200,11 @@ export const DRAFT_FAMILIES: u32 = 40;
 export const DRAFT_FLAGS: u32 = 44;
 export const DRAFT_UNIX_RULES: u32 = 48;
 export const DRAFT_UNIX_RULE_COUNT: u32 = 52;
+export const DRAFT_PRIVATE_NAMES: u32 = 56;
+export const DRAFT_PRIVATE_NAME_COUNT: u32 = 60;
+export const DRAFT_RESOLVE: u32 = 64;
+export const DRAFT_MAX_AGE: u32 = 68;
+export const DRAFT_PINNED_AT: u32 = 72;
 export const DRAFT_SET_BYTES: u32 = 24;
 export const DRAFT_SET_V4: u32 = 0;
 export const DRAFT_SET_V4_BITS: u32 = 4;
@@ -247,7 +279,7 @@ export const DEFECT_PORT_RANGE: u32 = 26;
 export const DEFECT_RULE_ACTION: u32 = 27;
 /** the protocol of a rule is unknown */
 export const DEFECT_RULE_PROTOCOL: u32 = 28;
-/** the target of a rule is unknown, or a name where addresses are bound */
+/** the target of a rule is unknown, a name where addresses are bound, or a name in a deny rule that is not pinned */
 export const DEFECT_RULE_TARGET: u32 = 29;
 /** the prefix length of a rule does not fit its target */
 export const DEFECT_RULE_PREFIX: u32 = 30;
@@ -283,3 +315,9 @@ export const DEFECT_FLAGS: u32 = 44;
 export const DEFECT_UNIX_KIND: u32 = 45;
 /** the text of a UNIX rule is empty, longer than an address, has a NUL or is not an absolute path without final slash */
 export const DEFECT_UNIX_TEXT: u32 = 46;
+/** the kind of a name is unknown */
+export const DEFECT_NAME_KIND: u32 = 47;
+/** the way in which names become addresses is unknown */
+export const DEFECT_RESOLVE: u32 = 48;
+/** the kind of a private name is unknown */
+export const DEFECT_PRIVATE_KIND: u32 = 49;

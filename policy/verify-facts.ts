@@ -1,21 +1,32 @@
 /**
- * Checks what a policy says apart from its rules on addresses: the families of sockets, the flags, and the UNIX sockets outside that may be
- * reached. Bits that this version does not know are refused: a policy is enforced whole or not at all.
+ * Checks what a policy says apart from its rules on addresses: the families of sockets, the flags, the UNIX sockets outside that may be
+ * reached, and how names become addresses. Bits that this version does not know are refused: a policy is enforced whole or not at all.
  */
 import { report } from './defect';
 import {
   DEFECT_FAMILIES,
   DEFECT_FLAGS,
+  DEFECT_PRIVATE_KIND,
   DEFECT_RESERVED,
+  DEFECT_RESOLVE,
+  DEFECT_TEXT,
   DEFECT_UNIX_KIND,
   DEFECT_UNIX_TEXT,
   FACTS_BYTES,
   FACTS_FAMILIES,
   FACTS_FLAGS,
   FACTS_RESERVED,
+  FACTS_RESOLVE,
   FAMILIES_ALL,
   FLAGS_ALL,
+  PRIVATE_BELOW,
+  PRIVATE_NAME_BYTES,
+  PRIVATE_NAME_KIND,
+  PRIVATE_NAME_TEXT,
+  PRIVATE_NAME_TEXT_BYTES,
+  RESOLVE_LIVE,
   SECTION_FACTS,
+  SECTION_PRIVATE_NAMES,
   SECTION_STRINGS,
   SECTION_UNIX_RULES,
   UNIX_ABSTRACT,
@@ -40,6 +51,9 @@ export function checkFacts(table: usize): bool {
   if ((load<u32>(facts, FACTS_FLAGS) & ~FLAGS_ALL) != 0) {
     return report(DEFECT_FLAGS, offset + FACTS_FLAGS);
   }
+  if (load<u32>(facts, FACTS_RESOLVE) > RESOLVE_LIVE) {
+    return report(DEFECT_RESOLVE, offset + FACTS_RESOLVE);
+  }
   for (let field = FACTS_RESERVED; field < FACTS_BYTES; field++) {
     if (load<u8>(facts + field) != 0) return report(DEFECT_RESERVED, offset + field);
   }
@@ -59,6 +73,23 @@ export function checkUnixRules(table: usize): bool {
     const text = strings + load<u32>(rule, UNIX_RULE_TEXT);
     if (!isUnixText(kind, text, load<u32>(rule, UNIX_RULE_TEXT_BYTES))) {
       return report(DEFECT_UNIX_TEXT, offset + UNIX_RULE_TEXT);
+    }
+  }
+  return true;
+}
+
+export function checkPrivateNames(table: usize): bool {
+  const names = sectionOffset(table, SECTION_PRIVATE_NAMES);
+  const count = sectionCount(table, SECTION_PRIVATE_NAMES);
+  for (let i: u32 = 0; i < count; i++) {
+    const offset = names + i * PRIVATE_NAME_BYTES;
+    const name = table + offset;
+    if (load<u32>(name, PRIVATE_NAME_KIND) > PRIVATE_BELOW) {
+      return report(DEFECT_PRIVATE_KIND, offset + PRIVATE_NAME_KIND);
+    }
+    if (!checkText(table, offset + PRIVATE_NAME_TEXT)) return false;
+    if (load<u32>(name, PRIVATE_NAME_TEXT_BYTES) == 0) {
+      return report(DEFECT_TEXT, offset + PRIVATE_NAME_TEXT_BYTES);
     }
   }
   return true;

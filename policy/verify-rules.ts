@@ -5,6 +5,7 @@ import {
   ADDRESS_BYTES,
   DEFECT_ADDRESS,
   DEFECT_NAME_ADDRESSES,
+  DEFECT_NAME_KIND,
   DEFECT_RESERVED,
   DEFECT_RULE_ACTION,
   DEFECT_RULE_ADDRESS,
@@ -18,8 +19,12 @@ import {
   NAME_BYTES,
   NAME_COUNT,
   NAME_FIRST,
+  NAME_KIND,
+  NAME_PINNED,
+  NAME_RESERVED,
   NAME_TEXT,
   NAME_TEXT_BYTES,
+  NAME_WILDCARD,
   PORT_RANGE_BYTES,
   PORT_SET_BYTES,
   PROTOCOL_ICMP,
@@ -83,6 +88,13 @@ function checkRule(table: usize, offset: u32): bool {
   const index = load<u32>(rule, RULE_INDEX);
   if (index > 0 ? index >= indexLimit(table, target) : indexLimit(table, target) == 0) {
     return report(DEFECT_RULE_INDEX, offset + RULE_INDEX);
+  }
+  if (target == TARGET_NAME && <u32>load<u8>(rule, RULE_ACTION) != ACTION_ALLOW) {
+    const name = table + sectionOffset(table, SECTION_NAMES) + <usize>index * NAME_BYTES;
+    // What it stands for is not known yet, so it could not be denied.
+    if (load<u32>(name, NAME_KIND) != NAME_PINNED) {
+      return report(DEFECT_RULE_TARGET, offset + RULE_TARGET);
+    }
   }
   if (!checkText(table, offset + RULE_TEXT)) return false;
   if (!checkText(table, offset + RULE_SOURCE)) return false;
@@ -157,7 +169,7 @@ function isContinuation(ptr: usize): bool {
   return (load<u8>(ptr) & 0xc0) == 0x80;
 }
 
-/** Names have a text, and their addresses stand one after another in the section of addresses and fill it. */
+/** Names have a text; the addresses of the pinned ones stand one after another in the section of addresses and fill it. */
 export function checkNames(table: usize): bool {
   const names = sectionOffset(table, SECTION_NAMES);
   const count = sectionCount(table, SECTION_NAMES);
@@ -172,9 +184,14 @@ export function checkNames(table: usize): bool {
       return report(DEFECT_NAME_ADDRESSES, offset + NAME_FIRST);
     }
     const own = <u64>load<u32>(name, NAME_COUNT);
+    const kind = load<u32>(name, NAME_KIND);
     next += own;
-    if (own == 0 || next > <u64>addresses) {
+    if ((own != 0) != (kind == NAME_PINNED) || next > <u64>addresses) {
       return report(DEFECT_NAME_ADDRESSES, offset + NAME_COUNT);
+    }
+    if (kind > NAME_WILDCARD) return report(DEFECT_NAME_KIND, offset + NAME_KIND);
+    if (load<u32>(name, NAME_RESERVED) != 0) {
+      return report(DEFECT_RESERVED, offset + NAME_RESERVED);
     }
   }
   if (next != <u64>addresses) {

@@ -47,6 +47,7 @@ import {
   PORT_RANGE_BYTES,
   PORT_SET_BYTES,
   PORT_SETS_MAX,
+  PRIVATE_NAME_BYTES,
   PROTOCOL_TRIES,
   PROTOCOLS,
   RULE_BYTES,
@@ -62,7 +63,7 @@ import {
 import { recordOffset, sectionCount } from './section';
 import { checkArrays } from './verify-arrays';
 import { checkPlan, checkPortRanges, checkPortSets, checkTries } from './verify-cells';
-import { checkFacts, checkUnixRules } from './verify-facts';
+import { checkFacts, checkPrivateNames, checkUnixRules } from './verify-facts';
 import { checkAddresses, checkNames, checkRules, checkStrings } from './verify-rules';
 
 /** Whether the `bytes` bytes at `table` are a table; if not, the defect is in defect.ts. */
@@ -81,6 +82,7 @@ export function verify(table: usize, bytes: u32): bool {
     checkStrings(table) &&
     checkFacts(table) &&
     checkUnixRules(table) &&
+    checkPrivateNames(table) &&
     checkArrays(table)
   );
 }
@@ -153,8 +155,10 @@ function cellSize(kind: u32): u32 {
       return CELL_BYTES;
     case 10:
       return FACTS_BYTES;
-    default:
+    case 11:
       return UNIX_RULE_BYTES;
+    default:
+      return PRIVATE_NAME_BYTES;
   }
 }
 

@@ -2,6 +2,7 @@
  * The reference decisions of the policy language, one by one, with the complete text of every refusal.
  */
 import { expect, test } from 'vitest';
+import { DNS } from '../reference/drafts.ts';
 import { draftText, errorsOf, errorsOfRule, readRule } from './support.ts';
 
 test.each([
@@ -190,7 +191,7 @@ test('an empty allow list compiles to no rule', async () => {
   const result = await draftText('[network]\nallow = []\n');
   expect(result).toEqual({
     ok: true,
-    draft: { facts: DEFAULT_FACTS, unixRules: [], rules: [], names: [], sets: [] },
+    draft: { facts: DEFAULT_FACTS, unixRules: [], rules: [], names: [], dns: DNS, sets: [] },
     warnings: [],
   });
 });

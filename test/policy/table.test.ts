@@ -33,6 +33,7 @@ describe.each(BUILDS)('$build', ({ module }) => {
     const table = open(MIXED);
     expect(table.facts()).toEqual(MIXED.facts);
     expect(table.unixRules()).toEqual(MIXED.unixRules);
+    expect(table.dns()).toEqual(MIXED.dns);
     expect(open(OPEN).facts()).toEqual({ families: [], allowUserns: false });
   });
 
@@ -69,8 +70,8 @@ describe.each(BUILDS)('$build', ({ module }) => {
       'udp-bind': 'closed',
     });
     expect(table.summary()).toEqual({
-      rules: 12,
-      names: 1,
+      rules: 14,
+      names: 3,
       sets: 1,
       boundaries: 32 + 13,
       portSets: 11,

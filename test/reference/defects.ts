@@ -76,7 +76,7 @@ export function badTables(build: Builder): readonly BadTable[] {
   add('major-2', F.DEFECT_MAJOR, 'version 2.0', put8(header(F.HEADER_MAJOR), 2));
   add('major-0', F.DEFECT_MAJOR, 'version 0.0', put8(header(F.HEADER_MAJOR), 0));
   add('minor-newer', F.DEFECT_MINOR, 'version 1.1', put8(header(F.HEADER_MINOR), 1));
-  add('sections-12', F.DEFECT_SECTIONS, 'twelve sections', put(header(F.HEADER_SECTIONS), 12));
+  add('sections-13', F.DEFECT_SECTIONS, 'thirteen sections', put(header(F.HEADER_SECTIONS), 13));
   add(
     'file-bytes-wrong',
     F.DEFECT_FILE_BYTES,
@@ -142,10 +142,10 @@ export function badTables(build: Builder): readonly BadTable[] {
     put(record(F.SECTION_STRINGS, F.DIRECTORY_OFFSET), (n) => n - 16),
   );
   add('section-end', F.DEFECT_SECTION_END, 'the last section reaches past the end', (table) => {
-    const count = table.record(F.SECTION_UNIX_RULES, F.DIRECTORY_COUNT);
-    const size = table.record(F.SECTION_UNIX_RULES, F.DIRECTORY_SIZE);
+    const count = table.record(F.SECTION_PRIVATE_NAMES, F.DIRECTORY_COUNT);
+    const size = table.record(F.SECTION_PRIVATE_NAMES, F.DIRECTORY_SIZE);
     table.set(count, table.get(count) + 1);
-    table.set(size, table.get(size) + F.UNIX_RULE_BYTES);
+    table.set(size, table.get(size) + F.PRIVATE_NAME_BYTES);
     return size;
   });
   add('padding', F.DEFECT_PADDING, 'a byte between strings and cells', (table) => {
@@ -337,8 +337,8 @@ export function badTables(build: Builder): readonly BadTable[] {
   add(
     'rule-name-unknown',
     F.DEFECT_RULE_INDEX,
-    'the second of one name',
-    put(rule(1, F.RULE_INDEX), 1),
+    'the fourth of three names',
+    put(rule(1, F.RULE_INDEX), 3),
   );
   add(
     'rule-set-unknown',
@@ -436,11 +436,43 @@ export function badTables(build: Builder): readonly BadTable[] {
     put(field(F.SECTION_NAMES, 0, F.NAME_COUNT), 4),
   );
   add(
+    'name-live-with-address',
+    F.DEFECT_NAME_ADDRESSES,
+    'a name of the kind live that has addresses',
+    (table) => {
+      table.set(table.cell(F.SECTION_NAMES, 0) + F.NAME_KIND, F.NAME_LIVE);
+      return table.cell(F.SECTION_NAMES, 0) + F.NAME_COUNT;
+    },
+  );
+  add(
+    'name-kind',
+    F.DEFECT_NAME_KIND,
+    'a name of a fourth kind',
+    put(field(F.SECTION_NAMES, 2, F.NAME_KIND), 3),
+  );
+  add(
+    'name-reserved',
+    F.DEFECT_RESERVED,
+    'a name with something reserved',
+    put(field(F.SECTION_NAMES, 1, F.NAME_RESERVED), 1),
+  );
+  add(
+    'rule-denies-live-name',
+    F.DEFECT_RULE_TARGET,
+    'a deny rule on a name that is not pinned',
+    (table) => {
+      const rule = table.cell(F.SECTION_RULES, 12);
+      table.set8(rule + F.RULE_ACTION, F.ACTION_DENY);
+      return rule + F.RULE_TARGET;
+    },
+  );
+  add(
     'address-of-nobody',
     F.DEFECT_NAME_ADDRESSES,
     'an address after those of the last name',
     (table) => {
       table.set(table.cell(F.SECTION_NAMES, 0) + F.NAME_COUNT, 2);
+      for (const name of [1, 2]) table.set(table.cell(F.SECTION_NAMES, name) + F.NAME_FIRST, 2);
       return table.cell(F.SECTION_ADDRESSES, 2);
     },
   );
@@ -475,7 +507,25 @@ export function badTables(build: Builder): readonly BadTable[] {
     'facts-reserved',
     F.DEFECT_RESERVED,
     'the last byte of the facts',
-    put8(field(F.SECTION_FACTS, 0, 15), 1),
+    put8(field(F.SECTION_FACTS, 0, F.FACTS_BYTES - 1), 1),
+  );
+  add(
+    'facts-resolve',
+    F.DEFECT_RESOLVE,
+    'a fourth way in which names become addresses',
+    put(field(F.SECTION_FACTS, 0, F.FACTS_RESOLVE), 3),
+  );
+  add(
+    'private-name-kind',
+    F.DEFECT_PRIVATE_KIND,
+    'a private name of a third kind',
+    put(field(F.SECTION_PRIVATE_NAMES, 1, F.PRIVATE_NAME_KIND), 2),
+  );
+  add(
+    'private-name-without-text',
+    F.DEFECT_TEXT,
+    'a private name of no letters',
+    put(field(F.SECTION_PRIVATE_NAMES, 0, F.PRIVATE_NAME_TEXT_BYTES), 0),
   );
   const unix = (index: number, at: number): ((table: Editor) => number) =>
     field(F.SECTION_UNIX_RULES, index, at);
@@ -594,6 +644,7 @@ const MANY_SETS: typeof MIXED = {
     column: 0,
   })),
   names: [],
+  dns: MIXED.dns,
   sets: Array.from({ length: 20 }, (_, i) =>
     set(
       `s${i}`,

@@ -2,6 +2,7 @@
 import type {
   Action,
   AddressSet,
+  Dns,
   Facts,
   PortRange,
   Prefix,
@@ -27,9 +28,12 @@ export const FACTS: Facts = {
   allowUserns: false,
 };
 
+/** Names are resolved when the command starts; none is private. */
+export const DNS: Dns = { resolve: 'exec', pinnedAt: 0, maxAge: 0, privateNames: [] };
+
 /** A draft of rules alone, or with names and sets. */
 export function draftOf(rules: readonly Rule[], rest: Partial<TableDraft> = {}): TableDraft {
-  return { facts: FACTS, unixRules: [], rules, names: [], sets: [], ...rest };
+  return { facts: FACTS, unixRules: [], rules, names: [], dns: DNS, sets: [], ...rest };
 }
 
 /** A rule from `tcp://10.0.0.0/8:80,443-444`; `*` any address, `@set`, `#name`, IPv6 in brackets; icmp without ports; `tcp-bind://` what may be bound. */
@@ -107,13 +111,26 @@ export const MIXED: TableDraft = {
     rule('allow', 'tcp-bind://127.0.0.1:8080', 12, 'polïcy.toml'),
     rule('allow', 'tcp-bind://0.0.0.0:8081', 12, 'polïcy.toml'),
     rule('allow', 'tcp-bind://@mirrors:3000-3010', 12, 'polïcy.toml'),
+    rule('allow', 'tcp://#api.example:443', 13, 'polïcy.toml'),
+    rule('allow', 'udp://#*.example:443', 14, 'polïcy.toml'),
   ],
   names: [
     {
       name: 'db.example',
       addresses: [parseIp('192.0.2.9'), parseIp('2001:db8::9'), parseIp('192.0.2.8')],
     },
+    { name: 'api.example', addresses: [] },
+    { name: '*.example', addresses: [] },
   ],
+  dns: {
+    resolve: 'live',
+    pinnedAt: 1_764_161_000,
+    maxAge: 86_400,
+    privateNames: [
+      { name: 'db.example', below: false, line: 20 },
+      { name: 'internal.example', below: true, line: 21 },
+    ],
+  },
   sets: [set('mirrors', ['151.101.0.0/16', '2a04:4e42::/32', '198.51.100.7'])],
 };
 
@@ -134,6 +151,7 @@ export const NESTED: TableDraft = {
     rule('deny', 'icmp://10.0.0.1', 52),
   ],
   names: [],
+  dns: DNS,
   sets: [],
 };
 
@@ -158,5 +176,6 @@ export const OPEN: TableDraft = {
     rule('deny', 'udp-bind://127.0.0.1:*', 14),
   ],
   names: [],
+  dns: DNS,
   sets: [],
 };

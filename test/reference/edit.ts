@@ -30,6 +30,7 @@ const CELL_BYTES: Readonly<Record<number, number>> = {
   [F.SECTION_CELLS]: F.CELL_BYTES,
   [F.SECTION_FACTS]: F.FACTS_BYTES,
   [F.SECTION_UNIX_RULES]: F.UNIX_RULE_BYTES,
+  [F.SECTION_PRIVATE_NAMES]: F.PRIVATE_NAME_BYTES,
 };
 
 /** An editor of a copy of the table. */

@@ -3,7 +3,7 @@
  * length. Made so that IPv4 needs the wide root (two-byte starts) and IPv6 has boundaries in its lower half.
  */
 import type { PortRange, TableDraft } from '../../compiler/model.ts';
-import { FACTS } from './drafts.ts';
+import { DNS, FACTS } from './drafts.ts';
 import { createRandom, type Query, type Random } from './random.ts';
 
 const MAPPED = 0xffffn << 32n;
@@ -50,6 +50,7 @@ export function createLargeDraft(seed: number, size: number, ipv6Hosts: Hosts = 
       column: 1,
     })),
     names: [],
+    dns: DNS,
     sets: sets.map((prefixes, i) => toSet(`set${i}`, prefixes)),
   };
   const byBits = sets.map(groupByBits);

@@ -4,6 +4,7 @@
  */
 import type {
   AddressSet,
+  Dns,
   Facts,
   PortRange,
   Prefix,
@@ -57,15 +58,22 @@ const MAPPED = 0xffffn << 32n;
 export function randomDraft(random: Random, rules: number): TableDraft {
   const pool = randomPrefixes(random, 3 + random.below(2 + rules));
   const names = Array.from({ length: random.below(3) }, (_, i) => ({
-    name: `host${i}.example`,
-    addresses: Array.from({ length: 1 + random.below(4) }, () => randomAddress(random, pool)),
+    name: random.oneIn(4) ? `*.host${i}.example` : `host${i}.example`,
+    addresses: [] as Uint8Array[],
   }));
+  for (const { name, addresses } of names) {
+    if (name.startsWith('*') || random.oneIn(4)) continue;
+    for (let count = random.below(4); count >= 0; count--) {
+      addresses.push(randomAddress(random, pool));
+    }
+  }
   const sets = Array.from({ length: random.below(4) }, (_, i) => randomSet(random, pool, i));
   return {
     facts: randomFacts(random),
     unixRules: Array.from({ length: random.below(4) }, (_, i) => randomUnixRule(random, i)),
     rules: Array.from({ length: rules }, (_, i) => randomRule(random, i, pool, { names, sets })),
     names,
+    dns: randomDns(random),
     sets,
   };
 }
@@ -76,6 +84,19 @@ function randomFacts(random: Random): Facts {
   return {
     families: FAMILIES.filter(() => !random.oneIn(3)),
     allowUserns: random.oneIn(2),
+  };
+}
+
+function randomDns(random: Random): Dns {
+  return {
+    resolve: random.pick(['exec', 'compile', 'live'] as const),
+    pinnedAt: random.pick([0, 1, 2 ** 40]),
+    maxAge: random.pick([0, 3600, 2 ** 32 - 1]),
+    privateNames: Array.from({ length: random.below(3) }, (_, i) => ({
+      name: `host${i}.example`,
+      below: random.oneIn(2),
+      line: i,
+    })),
   };
 }
 
@@ -100,12 +121,12 @@ function randomRule(
   const kind = random.below(12);
   let target: Rule['target'] = { kind: 'prefix', prefix: random.pick(pool) };
   if (kind === 0) target = { kind: 'any' };
-  if (kind === 1 && names.length > 0 && !bind)
-    target = { kind: 'name', name: random.pick(names).name };
+  const name = kind === 1 && names.length > 0 && !bind ? random.pick(names) : undefined;
+  if (name !== undefined) target = { kind: 'name', name: name.name };
   if (kind < 4 && kind > 1 && sets.length > 0)
     target = { kind: 'set', set: random.pick(sets).name };
   return {
-    action: random.oneIn(3) ? 'deny' : 'allow',
+    action: random.oneIn(3) && name?.addresses.length !== 0 ? 'deny' : 'allow',
     protocol,
     ports: protocol === 'icmp' ? [{ low: 0, high: 65535 }] : randomPorts(random),
     target,

@@ -21,7 +21,7 @@ pub(crate) const DIRECTORY_KIND: u32 = 0;
 pub(crate) const DIRECTORY_COUNT: u32 = 4;
 pub(crate) const DIRECTORY_OFFSET: u32 = 8;
 pub(crate) const DIRECTORY_SIZE: u32 = 12;
-pub(crate) const SECTIONS: u32 = 11;
+pub(crate) const SECTIONS: u32 = 12;
 pub(crate) const SECTION_PLAN: u32 = 1;
 pub(crate) const SECTION_TRIES: u32 = 2;
 pub(crate) const SECTION_PORT_SETS: u32 = 3;
@@ -33,17 +33,19 @@ pub(crate) const SECTION_STRINGS: u32 = 8;
 pub(crate) const SECTION_CELLS: u32 = 9;
 pub(crate) const SECTION_FACTS: u32 = 10;
 pub(crate) const SECTION_UNIX_RULES: u32 = 11;
+pub(crate) const SECTION_PRIVATE_NAMES: u32 = 12;
 pub(crate) const PLAN_BYTES: u32 = 8;
 pub(crate) const TRIE_BYTES: u32 = 40;
 pub(crate) const PORT_SET_BYTES: u32 = 4;
 pub(crate) const PORT_RANGE_BYTES: u32 = 4;
 pub(crate) const RULE_BYTES: u32 = 64;
-pub(crate) const NAME_BYTES: u32 = 16;
+pub(crate) const NAME_BYTES: u32 = 24;
 pub(crate) const ADDRESS_BYTES: u32 = 16;
 pub(crate) const STRING_BYTES: u32 = 1;
 pub(crate) const CELL_BYTES: u32 = 8;
-pub(crate) const FACTS_BYTES: u32 = 16;
+pub(crate) const FACTS_BYTES: u32 = 32;
 pub(crate) const UNIX_RULE_BYTES: u32 = 16;
+pub(crate) const PRIVATE_NAME_BYTES: u32 = 16;
 pub(crate) const PLAN_MODE: u32 = 0;
 pub(crate) const PLAN_RESERVED: u32 = 4;
 pub(crate) const MODE_CLOSED: u32 = 0;
@@ -98,9 +100,26 @@ pub(crate) const NAME_TEXT: u32 = 0;
 pub(crate) const NAME_TEXT_BYTES: u32 = 4;
 pub(crate) const NAME_FIRST: u32 = 8;
 pub(crate) const NAME_COUNT: u32 = 12;
+pub(crate) const NAME_KIND: u32 = 16;
+pub(crate) const NAME_RESERVED: u32 = 20;
+/// Stands for the addresses that the table holds.
+pub(crate) const NAME_PINNED: u32 = 0;
+/// Is asked for while the command runs.
+pub(crate) const NAME_LIVE: u32 = 1;
+/// Every name below the text, at any depth; asked for while the command runs.
+pub(crate) const NAME_WILDCARD: u32 = 2;
 pub(crate) const FACTS_FAMILIES: u32 = 0;
 pub(crate) const FACTS_FLAGS: u32 = 4;
-pub(crate) const FACTS_RESERVED: u32 = 8;
+pub(crate) const FACTS_RESOLVE: u32 = 8;
+pub(crate) const FACTS_MAX_AGE: u32 = 12;
+pub(crate) const FACTS_PINNED_AT: u32 = 16;
+pub(crate) const FACTS_RESERVED: u32 = 24;
+/// Names became addresses when the command was to start.
+pub(crate) const RESOLVE_EXEC: u32 = 0;
+/// Names became addresses when the table was compiled to be kept.
+pub(crate) const RESOLVE_COMPILE: u32 = 1;
+/// Names are asked for while the command runs.
+pub(crate) const RESOLVE_LIVE: u32 = 2;
 pub(crate) const FAMILY_UNIX_STREAM: u32 = 1;
 pub(crate) const FAMILY_UNIX_DGRAM: u32 = 2;
 pub(crate) const FAMILY_UNIX_SEQPACKET: u32 = 4;
@@ -124,6 +143,12 @@ pub(crate) const UNIX_DIRECTORY: u32 = 1;
 pub(crate) const UNIX_ABSTRACT: u32 = 2;
 /// sun_path has 108 bytes; a path is followed by a NUL, an abstract name preceded by one.
 pub(crate) const UNIX_TEXT_MAX: u32 = 107;
+pub(crate) const PRIVATE_NAME_KIND: u32 = 0;
+pub(crate) const PRIVATE_NAME_LINE: u32 = 4;
+pub(crate) const PRIVATE_NAME_TEXT: u32 = 8;
+pub(crate) const PRIVATE_NAME_TEXT_BYTES: u32 = 12;
+pub(crate) const PRIVATE_EXACT: u32 = 0;
+pub(crate) const PRIVATE_BELOW: u32 = 1;
 pub(crate) const QUERY_BYTES: u32 = 24;
 pub(crate) const QUERY_PROTOCOL: u32 = 0;
 pub(crate) const QUERY_FAMILY: u32 = 1;
@@ -185,7 +210,7 @@ pub(crate) const DEFECT_PORT_RANGE: u32 = 26;
 pub(crate) const DEFECT_RULE_ACTION: u32 = 27;
 /// the protocol of a rule is unknown
 pub(crate) const DEFECT_RULE_PROTOCOL: u32 = 28;
-/// the target of a rule is unknown, or a name where addresses are bound
+/// the target of a rule is unknown, a name where addresses are bound, or a name in a deny rule that is not pinned
 pub(crate) const DEFECT_RULE_TARGET: u32 = 29;
 /// the prefix length of a rule does not fit its target
 pub(crate) const DEFECT_RULE_PREFIX: u32 = 30;
@@ -221,3 +246,9 @@ pub(crate) const DEFECT_FLAGS: u32 = 44;
 pub(crate) const DEFECT_UNIX_KIND: u32 = 45;
 /// the text of a UNIX rule is empty, longer than an address, has a NUL or is not an absolute path without final slash
 pub(crate) const DEFECT_UNIX_TEXT: u32 = 46;
+/// the kind of a name is unknown
+pub(crate) const DEFECT_NAME_KIND: u32 = 47;
+/// the way in which names become addresses is unknown
+pub(crate) const DEFECT_RESOLVE: u32 = 48;
+/// the kind of a private name is unknown
+pub(crate) const DEFECT_PRIVATE_KIND: u32 = 49;

@@ -13,12 +13,12 @@ use super::format_gen::{
     DIRECTORY_BYTES, DIRECTORY_COUNT, DIRECTORY_KIND, DIRECTORY_OFFSET, DIRECTORY_SIZE, FACTS_BYTES,
     HEADER_BYTES, HEADER_CHECKSUM, HEADER_FILE_BYTES, HEADER_MAJOR, HEADER_MINOR, HEADER_RESERVED,
     HEADER_SECTIONS, MAGIC_HIGH, MAGIC_LOW, MAJOR, MINOR, NAME_BYTES, PLAN_BYTES, PORT_RANGE_BYTES,
-    PORT_SET_BYTES, PORT_SETS_MAX, PROTOCOL_TRIES, PROTOCOLS, RULE_BYTES, SECTION_FACTS, SECTION_PLAN,
-    SECTION_PORT_SETS, SECTION_TRIES, SECTIONS, STRING_BYTES, TRIE_BYTES, UNIX_RULE_BYTES,
+    PORT_SET_BYTES, PORT_SETS_MAX, PRIVATE_NAME_BYTES, PROTOCOL_TRIES, PROTOCOLS, RULE_BYTES, SECTION_FACTS,
+    SECTION_PLAN, SECTION_PORT_SETS, SECTION_TRIES, SECTIONS, STRING_BYTES, TRIE_BYTES, UNIX_RULE_BYTES,
 };
 use super::verify_arrays::check_arrays;
 use super::verify_cells::{check_plan, check_port_ranges, check_port_sets, check_tries};
-use super::verify_facts::{check_facts, check_unix_rules};
+use super::verify_facts::{check_facts, check_private_names, check_unix_rules};
 use super::verify_rules::{check_addresses, check_names, check_rules, check_strings};
 
 /// Bytes of one cell, by kind − 1.
@@ -34,6 +34,7 @@ const CELL_SIZES: [u32; SECTIONS as usize] = [
     CELL_BYTES,
     FACTS_BYTES,
     UNIX_RULE_BYTES,
+    PRIVATE_NAME_BYTES,
 ];
 
 /// The first defect of `bytes`, if they have one.
@@ -52,6 +53,7 @@ pub(super) fn verify(bytes: &[u8]) -> Result<(), Defect> {
     check_strings(view)?;
     check_facts(view)?;
     check_unix_rules(view)?;
+    check_private_names(view)?;
     check_arrays(view)
 }
 

@@ -4,14 +4,15 @@
 use super::Defect;
 use super::bytes::{Section, View, ensure};
 use super::format_gen::{
-    ACTION_ALLOW, ADDRESS_BYTES, DEFECT_ADDRESS, DEFECT_NAME_ADDRESSES, DEFECT_RESERVED, DEFECT_RULE_ACTION,
-    DEFECT_RULE_ADDRESS, DEFECT_RULE_INDEX, DEFECT_RULE_PORTS, DEFECT_RULE_PREFIX, DEFECT_RULE_PROTOCOL,
-    DEFECT_RULE_TARGET, DEFECT_TEXT, DEFECT_UTF8, NAME_BYTES, NAME_COUNT, NAME_FIRST, NAME_TEXT,
-    NAME_TEXT_BYTES, PORT_RANGE_BYTES, PORT_SET_BYTES, PROTOCOL_ICMP, PROTOCOL_TCP_BIND, PROTOCOL_TRIES,
-    PROTOCOLS, RULE_ACTION, RULE_ADDRESS, RULE_BYTES, RULE_INDEX, RULE_PORT_SET, RULE_PREFIX_BITS,
-    RULE_PROTOCOL, RULE_RESERVED, RULE_SET_NAME, RULE_SET_NAME_BYTES, RULE_SOURCE, RULE_TARGET, RULE_TEXT,
-    SECTION_ADDRESSES, SECTION_NAMES, SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_RULES, SECTION_STRINGS,
-    SECTION_TRIES, TARGET_IPV4, TARGET_IPV6, TARGET_NAME, TARGET_SET,
+    ACTION_ALLOW, ADDRESS_BYTES, DEFECT_ADDRESS, DEFECT_NAME_ADDRESSES, DEFECT_NAME_KIND, DEFECT_RESERVED,
+    DEFECT_RULE_ACTION, DEFECT_RULE_ADDRESS, DEFECT_RULE_INDEX, DEFECT_RULE_PORTS, DEFECT_RULE_PREFIX,
+    DEFECT_RULE_PROTOCOL, DEFECT_RULE_TARGET, DEFECT_TEXT, DEFECT_UTF8, NAME_BYTES, NAME_COUNT, NAME_FIRST,
+    NAME_KIND, NAME_PINNED, NAME_RESERVED, NAME_TEXT, NAME_TEXT_BYTES, NAME_WILDCARD, PORT_RANGE_BYTES,
+    PORT_SET_BYTES, PROTOCOL_ICMP, PROTOCOL_TCP_BIND, PROTOCOL_TRIES, PROTOCOLS, RULE_ACTION, RULE_ADDRESS,
+    RULE_BYTES, RULE_INDEX, RULE_PORT_SET, RULE_PREFIX_BITS, RULE_PROTOCOL, RULE_RESERVED, RULE_SET_NAME,
+    RULE_SET_NAME_BYTES, RULE_SOURCE, RULE_TARGET, RULE_TEXT, SECTION_ADDRESSES, SECTION_NAMES,
+    SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_RULES, SECTION_STRINGS, SECTION_TRIES, TARGET_IPV4,
+    TARGET_IPV6, TARGET_NAME, TARGET_SET,
 };
 
 /// All ports, as the one range of a port set.
@@ -47,7 +48,14 @@ fn check_rule(view: View<'_>, strings: Section, rule: u64) -> Result<(), Defect>
         TARGET_SET => (view.section(SECTION_TRIES)?.count - u64::from(PROTOCOL_TRIES)) / 2,
         _ => 1,
     };
-    ensure(u64::from(view.u32(field(RULE_INDEX))?) < limit, DEFECT_RULE_INDEX, field(RULE_INDEX))?;
+    let index = u64::from(view.u32(field(RULE_INDEX))?);
+    ensure(index < limit, DEFECT_RULE_INDEX, field(RULE_INDEX))?;
+    if target == TARGET_NAME && view.u8(field(RULE_ACTION))? != ACTION_ALLOW {
+        // What a name that is not pinned stands for is not known yet, so it could not be denied.
+        let name = view.section(SECTION_NAMES)?.at(index, NAME_BYTES);
+        let pinned = view.u32(name + u64::from(NAME_KIND))? == NAME_PINNED;
+        ensure(pinned, DEFECT_RULE_TARGET, field(RULE_TARGET))?;
+    }
     check_text(view, strings, field(RULE_TEXT))?;
     check_text(view, strings, field(RULE_SOURCE))?;
     if target == TARGET_SET {
@@ -108,7 +116,7 @@ pub(super) fn check_text(view: View<'_>, strings: Section, field: u64) -> Result
     Ok(())
 }
 
-/// Names have a text, and their addresses stand one after another in the section of addresses and fill it.
+/// Names have a text; the addresses of the pinned ones stand one after another in the section of addresses and fill it.
 pub(super) fn check_names(view: View<'_>) -> Result<(), Defect> {
     let names = view.section(SECTION_NAMES)?;
     let strings = view.section(SECTION_STRINGS)?;
@@ -121,8 +129,12 @@ pub(super) fn check_names(view: View<'_>) -> Result<(), Defect> {
         let first = u64::from(view.u32(field(NAME_FIRST))?);
         ensure(first == next, DEFECT_NAME_ADDRESSES, field(NAME_FIRST))?;
         let own = u64::from(view.u32(field(NAME_COUNT))?);
+        let kind = view.u32(field(NAME_KIND))?;
         next += own;
-        ensure(own > 0 && next <= addresses.count, DEFECT_NAME_ADDRESSES, field(NAME_COUNT))?;
+        let fits = (own > 0) == (kind == NAME_PINNED) && next <= addresses.count;
+        ensure(fits, DEFECT_NAME_ADDRESSES, field(NAME_COUNT))?;
+        ensure(kind <= NAME_WILDCARD, DEFECT_NAME_KIND, field(NAME_KIND))?;
+        ensure(view.u32(field(NAME_RESERVED))? == 0, DEFECT_RESERVED, field(NAME_RESERVED))?;
     }
     ensure(next == addresses.count, DEFECT_NAME_ADDRESSES, addresses.at(next, ADDRESS_BYTES))
 }

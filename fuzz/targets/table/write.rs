@@ -53,10 +53,10 @@ impl Description {
 
     /// The file; length and checksum are still to be set.
     pub fn write(&self) -> Vec<u8> {
-        let mut sections: [Vec<u8>; 11] = Default::default();
-        let [plan, tries, port_sets, port_ranges, rules, _, _, strings, cells, facts, _] = &mut sections;
+        let mut sections: [Vec<u8>; 12] = Default::default();
+        let [plan, tries, port_sets, port_ranges, rules, _, _, strings, cells, facts, _, _] = &mut sections;
         strings.extend(b"any");
-        facts.extend([0; 16]);
+        facts.extend([0; 32]);
         port_sets.extend(0u32.to_le_bytes());
         for set in &self.port_sets {
             for &(low, high) in set {
@@ -150,10 +150,10 @@ impl Boundaries {
 }
 
 /// Header, directory and sections; the offsets of the tries' arrays become those of the file.
-fn assemble(mut sections: [Vec<u8>; 11]) -> Vec<u8> {
-    const CELL_BYTES: [usize; 11] = [8, 40, 4, 4, 64, 16, 16, 1, 8, 16, 16];
-    let mut offset = 64 + 11 * 16;
-    let mut offsets = [0; 11];
+fn assemble(mut sections: [Vec<u8>; 12]) -> Vec<u8> {
+    const CELL_BYTES: [usize; 12] = [8, 40, 4, 4, 64, 24, 16, 1, 8, 32, 16, 16];
+    let mut offset = 64 + 12 * 16;
+    let mut offsets = [0; 12];
     for (place, section) in offsets.iter_mut().zip(&sections) {
         offset = usize::next_multiple_of(offset, 8);
         *place = offset;
@@ -164,7 +164,7 @@ fn assemble(mut sections: [Vec<u8>; 11]) -> Vec<u8> {
             *field = (u32::from_le_bytes(*field) + offsets[8] as u32).to_le_bytes();
         }
     }
-    let mut file = b"SANDLOCK\x01\0\0\0\x0b\0\0\0".to_vec();
+    let mut file = b"SANDLOCK\x01\0\0\0\x0c\0\0\0".to_vec();
     file.resize(64, 0);
     for (kind, ((section, cell), offset)) in (1u32..).zip(sections.iter().zip(CELL_BYTES).zip(offsets)) {
         for word in [kind, (section.len() / cell) as u32, offset as u32, section.len() as u32] {
