@@ -69,6 +69,9 @@ const NAMESPACES: u32 =
     0x0002_0000 | 0x0200_0000 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000;
 const NEW_TIME: u32 = 0x80;
 
+const CLONE_FILES: u32 = 0x400;
+const CLONE_THREAD: u32 = 0x1_0000;
+
 /// Socket options that send packets elsewhere than the address says, or make the kernel send some of its own: (level, option, errno).
 const OPTIONS: &[(u32, u32, i32)] = &[
     (0, 4, libc::EPERM),       // IP_OPTIONS: source routes
@@ -224,9 +227,18 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
         let trapped = walls.messages_carry_destinations();
         message(flags, if trapped { Action::Notify } else { Action::Allow })
     };
-    let namespaces = |bits| {
-        let refused = if walls.namespaces { Action::Allow } else { Action::Refuse(libc::EPERM) };
-        ask(Word::Low(0), Test::AnyOf(bits), refused, allow())
+    let namespaces = |bits, otherwise: Decision| {
+        if walls.namespaces {
+            return otherwise;
+        }
+        ask(Word::Low(0), Test::AnyOf(bits), Action::Refuse(libc::EPERM), otherwise)
+    };
+    // A process that shares its descriptor table with another: the supervisor has to know (calls/alone.rs).
+    let clone = if walls.messages_carry_destinations() {
+        let shared = ask(Word::Low(0), Test::AnyOf(CLONE_THREAD), Action::Allow, Action::Notify);
+        ask(Word::Low(0), Test::AnyOf(CLONE_FILES), shared, allow())
+    } else {
+        allow()
     };
     // Kept for programs: a process that is not dumpable could not be looked at by an unprivileged supervisor, so every network call of it would
     // fail. Saying yes without doing it costs a program nothing it can observe from inside.
@@ -260,8 +272,8 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
         (libc::SYS_prlimit64, ask(Word::Low(0), Test::Is(0), Action::Allow, refuse(libc::EPERM))),
         // The flags of clone3 lie behind a pointer; libc falls back to clone.
         (libc::SYS_clone3, refuse(libc::ENOSYS)),
-        (libc::SYS_clone, namespaces(NAMESPACES)),
-        (libc::SYS_unshare, namespaces(NAMESPACES | NEW_TIME)),
+        (libc::SYS_clone, namespaces(NAMESPACES, clone)),
+        (libc::SYS_unshare, namespaces(NAMESPACES | NEW_TIME, allow())),
         (libc::SYS_setns, if walls.namespaces { allow() } else { refuse(libc::EPERM) }),
         // Typing into the user's terminal.
         (libc::SYS_ioctl, ask_any(Word::Low(1), u32::MAX, &[0x5412, 0x541c], &refuse(libc::EPERM), allow())),
@@ -459,6 +471,22 @@ mod tests {
             assert_eq!(run(CLOSED, nr, args(&[flags])), Action::Refuse(libc::EPERM).code());
         }
         assert_eq!(run(open, libc::SYS_clone3, [0; 6]), Action::Refuse(libc::ENOSYS).code());
+    }
+
+    #[test]
+    fn a_process_that_shares_its_descriptor_table_is_told_where_messages_are_trapped() {
+        let clone = |walls, flags| run(walls, libc::SYS_clone, args(&[flags]));
+        let (notify, allow) = (Action::Notify.code(), Action::Allow.code());
+        for walls in [UDP, Walls { namespaces: true, ..UDP }] {
+            assert_eq!(clone(walls, 0x411), notify);
+            assert_eq!(clone(walls, 0x0080_0f00), notify); // without CLONE_THREAD
+            assert_eq!(clone(walls, 0x003d_0f00), allow); // pthread_create
+            assert_eq!(clone(walls, 0x4111), allow); // posix_spawn
+            assert_eq!(clone(walls, 17), allow); // fork
+            assert_eq!(clone(walls, 0x400 | 1 << 32), notify);
+        }
+        assert_eq!(clone(Walls { namespaces: true, ..UDP }, 0x1000_0400), notify);
+        assert_eq!(clone(CLOSED, 0x411), allow);
     }
 
     #[test]

@@ -12,8 +12,9 @@
 //!    read was its own and not that of a task that got its number;
 //! 5. the call is made on the duplicate with an address of our own making (`sockaddr.rs`), or refused with an errno.
 //!
-//! No call is ever let through (`SECCOMP_USER_NOTIF_FLAG_CONTINUE`): the kernel would read the arguments again. Whatever goes wrong ends in an errno:
-//! there is no path that leaves a notification unanswered or answers it with success for something not done.
+//! No call that could carry a destination is let through (`SECCOMP_USER_NOTIF_FLAG_CONTINUE`): the kernel would read the arguments again. Two kinds of calls
+//! that could not are (`calls/alone.rs`). Whatever goes wrong ends in an errno: there is no path that leaves a notification unanswered or answers it with success for
+//! something not done.
 //!
 //! Sends are made with MSG_DONTWAIT first; those and connects that must wait go to threads of their own (`pending.rs`). So one receiving thread is enough, and is
 //! best: several would all be woken by each notification.
@@ -44,6 +45,8 @@ pub enum Outcome {
     Done(i64),
     /// A thread of its own finishes and answers it.
     Pending,
+    /// The caller's kernel makes it: it can not carry a destination, whatever is changed meanwhile.
+    LetRun,
 }
 
 /// Everything the calls need. One thread owns it.
@@ -55,6 +58,8 @@ pub struct Receiver {
     pub(crate) tasks: Tasks,
     pub(crate) inside: Inside,
     pub(crate) callers: Callers,
+    /// Processes may have shared their descriptor tables with others (`calls/alone.rs`).
+    pub(crate) tables_are_shared: bool,
     /// Threads of which it was told that they can not be looked at.
     pub(crate) opaque: HashSet<u32>,
     /// Paths of outside sockets that may be reached.
@@ -119,6 +124,7 @@ impl Receiver {
                     Ok(Outcome::Done(value)) => self.listener.answer(notification.id, Ok(value)),
                     Err(error) => self.listener.answer(notification.id, Err(error)),
                     Ok(Outcome::Pending) => {}
+                    Ok(Outcome::LetRun) => self.listener.let_run(notification.id),
                 }
             }
         }
@@ -132,6 +138,7 @@ impl Receiver {
             libc::SYS_sendmmsg => calls::message::sendmmsg(self, notification),
             libc::SYS_bind => calls::bind::bind(self, notification),
             libc::SYS_listen => calls::bind::listen(self, notification),
+            libc::SYS_clone => Ok(calls::alone::clone(self)),
             libc::SYS_sched_setaffinity
             | libc::SYS_sched_setscheduler
             | libc::SYS_sched_setparam

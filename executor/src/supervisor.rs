@@ -230,6 +230,7 @@ impl Warden {
             tasks: Tasks::new(usize::try_from(hard / 4).unwrap_or(1).min(4096)),
             inside: Inside::default(),
             callers: Callers::default(),
+            tables_are_shared: false,
             opaque: HashSet::new(),
             named: reach.named,
             outside: reach.outside,

@@ -2,7 +2,8 @@
 //! (`Listener::is_waiting`), which tells that the task was still the caller; until then it is only a copy of something.
 
 use std::collections::HashMap;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -62,6 +63,15 @@ pub fn open_thread(tid: u32) -> Result<OwnedFd> {
         return Err(Errno(libc::EPERM));
     }
     pidfd_open(group, 0).map_err(exhausted)
+}
+
+/// Whether the thread is the only one of its process: the directory of its threads has two links and one for each (fs/proc/base.c, `proc_task_getattr`). A thread
+/// that has ended and was not yet collected counts. What can not be asked is not alone.
+pub fn is_alone(tid: u32) -> bool {
+    let mut path = [0u8; 32];
+    let written = write!(path.get_mut(..31).unwrap_or_default(), "/proc/{tid}/task");
+    let links = CStr::from_bytes_until_nul(&path).map(fd::links);
+    written.is_ok() && links == Ok(Ok(3))
 }
 
 /// The caller's working directory, as an `O_PATH` descriptor.
@@ -187,6 +197,19 @@ mod tests {
         };
         assert_eq!(Status::parse(text.as_bytes()), Some(status));
         assert_eq!(Status::parse(b"Name:\tcurl\n"), None);
+    }
+
+    #[test]
+    fn a_thread_is_alone_only_while_its_process_has_no_other() {
+        // The test runner has threads; a child that forked has one.
+        let (read, write) = fd::pipe().unwrap();
+        assert!(!is_alone(crate::sys::process::own_tid()));
+        let mut child = std::process::Command::new("sleep").arg("10").spawn().unwrap();
+        assert!(is_alone(child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(!is_alone(child.id()));
+        drop((read, write));
     }
 
     #[test]

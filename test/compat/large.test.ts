@@ -86,6 +86,15 @@ public class Main {
 }
 `;
 
+/** Its zygote learns the process ids of its children from credentials, which are exact under both. */
+const pages: readonly { readonly rules: string; readonly policy: string }[] = [
+  { rules: 'a TCP rule', policy: '[network]\nallow = ["127.0.0.1:PORT"]\n' },
+  {
+    rules: 'a TCP and a UDP rule',
+    policy: '[network]\nallow = ["127.0.0.1:PORT", "udp://127.0.0.1:PORT"]\n',
+  },
+];
+
 describe.each(users)('as $name', (user) => {
   describe.each(servers)('under $rules', ({ policy }) => {
     if (found.go !== undefined) {
@@ -105,17 +114,17 @@ describe.each(users)('as $name', (user) => {
   });
 
   if (found.chromium !== undefined) {
-    test('chromium without its own sandbox: renders a page', () =>
-      render(user, '--no-sandbox', '[network]\nallow = ["127.0.0.1:PORT"]\n'));
+    test.each(pages)(
+      'chromium without its own sandbox, under $rules: renders a page',
+      ({ policy }) => render(user, '--no-sandbox', policy),
+    );
 
     // As root chromium refuses to start with its own.
     if (user.uid !== 0) {
-      test('chromium with its own sandbox, where the policy lets it have one: renders a page', () =>
-        render(
-          user,
-          '',
-          '[network]\nallow = ["127.0.0.1:PORT"]\n[program]\nallow_userns = true\n',
-        ));
+      test.each(pages)(
+        'chromium with its own sandbox, where the policy lets it have one, under $rules: renders a page',
+        ({ policy }) => render(user, '', `${policy}[program]\nallow_userns = true\n`),
+      );
     }
   }
 });

@@ -14,7 +14,7 @@ const READ_FIRST = 'Data is read before the queue is looked at, so the fault is 
 const NO_FAST_OPEN =
   'TCP Fast Open connects without connect(2); it answers as if it were switched off.';
 const SENDER =
-  'A message made on behalf is sent by the supervisor, whose process id the receiver sees.';
+  'A datagram made on behalf is sent by the supervisor, whose process id the receiver sees.';
 const CREDENTIALS = 'Credentials would have to be the supervisor’s own; the message is refused.';
 const CONNECTOR =
   'A connect made on behalf is the supervisor’s: SO_PEERCRED has its process id; users are right.';
@@ -166,19 +166,18 @@ export const unix: readonly Deviation[] = [
     sandboxed: '0',
     reason: CONNECTOR,
   },
-  {
-    lines: /^stream half mapped$/,
-    bare: '-1 EFAULT',
-    sandboxed: '4',
-    reason: FAULT_IN_STREAM,
-  },
 ];
 
 export const rights: readonly Deviation[] = [
-  { lines: /^\w+ sendmsg: process is ours$/, bare: '1', sandboxed: '0', reason: SENDER },
-  { lines: /^\w+ credentials \+0 \+0$/, bare: '1', sandboxed: '-1 EPERM', reason: CREDENTIALS },
+  { lines: /^datagram sendmsg: process is ours$/, bare: '1', sandboxed: '0', reason: SENDER },
   {
-    lines: /^\w+ credentials: (process is|users are) ours$/,
+    lines: /^datagram credentials \+0 \+0$/,
+    bare: '1',
+    sandboxed: '-1 EPERM',
+    reason: CREDENTIALS,
+  },
+  {
+    lines: /^datagram credentials: (process is|users are) ours$/,
     bare: '1',
     sandboxed: '0',
     reason: CREDENTIALS,

@@ -39,6 +39,8 @@ const RACES: readonly (readonly [row: string, way: string, outcomes: Outcomes])[
   ['B8', 'page-unmapped', 'refused only'],
   ['B8', 'page-exchanged', 'both'],
   ['B4', 'swap-unix-udp', 'refused only'],
+  ['B4', 'swap-stream-udp', 'refused only'],
+  ['B4', 'swap-shared-table', 'refused only'],
   ['B4', 'swap-udp-tcp', 'both'],
   ['B6', 'split-table', 'refused only'],
 ];

@@ -3,6 +3,7 @@
 //!
 //! Where a message may go is found out in `destination.rs`; how it is sent, and waited for, in `outgoing.rs`.
 
+use super::alone;
 use super::outgoing::send;
 use crate::event::Call;
 use crate::msghdr::{HEADER_BYTES, Header, MOST_TOTAL, PART_BYTES, parts_of};
@@ -61,6 +62,9 @@ pub fn sendmsg(receiver: &mut Receiver, notification: &Notification) -> Result<O
     let [_, header, flags, ..] = notification.args;
     let socket = receiver.descriptor(notification)?;
     let kind = kind(&socket)?;
+    if alone::may_run(receiver, notification, kind) {
+        return receiver.still_waiting(notification).map(|()| Outcome::LetRun);
+    }
     let message = header_at(notification.tid, header, low(flags), Call::Sendmsg)?;
     send(receiver, notification, kind, socket, message)
 }
@@ -71,6 +75,9 @@ pub fn sendmmsg(receiver: &mut Receiver, notification: &Notification) -> Result<
     let [_, base, count, flags, ..] = notification.args;
     let socket = receiver.descriptor(notification)?;
     let kind = kind(&socket)?;
+    if alone::may_run(receiver, notification, kind) {
+        return receiver.still_waiting(notification).map(|()| Outcome::LetRun);
+    }
     let mut sent = 0i64;
     for index in 0..(count & 0xffff_ffff).min(MOST_MESSAGES) {
         let header = base.wrapping_add(index * MMSGHDR);
@@ -85,7 +92,7 @@ pub fn sendmmsg(receiver: &mut Receiver, notification: &Notification) -> Result<
         });
         match result {
             Ok(Outcome::Done(_)) => sent += 1,
-            Ok(Outcome::Pending) => return Ok(Outcome::Pending),
+            Ok(outcome) => return Ok(outcome),
             Err(error) if sent == 0 => return Err(error),
             Err(_) => break,
         }

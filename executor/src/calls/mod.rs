@@ -1,5 +1,6 @@
 //! The calls made on behalf, one family a file. Each follows the five steps of `receiver.rs` and answers as Linux would.
 
+pub mod alone;
 pub mod bind;
 pub mod connect;
 mod destination;

@@ -107,6 +107,17 @@ pub fn open_path(path: &CStr) -> Result<OwnedFd> {
     check(unsafe { libc::open(path.as_ptr(), libc::O_PATH | libc::O_CLOEXEC) }).map(own)
 }
 
+/// Links of a file (`st_nlink` of stat(2)), symbolic links followed.
+pub fn links(path: &CStr) -> Result<u64> {
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the path ends in NUL, and `stat` has the size the call writes.
+    check(unsafe { libc::stat(path.as_ptr(), stat.as_mut_ptr()) })?;
+    // SAFETY: stat succeeded, so it has filled the structure.
+    let stat = unsafe { stat.assume_init() };
+    #[allow(clippy::useless_conversion, reason = "narrower on some architectures")]
+    Ok(stat.st_nlink.into())
+}
+
 /// fchdir(2).
 pub fn change_directory(fd: &impl AsRawFd) -> Result<()> {
     // SAFETY: takes no pointers.

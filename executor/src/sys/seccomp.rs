@@ -40,6 +40,8 @@ const IOC_SEND: libc::c_ulong = 0xc018_2101; // SECCOMP_IOWR(1, struct seccomp_n
 const IOC_ID_VALID: libc::c_ulong = 0x4008_2102; // SECCOMP_IOW(2, __u64), Linux 5.17
 const IOC_SET_FLAGS: libc::c_ulong = 0x4008_2104; // SECCOMP_IOW(4, __u64), Linux 6.6
 const SYNC_WAKE_UP: u64 = 1;
+/// `SECCOMP_USER_NOTIF_FLAG_CONTINUE`, Linux 5.5
+const CONTINUE: u32 = 1;
 
 const SET_MODE_FILTER: u32 = 1;
 /// `SECCOMP_FILTER_FLAG_NEW_LISTENER`
@@ -111,10 +113,18 @@ impl Listener {
             Ok(value) => (value, 0),
             Err(Errno(error)) => (0, -error),
         };
-        let response = Response { id, value, error, flags: 0 };
+        self.send(&Response { id, value, error, flags: 0 });
+    }
+
+    /// Lets the call run in the caller, as if it had not been trapped: the kernel reads the registers as they were, but memory and the descriptor table anew.
+    pub fn let_run(&self, id: u64) {
+        self.send(&Response { id, value: 0, error: 0, flags: CONTINUE });
+    }
+
+    fn send(&self, response: &Response) {
         loop {
             // SAFETY: `response` has the layout the ioctl reads.
-            match check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_SEND, &raw const response) }) {
+            match check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_SEND, &raw const *response) }) {
                 Err(Errno(libc::EINTR)) => {}
                 _ => return,
             }

@@ -202,6 +202,44 @@ static void swap_unix_udp(void) {
   stop(thread);
 }
 
+/* The same for messages, whose name a stream would only refuse. */
+static void send_swapped(void) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0) exit(3);
+  sources[0] = pair[0], sources[1] = udp(), number = dup(sources[1]);
+  fill_messages();
+  messages[0].msg_hdr.msg_name = &bad_udp;
+}
+
+static void swap_stream_udp(void) {
+  send_swapped();
+  pthread_t thread = start(flip_descriptor);
+  while (goes_on()) count(sendmsg(number, &messages[0].msg_hdr, MSG_DONTWAIT));
+  stop(thread);
+}
+
+/* The caller has no other thread: its table is changed by another process that shares it. The first messages are sent before there is one. */
+static int change_alone(void *nothing) {
+  change(nothing);
+  return 0;
+}
+
+static void swap_shared_table(void) {
+  static char stack[65536] __attribute__((aligned(16)));
+  send_swapped();
+  step = flip_descriptor;
+  stay_on(0);
+  for (int i = 0; i < 8; i++) {
+    dup2(sources[i % 2], number);
+    count(sendmsg(number, &messages[0].msg_hdr, MSG_DONTWAIT));
+  }
+  pid_t other_process = clone(change_alone, stack + sizeof stack, CLONE_VM | CLONE_FILES | SIGCHLD, NULL);
+  if (other_process < 0) exit(3);
+  while (goes_on()) count(sendmsg(number, &messages[0].msg_hdr, MSG_DONTWAIT));
+  is_over = 1;
+  waitpid(other_process, NULL, 0);
+}
+
 /* The port is allowed for UDP alone: a stream that gets there was judged as the datagram socket. */
 static void swap_udp_tcp(void) {
   sources[0] = udp(), sources[1] = socket(AF_INET, SOCK_STREAM, 0), number = dup(sources[0]);
@@ -270,7 +308,8 @@ static const struct { const char *name; void (*run)(void); } races[] = {
   {"sendmsg-name", sendmsg_name}, {"sendmsg-no-name", sendmsg_no_name}, {"sendmsg-no-length", sendmsg_no_length},
   {"sendmmsg-name", sendmmsg_name}, {"sendmsg-parts", sendmsg_parts}, {"page-protected", page_protected},
   {"page-unmapped", page_unmapped}, {"page-exchanged", page_exchanged}, {"swap-unix-udp", swap_unix_udp},
-  {"swap-udp-tcp", swap_udp_tcp}, {"split-table", split_table}, {"exec-takeover", exec_takeover}, {"one-call", one_call},
+  {"swap-stream-udp", swap_stream_udp},
+  {"swap-shared-table", swap_shared_table}, {"swap-udp-tcp", swap_udp_tcp}, {"split-table", split_table}, {"exec-takeover", exec_takeover}, {"one-call", one_call},
 };
 
 int main(int argc, char **argv) {

@@ -1,0 +1,26 @@
+//! Which trapped calls the caller's own kernel may make: messages on connection-oriented unix sockets, by a caller that is alone with its descriptor table. They carry
+//! the sender's process id (SO_PASSCRED, SCM_CREDENTIALS), which only the sender itself can give, and no destination: the kernel refuses or ignores a name in them
+//! (net/unix/af_unix.c, unix_stream_sendmsg and unix_seqpacket_sendmsg).
+//!
+//! Why that can not be raced. Between our look and the kernel's, everything that lies in memory may change, but nothing of that matters for such a socket. What must
+//! not change is the socket behind the number. The caller stands still in its call; a table changes only by tasks that use it; and those are the threads of
+//! one process, of which there is one, unless somebody cloned a process with CLONE_FILES. Such a clone comes here before it is made, and from then on
+//! no message is let through in the whole sandbox. A thread makes the others: while the only one stands still there can be no second.
+
+use crate::receiver::{Outcome, Receiver};
+use crate::sockaddr::Kind;
+use crate::sys::seccomp::Notification;
+use crate::task;
+
+/// clone(2) of a process that keeps the descriptor table in common; the filter sends no other. Nothing but registers decides, so it may run.
+pub fn clone(receiver: &mut Receiver) -> Outcome {
+    receiver.tables_are_shared = true;
+    Outcome::LetRun
+}
+
+/// Whether a message of that caller on that kind of socket may be left to its kernel. To be asked before the notification is found to be still waiting.
+pub(super) fn may_run(receiver: &Receiver, notification: &Notification, kind: Kind) -> bool {
+    matches!(kind, Kind::Unix { datagram: false, .. })
+        && !receiver.tables_are_shared
+        && task::is_alone(notification.tid)
+}
