@@ -25,6 +25,12 @@ export const CODES = {
     cause: 'A byte sequence in the file is not valid UTF-8.',
     fix: 'Save the policy as UTF-8.',
   },
+  SL1003: {
+    title: 'Malformed line of a hosts file',
+    cause:
+      'A line of the file that `--hosts` names is not an address and its names. Lines are not skipped, because a name without its address would change the table.',
+    fix: 'Write `address name [name …]`, as in /etc/hosts; `#` begins a comment.',
+  },
   SL2001: {
     title: 'Unknown scheme',
     cause: 'A rule begins with something other than `tcp://`, `udp://` or `icmp://`.',
@@ -95,7 +101,7 @@ export const CODES = {
   SL2014: {
     title: 'Invalid host name',
     cause:
-      'The name breaks RFC 1123: labels of 1–63 letters, digits and inner hyphens, 253 octets in all.',
+      'The name breaks RFC 1123: labels of 1–63 letters, digits and inner hyphens, 253 octets in all. (`_` is allowed, too.)',
     fix: 'Correct the part that is underlined. International names may be written as they are.',
   },
   SL2015: {

@@ -18,7 +18,7 @@ import type { TableDraft } from './model.ts';
 import { pinNames } from './pin.ts';
 import { inOrder, type Placed } from './placed.ts';
 import { readPrivateNames } from './private-names.ts';
-import type { Resolver } from './resolve.ts';
+import type { ResolveProgress, Resolver } from './resolve.ts';
 import { findMisusedSets, findUnusedSets, usedSets } from './set-use.ts';
 import { readSets, type SetFileReader } from './sets.ts';
 import { checkShape, locate } from './shape.ts';
@@ -46,6 +46,8 @@ export interface PolicyInput {
 /** What the compiler needs from outside. */
 export interface DraftTools {
   readonly resolve: Resolver;
+  /** Told how far resolving is, for who waits at a terminal. */
+  readonly resolveProgress?: ResolveProgress;
   readonly readSetFile: SetFileReader;
 }
 
@@ -89,7 +91,13 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
   const defined = tableAt(root, 'sets')?.keys ?? new Map();
   for (const error of findMisusedSets(written, defined, sets.unspecified)) errors.push(error);
   for (const error of findLostRules(written, walls, sets.sets)) errors.push(error);
-  const pinned = await pinNames(written, exempt.names, sets.sets, tools.resolve);
+  const pinned = await pinNames(
+    written,
+    exempt.names,
+    sets.sets,
+    tools.resolve,
+    tools.resolveProgress,
+  );
   for (const error of pinned.errors) errors.push(error);
   if (errors.length > 0) return { ok: false, diagnostics: inOrder(errors) };
 

@@ -1,6 +1,6 @@
 /**
  * Host names: RFC 1123 labels, folded to lower case, at most 253 octets, a final dot allowed and dropped; international
- * names become A-labels.
+ * names become A-labels. Underscores are allowed as well: resolvers take them, and container networks have such names.
  * Decides what a name is, not what it resolves to. Texts that end in a number are never names (they are malformed IPv4
  * addresses), because many programs would read them as addresses.
  */
@@ -18,7 +18,7 @@ const LONGEST_LABEL = 63;
 /** Characters before conversion to A-labels, which seldom shortens a name and never to a quarter. */
 const LONGEST_WRITTEN = 4 * LONGEST_NAME;
 
-const EXPECTED = 'labels of letters, digits and inner hyphens, such as api.example.com';
+const EXPECTED = 'labels of letters, digits, `_` and inner hyphens, such as api.example.com';
 
 /** Whether the last label is a number, decimal or hexadecimal: such a text can only be meant as IPv4. */
 export function endsInNumber(text: string): boolean {
@@ -46,7 +46,7 @@ export function parseName(text: string, at: number): ParsedName {
       const dot = Math.max(0, Math.min(start, text.length - 1));
       return fault(`\`${text}\` has an empty label`, dot, 1);
     }
-    const strange = /[^A-Za-z0-9\-\u0080-\u{10ffff}]/u.exec(label);
+    const strange = /[^A-Za-z0-9_\-\u0080-\u{10ffff}]/u.exec(label);
     if (strange !== null) {
       const message = `a host name can not hold \`${strange[0]}\``;
       return fault(message, start + strange.index, strange[0].length);
@@ -89,7 +89,7 @@ function toALabels(name: string): string | undefined {
   const plain = converted
     .split('.')
     .every(
-      (label) => label.length <= LONGEST_LABEL && /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/.test(label),
+      (label) => label.length <= LONGEST_LABEL && /^[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?$/.test(label),
     );
   return plain && !endsInNumber(converted) ? converted : undefined;
 }

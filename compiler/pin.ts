@@ -4,10 +4,16 @@
  * inside are left out where private-answers.ts says so, with a warning when others remain.
  */
 import { formatAddress } from './address.ts';
+import { isInsideAddress } from './inside-addresses.ts';
 import type { AddressSet, PinnedName, PrivateName } from './model.ts';
 import type { Placed } from './placed.ts';
-import { isPrivateAddress, mayBePrivate, opensNothingNew } from './private-answers.ts';
-import { type Resolver, type ResolverAnswer, resolveNames } from './resolve.ts';
+import { mayBePrivate, opensNothingNew } from './private-answers.ts';
+import {
+  type ResolveProgress,
+  type Resolver,
+  type ResolverAnswer,
+  resolveNames,
+} from './resolve.ts';
 import type { TargetFault, WrittenRule } from './written-rules.ts';
 
 /** Names in the order in which rules name them first. */
@@ -25,6 +31,7 @@ export async function pinNames(
   exempt: readonly PrivateName[],
   sets: ReadonlyMap<string, AddressSet>,
   resolve: Resolver,
+  progress?: ResolveProgress,
 ): Promise<PinnedNames> {
   const byName = new Map<string, WrittenRule[]>();
   for (const rule of written) {
@@ -34,10 +41,10 @@ export async function pinNames(
     if (known === undefined) byName.set(target.name, [rule]);
     else known.push(rule);
   }
-  const answers = await resolveNames(byName.keys(), resolve);
+  const answers = await resolveNames(byName.keys(), resolve, progress);
   const rules = written.map(({ rule }) => rule);
   const mayKeep = (name: string, address: Uint8Array): boolean =>
-    !isPrivateAddress(address) ||
+    !isInsideAddress(address) ||
     mayBePrivate(name, exempt) ||
     opensNothingNew(name, address, rules, sets);
 

@@ -1,7 +1,7 @@
 /**
  * Names to addresses, through a resolver that is handed in.
- * Each name is asked once, all at the same time; answers become canonical, sorted and unique, so that the resolver's order
- * changes nothing. Which answers a name may have is private-answers.ts's decision.
+ * Each name is asked once, a number of them at the same time; answers become canonical, sorted and unique, so that neither
+ * the resolver's order nor its speed changes anything. Which answers a name may have is private-answers.ts's decision.
  */
 import { canonicalAddress } from './address.ts';
 
@@ -13,14 +13,34 @@ export type ResolverAnswer =
 /** Resolves one name (lower case, A-labels, no final dot) to all of its addresses. */
 export type Resolver = (name: string) => Promise<ResolverAnswer>;
 
+/** Told with each question and answer how many of all names have one, and which are being asked, the longest first. */
+export type ResolveProgress = (done: number, all: number, asked: readonly string[]) => void;
+
+/** Names that are asked at the same time: what a system's resolver and its servers take without losing questions. */
+export const ASKED_AT_ONCE = 16;
+
 /** Asks for every name once. Never rejects: a resolver that throws has not resolved. */
 export async function resolveNames(
   names: Iterable<string>,
   resolve: Resolver,
+  progress?: ResolveProgress,
 ): Promise<ReadonlyMap<string, ResolverAnswer>> {
-  const distinct = [...new Set(names)];
-  const answers = await Promise.all(distinct.map((name) => ask(name, resolve)));
-  return new Map(distinct.map((name, i) => [name, answers[i] ?? NO_ANSWER]));
+  const distinct = new Set(names);
+  const answers = new Map<string, ResolverAnswer>();
+  const asked = new Set<string>();
+  // One iterator for all: each takes the next name when it has an answer.
+  const queue = distinct.values();
+  const askOn = async (): Promise<void> => {
+    for (const name of queue) {
+      asked.add(name);
+      progress?.(answers.size, distinct.size, [...asked]);
+      answers.set(name, await ask(name, resolve));
+      asked.delete(name);
+      progress?.(answers.size, distinct.size, [...asked]);
+    }
+  };
+  await Promise.all(Array.from({ length: ASKED_AT_ONCE }, askOn));
+  return answers;
 }
 
 const NO_ANSWER: ResolverAnswer = { ok: false, reason: 'the resolver gave no address' };

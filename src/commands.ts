@@ -5,7 +5,7 @@
 import { Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { checkDestinations } from './commands/check.ts';
-import { compileToFile } from './commands/compile.ts';
+import { type CompileOptions, compileToFile } from './commands/compile.ts';
 import { examineHost } from './commands/doctor.ts';
 import { SandlockError } from './errors.ts';
 import { HELP, type HelpTopic } from './help.ts';
@@ -58,10 +58,10 @@ function createProgram(): Command {
   withHelp(program.command('compile'), 'compile')
     .argument('<policy>')
     .requiredOption('-o, --output <file>')
+    .option('--hosts <file>')
+    .option('--offline')
     .addOption(format)
-    .action((policy: string, options: { output: string; format: Format }) =>
-      compileToFile(policy, options.output, options.format),
-    );
+    .action((policy: string, options: CompileOptions) => compileToFile(policy, options));
   withHelp(program.command('check'), 'check')
     .argument('<policy>')
     .argument('<destination...>')

@@ -13,7 +13,8 @@ import { loadPolicyModule, type PolicyModule } from '../compiler/wasm.ts';
 import { describeCause, SandlockError } from './errors.ts';
 import type { ExecArguments } from './exec-arguments.ts';
 import { isTable, readWhole, shippedFile } from './files.ts';
-import { resolveBySystem } from './resolve.ts';
+import { createProgress } from './progress.ts';
+import { chooseResolver, type NameSources } from './resolve.ts';
 import { writeError } from './standard-error.ts';
 
 /** Where the rules come from: a file that was read, options, or both. */
@@ -21,21 +22,28 @@ export interface RuleSources {
   readonly file: { readonly path: string; readonly bytes: Buffer } | undefined;
   readonly allow: readonly string[];
   readonly deny: readonly string[];
+  /** Where names are looked up; the system's resolver, when nothing is said. */
+  readonly names?: NameSources;
 }
 
 /**
  * Compiles what was given; mistakes in it are part of the result. `purpose` is whether the table is kept or run at once.
+ * @throws SandlockError (file) when a hosts file can not be read.
  */
-export function compileSources(
-  { file, allow, deny }: RuleSources,
+export async function compileSources(
+  { file, allow, deny, names }: RuleSources,
   purpose: 'compile' | 'exec',
 ): Promise<CompileResult> {
+  const resolver = chooseResolver(names);
+  if (!resolver.ok) return resolver;
+  const resolveProgress = createProgress();
   const folder = file === undefined ? '.' : dirname(file.path);
   const policy = file === undefined ? {} : { file: { name: file.path, text: file.bytes } };
   return compilePolicy(
     { ...policy, allow, deny, purpose },
     {
-      resolve: resolveBySystem,
+      resolve: resolver.resolve,
+      ...(resolveProgress === undefined ? {} : { resolveProgress }),
       readSetFile: (path) => readSetFile(resolve(folder, path)),
       policyModule: shippedPolicyModule(),
     },

@@ -43,6 +43,8 @@ Runs COMMAND so that it reaches what POLICY allows and nothing else. Without a p
 Turns a policy into a table. FILE is replaced as a whole, or not touched when POLICY has errors.
 
   -o, --output FILE   where the table goes; - is standard output
+  --hosts FILE        look names up in FILE first, which has the form of /etc/hosts
+  --offline           ask no resolver: a name that FILE lacks is an error
   --format FORMAT     text or json: how the summary or the errors are printed on standard error
 `,
   check: `sandlock check POLICY DESTINATION … [options]

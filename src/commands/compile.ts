@@ -9,16 +9,26 @@ import type { Format } from '../commands.ts';
 import { compileSources, countErrors } from '../compiling.ts';
 import { SandlockError } from '../errors.ts';
 import { isTable, readWhole, replaceFile } from '../files.ts';
+import type { NameSources } from '../resolve.ts';
 import { printable, writeError, writeOutput } from '../standard-error.ts';
 
 /** File descriptor of standard output. */
 const STDOUT = 1;
 
+/** Options of the command. */
+export interface CompileOptions extends NameSources {
+  readonly output: string;
+  readonly format: Format;
+}
+
 /**
  * Compiles a file. The output is written only when there is no error at all.
  * @throws SandlockError
  */
-export async function compileToFile(path: string, output: string, format: Format): Promise<void> {
+export async function compileToFile(
+  path: string,
+  { output, format, ...names }: CompileOptions,
+): Promise<void> {
   const startMs = performance.now();
   if (output === '-' && isatty(STDOUT)) {
     throw new SandlockError('usage', 'a table is not for a terminal: redirect standard output');
@@ -27,7 +37,7 @@ export async function compileToFile(path: string, output: string, format: Format
   if (isTable(bytes)) {
     throw new SandlockError('usage', `${path} is a table already; compile takes a policy in TOML`);
   }
-  const sources = { file: { path, bytes }, allow: [], deny: [] };
+  const sources = { file: { path, bytes }, allow: [], deny: [], names };
   const result = await compileSources(sources, 'compile');
   if (!result.ok) {
     const { diagnostics } = result;

@@ -1,11 +1,13 @@
 /**
  * Names: asked once, pinned in canonical form, and kept out of the inside unless the policy wants them there.
  */
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { formatAddress } from '../../compiler/address.ts';
 import { formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { draftPolicy } from '../../compiler/draft.ts';
-import { isPrivateAddress } from '../../compiler/private-answers.ts';
+import { isInsideAddress } from '../../compiler/inside-addresses.ts';
+import { resolveNames } from '../../compiler/resolve.ts';
 import { parseIp } from './parse-ip.ts';
 import { draft, draftText, errorsOf, goodDraft, type World } from './support.ts';
 
@@ -38,6 +40,38 @@ test('answers are canonical, sorted and unique, whatever their order', async () 
   expect(await pins(['a.example:1'], { names: { 'a.example': answers } })).toEqual(sorted);
   const reversed = [...answers].reverse();
   expect(await pins(['a.example:1'], { names: { 'a.example': reversed } })).toEqual(sorted);
+});
+
+test('no more than 16 names are asked at a time, and progress names those', async () => {
+  const names = Array.from({ length: 40 }, (_, i) => `n${i}.example`);
+  const pending = new Map<string, () => void>();
+  const states: string[] = [];
+  const answers = resolveNames(
+    [...names, ...names],
+    (name) =>
+      new Promise((answer) => {
+        pending.set(name, () => answer({ ok: true, addresses: [Uint8Array.of(192, 0, 2, 1)] }));
+      }),
+    (done, all, asked) => states.push(`${done}/${all} ${asked.length} ${asked[0]}`),
+  );
+  let most = 0;
+  while (pending.size > 0) {
+    most = Math.max(most, pending.size);
+    // The last that was asked answers first.
+    const [name = '', answer] = [...pending].at(-1) ?? [];
+    pending.delete(name);
+    answer?.();
+    await new Promise(setImmediate);
+  }
+  expect(most).toBe(16);
+  expect([...(await answers).keys()].sort()).toEqual([...names].sort());
+  expect(states.slice(14, 18)).toEqual([
+    '0/40 15 n0.example',
+    '0/40 16 n0.example',
+    '1/40 15 n0.example',
+    '1/40 16 n0.example',
+  ]);
+  expect(states.at(-1)).toBe('40/40 0 undefined');
 });
 
 test('names stand in the order in which rules name them first', async () => {
@@ -86,69 +120,17 @@ test.each([
   ]);
 });
 
-const INSIDE = [
-  '0.0.0.0',
-  '0.1.2.3',
-  '10.0.0.1',
-  '10.255.255.255',
-  '100.64.0.1',
-  '100.127.255.255',
-  '127.0.0.1',
-  '127.9.9.9',
-  '169.254.169.254',
-  '172.16.0.1',
-  '172.31.255.255',
-  '192.168.1.1',
-  '224.0.0.251',
-  '240.0.0.1',
-  '255.255.255.255',
-  '::',
-  '::1',
-  '::ffff:10.0.0.1',
-  '::10.0.0.1',
-  '64:ff9b::10.0.0.1',
-  '64:ff9b:1::192.0.2.1',
-  '2002:0a00:0001::1',
-  '2002:7f00:0001::',
-  'fc00::1',
-  'fdff:ffff::1',
-  'fe80::1',
-  'febf::1',
-  'fec0::1',
-  'ff02::1',
-];
+const VECTORS = readFileSync(new URL('../vectors/inside.txt', import.meta.url), 'utf8')
+  .split('\n')
+  .filter((line) => /^(in|out)side /.test(line))
+  .map((line) => line.split(' '));
 
-const OUTSIDE = [
-  '1.1.1.1',
-  '9.255.255.255',
-  '11.0.0.0',
-  '100.63.255.255',
-  '100.128.0.0',
-  '126.255.255.255',
-  '128.0.0.0',
-  '169.253.255.255',
-  '169.255.0.0',
-  '172.15.255.255',
-  '172.32.0.0',
-  '192.0.2.1',
-  '192.167.255.255',
-  '192.169.0.0',
-  '223.255.255.255',
-  '2001:db8::1',
-  '::ffff:192.0.2.1',
-  '64:ff9b::192.0.2.1',
-  '2002:c000:0201::1',
-  'fbff::1',
-  'fe00::1',
-  'fe7f::1',
-];
-
-test.each(INSIDE)('%s is an address of the inside', (text) => {
-  expect(isPrivateAddress(parseIp(text))).toBe(true);
+test('there are vectors of both kinds', () => {
+  expect(new Set(VECTORS.map(([kind]) => kind))).toEqual(new Set(['inside', 'outside']));
 });
 
-test.each(OUTSIDE)('%s is an address of the outside', (text) => {
-  expect(isPrivateAddress(parseIp(text))).toBe(false);
+test.each(VECTORS)('%s: %s', (kind, text = '') => {
+  expect(isInsideAddress(parseIp(text))).toBe(kind === 'inside');
 });
 
 test('a public name with private answers only is refused and told what to write', async () => {

@@ -87,6 +87,34 @@ describe('compile', () => {
     expect(readdirSync(folder).sort()).toEqual(['p.bin', 'p.toml']);
   });
 
+  it('--offline takes names from --hosts alone, and the same input gives the same bytes', () => {
+    writeFileSync(
+      join(folder, 'names.toml'),
+      '[network]\nallow = ["a.example:1", "b.example:1"]\n',
+    );
+    writeFileSync(join(folder, 'hosts'), '192.0.2.1 a.example\n192.0.2.2 b.example\n');
+    const offline = ['compile', 'names.toml', '--offline', '--hosts', 'hosts', '-o'];
+    expect(sandlock(...offline, '1.bin').status).toBe(0);
+    expect(sandlock(...offline, '2.bin').status).toBe(0);
+    const first = readFileSync(join(folder, '1.bin'));
+    expect(first.equals(readFileSync(join(folder, '2.bin')))).toBe(true);
+    expect(sandlock('check', '1.bin', 'b.example:1').stdout).toContain(
+      'allow b.example:1 (192.0.2.2)',
+    );
+
+    writeFileSync(join(folder, 'hosts'), '192.0.2.1 a.example\n');
+    const { status, stderr } = sandlock(...offline, '3.bin');
+    expect(status).toBe(2);
+    expect(stderr).toContain('error SL4001: `b.example` does not resolve: hosts does not have it');
+    expect(readdirSync(folder)).not.toContain('3.bin');
+
+    writeFileSync(join(folder, 'hosts'), 'a.example 192.0.2.1\n');
+    expect(sandlock(...offline, '3.bin').stderr).toContain('hosts:1:1: error SL1003: ');
+    expect(sandlock('compile', 'names.toml', '--offline', '-o', '3.bin').stderr).toContain(
+      '`a.example` does not resolve: nothing is asked (--offline)',
+    );
+  });
+
   it('with --format json gives summary and errors as data', () => {
     const good = sandlock('compile', 'p.toml', '-o', 'p.bin', '--format', 'json');
     expect(good.status).toBe(0);
