@@ -85,6 +85,20 @@ export function ipv4Value(bytes: Uint8Array): number {
   return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }
 
+/** The number that 4 or 16 bytes in network order stand for. */
+export function toNumber(bytes: Uint8Array): bigint {
+  let value = 0n;
+  for (const byte of bytes) value = (value << 8n) | BigInt(byte);
+  return value;
+}
+
+/** The 4 or 16 bytes of a number, network order. */
+export function fromNumber(value: bigint, length: 4 | 16): Uint8Array {
+  const bytes = new Uint8Array(length);
+  for (let i = length - 1, rest = value; i >= 0; i--, rest >>= 8n) bytes[i] = Number(rest & 0xffn);
+  return bytes;
+}
+
 /** Whether 16 bytes lie in ::ffff:0:0/96, the IPv4-mapped addresses. */
 export function isMapped(bytes: Uint8Array): boolean {
   return bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((b) => b === 0);

@@ -151,14 +151,14 @@ export function readNames(reader: TableReader): readonly PinnedName[] {
 
 /** The rules as written, in source order; a name's rule refers to `names` of the same table. */
 export function readRules(reader: TableReader, names: readonly PinnedName[]): readonly Rule[] {
-  const { count, offset } = sectionOf(reader, F.SECTION_RULES);
-  return Array.from({ length: count }, (_, index) =>
-    readRule(reader, offset + index * F.RULE_BYTES, names),
-  );
+  const { count } = sectionOf(reader, F.SECTION_RULES);
+  return Array.from({ length: count }, (_, number) => readRule(reader, number, names));
 }
 
-function readRule(reader: TableReader, at: number, names: readonly PinnedName[]): Rule {
+/** The rule of a number, which must exist. */
+export function readRule(reader: TableReader, number: number, names: readonly PinnedName[]): Rule {
   const { view } = reader;
+  const at = sectionOf(reader, F.SECTION_RULES).offset + number * F.RULE_BYTES;
   return {
     action: view.getUint8(at + F.RULE_ACTION) === F.ACTION_ALLOW ? 'allow' : 'deny',
     protocol: PROTOCOLS[view.getUint8(at + F.RULE_PROTOCOL)] ?? 'tcp',

@@ -4,9 +4,19 @@
  */
 import * as F from './format.gen.ts';
 import { layDraft } from './lay-draft.ts';
-import { matches, wordsOf } from './matching-rules.ts';
-import type { Dns, Facts, PinnedName, Protocol, Rule, TableDraft, UnixRule } from './model.ts';
+import type {
+  Dns,
+  Facts,
+  PinnedName,
+  PortRange,
+  Protocol,
+  Rule,
+  TableDraft,
+  UnixRule,
+} from './model.ts';
+import { createNearRules, type NearRules } from './near-rules.ts';
 import { PROTOCOL_NUMBERS } from './numbers.ts';
+import { createRuleIndex, type RuleIndex, wordsOf } from './rule-index.ts';
 import { isBind, toCanonical, widen } from './stored-address.ts';
 import {
   countBoundaries,
@@ -16,15 +26,19 @@ import {
   readFacts,
   readNames,
   readPlan,
+  readPorts,
+  readRule,
   readRules,
   readUnixRules,
   sectionOf,
   type TableReader,
 } from './stored-rules.ts';
+import { createTries, type Tries } from './stored-tries.ts';
 import {
   attempt,
   copyIn,
   copyOut,
+  createScratch,
   instantiate,
   type PolicyExports,
   type PolicyModule,
@@ -65,6 +79,16 @@ export interface Table {
   /** Answers queries of 24 bytes (docs/native.md) with one byte each: 1 allow, 0 deny. */
   lookupMany(queries: Uint8Array): Uint8Array;
   rules(): readonly Rule[];
+  /** One rule by its number in source order; cheap where `rules` would decode all. */
+  rule(number: number): Rule;
+  /** The rules by what they cover; built when first asked for. */
+  index(): RuleIndex;
+  /** The allow rules close to an address. */
+  near(): NearRules;
+  /** What the tries say, for walking; look-ups do not go through this. */
+  tries(): Tries;
+  /** The ranges of a port set of the tries. */
+  ports(set: number): readonly PortRange[];
   names(): readonly PinnedName[];
   plan(): Readonly<Record<Protocol, Mode>>;
   /** The families in the order of their bits (docs/format.md §8). */
@@ -111,14 +135,22 @@ export function openTable(
     const text = F.DEFECT_TEXTS[code] ?? `defect ${code}`;
     return { ok: false, defect: { code, text, offset: instance.defectOffset() >>> 0 } };
   }
-  return { ok: true, table: createTable(instance, copyOut(instance, ptr, bytes.length)) };
+  return { ok: true, table: createTable(instance, ptr, copyOut(instance, ptr, bytes.length)) };
 }
 
-function createTable(instance: PolicyExports, bytes: Uint8Array): Table {
+function createTable(instance: PolicyExports, ptr: number, bytes: Uint8Array): Table {
   const reader = createReader(bytes);
   const plan = readPlan(reader);
   const names = once(() => readNames(reader));
   const rules = once(() => readRules(reader, names()));
+  const known = new Map<number, Rule>();
+  const rule = (number: number): Rule => {
+    const read = known.get(number) ?? readRule(reader, number, names());
+    known.set(number, read);
+    return read;
+  };
+  const index = once(() => createRuleIndex(instance, reader));
+  const tries = once(() => createTries(instance, ptr));
   const lookup: Table['lookup'] = (protocol, address, port) => {
     const [a, b, c, d] = wordsOf(widen(address));
     assertPort(port);
@@ -130,15 +162,18 @@ function createTable(instance: PolicyExports, bytes: Uint8Array): Table {
     decidingRules(protocol, address, port) {
       const verdict = lookup(protocol, address, port);
       const wide = isBind(protocol) ? widen(address) : toCanonical(address);
-      return rules().filter(
-        (rule, index) =>
-          rule.action === verdict &&
-          rule.protocol === protocol &&
-          matches(instance, reader, index, rule, wide, port, names()),
-      );
+      return index()
+        .covering(verdict, protocol, wide)
+        .filter((number) => index().holdsPort(number, port))
+        .map(rule);
     },
-    lookupMany: (queries) => lookupMany(instance, queries),
+    lookupMany: createLookupMany(instance),
     rules,
+    rule,
+    index,
+    near: once(() => createNearRules(index(), tries())),
+    tries,
+    ports: (set) => readPorts(reader, set),
     names,
     plan: () => plan,
     facts: () => readFacts(reader),
@@ -148,13 +183,17 @@ function createTable(instance: PolicyExports, bytes: Uint8Array): Table {
   };
 }
 
-function lookupMany(instance: PolicyExports, queries: Uint8Array): Uint8Array {
-  const count = queries.length / F.QUERY_BYTES;
-  if (!Number.isInteger(count)) throw new TypeError('queries have 24 bytes each');
-  const ptr = copyIn(instance, queries);
-  const verdicts = instance.alloc(count) >>> 0;
-  instance.lookupMany(ptr, count, verdicts);
-  return copyOut(instance, verdicts, count);
+function createLookupMany(instance: PolicyExports): Table['lookupMany'] {
+  const scratch = createScratch(instance);
+  return (queries) => {
+    const count = queries.length / F.QUERY_BYTES;
+    if (!Number.isInteger(count)) throw new TypeError('queries have 24 bytes each');
+    const ptr = scratch.room(queries.length + count);
+    const verdicts = ptr + queries.length;
+    new Uint8Array(instance.memory.buffer, ptr, queries.length).set(queries);
+    instance.lookupMany(ptr, count, verdicts);
+    return copyOut(instance, verdicts, count);
+  };
 }
 
 function summarise(reader: TableReader): TableSummary {

@@ -36,6 +36,9 @@ export interface PolicyExports {
   lookupMany(queries: number, count: number, verdicts: number): void;
   isMember(set: number, a: number, b: number, c: number, d: number): number;
   holdsPort(set: number, port: number): number;
+  boundaryCount(table: number, trie: number): number;
+  readBoundaries(table: number, trie: number, first: number, count: number, out: number): void;
+  findBoundary(table: number, trie: number, a: number, b: number, c: number, d: number): number;
 }
 
 /** The loaded policy.wasm. */
@@ -98,6 +101,27 @@ export function copyIn(instance: PolicyExports, bytes: Uint8Array): number {
   const ptr = instance.alloc(bytes.length) >>> 0;
   new Uint8Array(instance.memory.buffer, ptr, bytes.length).set(bytes);
   return ptr;
+}
+
+/** Memory of the instance that calls use again and again, since nothing that was allocated is ever freed. */
+export interface Scratch {
+  /** At least that many bytes at a multiple of 16, with whatever they hold; valid until the next call. */
+  room(bytes: number): number;
+}
+
+/** Memory for one purpose of an instance. */
+export function createScratch(instance: PolicyExports): Scratch {
+  let ptr = 0;
+  let size = 0;
+  return {
+    room(bytes) {
+      if (bytes > size) {
+        size = Math.max(bytes, 2 * size);
+        ptr = instance.alloc(size) >>> 0;
+      }
+      return ptr;
+    },
+  };
 }
 
 /** A copy of bytes of the instance's memory. */

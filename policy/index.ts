@@ -3,6 +3,11 @@
  * one build or one open table. When a function traps, the exported global `failure` says why, and the instance is of no further use.
  */
 import { allocate } from './arena';
+import {
+  countBoundaries,
+  findBoundary as findBoundaryOf,
+  readBoundaries as readBoundariesOf,
+} from './boundaries';
 import { build as buildTable, builtBytes } from './build';
 import { defectCode, defectOffset as offsetOfDefect } from './defect';
 import { prefixes } from './draft';
@@ -80,4 +85,19 @@ export function isMember(set: u32, a: u32, b: u32, c: u32, d: u32): u32 {
 /** 1 when the port is in the port set, which must exist in the open table. */
 export function holdsPort(set: u32, port: u32): u32 {
   return hasPort(set, port);
+}
+
+/** Number of boundaries of a trie (docs/format.md §4) of the table at `table`, which was opened; the trie must exist. */
+export function boundaryCount(table: usize, trie: u32): u32 {
+  return countBoundaries(table, trie);
+}
+
+/** Writes `count` boundaries of a trie from number `first` on to `out`, 24 bytes each (boundaries.ts); all must exist. */
+export function readBoundaries(table: usize, trie: u32, first: u32, count: u32, out: usize): void {
+  readBoundariesOf(table, trie, first, count, out);
+}
+
+/** Number of the boundary that applies to an address: four big-endian words, of IPv4 the address and three zeros. */
+export function findBoundary(table: usize, trie: u32, a: u32, b: u32, c: u32, d: u32): u32 {
+  return findBoundaryOf(table, trie, ((<u64>a) << 32) | <u64>b, ((<u64>c) << 32) | <u64>d);
 }

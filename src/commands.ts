@@ -54,6 +54,8 @@ function createProgram(): Command {
     .exitOverride()
     .configureOutput({ writeOut: writeOutput, writeErr: () => {}, outputError: () => {} });
   const format = new Option('--format <format>').choices(['text', 'json']).default('text');
+  // Short for the other.
+  const json = new Option('--json').implies({ format: 'json' });
 
   withHelp(program.command('compile'), 'compile')
     .argument('<policy>')
@@ -61,11 +63,13 @@ function createProgram(): Command {
     .option('--hosts <file>')
     .option('--offline')
     .addOption(format)
+    .addOption(json)
     .action((policy: string, options: CompileOptions) => compileToFile(policy, options));
   withHelp(program.command('check'), 'check')
     .argument('<policy>')
-    .argument('<destination...>')
+    .argument('[destination...]')
     .addOption(format)
+    .addOption(json)
     .action((policy: string, destinations: string[], options: { format: Format }) =>
       checkDestinations(policy, destinations, options.format),
     );

@@ -100,9 +100,12 @@ function tableOf(result: CompileResult, consequence: string): Uint8Array {
   throw new SandlockError('policy', `${countErrors(diagnostics)}; ${consequence}`);
 }
 
-/** `1 error` or `3 errors`; warnings are not counted. */
-export function countErrors(diagnostics: readonly Diagnostic[]): string {
-  const count = diagnostics.filter(({ severity }) => severity === 'error').length;
+/** `1 error` or `3 errors`, of a number or of diagnostics; warnings are not counted. */
+export function countErrors(errors: number | readonly Diagnostic[]): string {
+  const count =
+    typeof errors === 'number'
+      ? errors
+      : errors.filter(({ severity }) => severity === 'error').length;
   return `${count} error${count === 1 ? '' : 's'}`;
 }
 

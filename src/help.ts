@@ -47,16 +47,18 @@ Turns a policy into a table. FILE is replaced as a whole, or not touched when PO
   --offline           ask no resolver: a name that FILE lacks is an error
   --format FORMAT     text or json: how the summary or the errors are printed on standard error
 `,
-  check: `sandlock check POLICY DESTINATION … [options]
+  check: `sandlock check POLICY [DESTINATION …] [options]
 
-Says for each destination whether a command would reach it, and which rules decide that.
+Says for each destination whether a command would reach it, which rules decide that, and for a refusal
+which rules come close and which one to add. Without destinations, or for -, reads them from standard
+input, one a line.
 
   tcp://10.1.2.3:443   [2001:db8::1]:443   udp://1.1.1.1:53   icmp://192.0.2.7   api.example.com:443
   bind:tcp://127.0.0.1:8080   bind:udp://:5353   unix:/run/x.sock   unix:@name
 
-  --format FORMAT     text or json
+  --json, --format FORMAT   text or json: one object a line
 
-Exit status: 0 all are allowed · 1 some are refused · 2 bad policy or usage.
+Exit status: 0 all are allowed · 1 some are not · 2 bad policy, destination or usage.
 `,
   doctor: `sandlock doctor [options]
 

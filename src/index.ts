@@ -39,7 +39,7 @@ export async function compileFile(path: string): Promise<CompileResult> {
  * What a table decides for a destination such as `tcp://10.1.2.3:443`; one verdict for each address of a name.
  * @throws SandlockError SL5100 for a bad table, SL7001 for a bad destination.
  */
-export function check(table: Uint8Array, destination: string): Verdict[] {
+export function check(table: Uint8Array, destination: string): readonly Verdict[] {
   const parsed = parseDestination(destination);
   if (!parsed.ok) throw new SandlockError('usage', formatDiagnostics(parsed.diagnostics).trimEnd());
   return decideDestination(openShipped('the table', table), destination, parsed.destination);

@@ -1,102 +1,56 @@
 /**
- * What a table decides for a destination, a bind or a UNIX socket, and why. Asks by the look-up that tests compare with the
- * executor's; a name stands for the addresses that are pinned in the table. UNIX sockets are compared by their text: links
- * are followed only when a program runs.
+ * What a table decides for a destination, a bind or a UNIX socket, as `check` and the Node API tell it: one verdict for an address, one for each
+ * pinned address of a name. Decides nothing itself; the explanations are the compiler's (explain.ts).
  */
-import { formatAddress, isMapped } from '../compiler/address.ts';
-import type { Destination, UnixDestination } from '../compiler/destination.ts';
-import { familiesFor } from '../compiler/families.ts';
-import type { FamilyName, Protocol, UnixRule } from '../compiler/model.ts';
+import { formatAddress } from '../compiler/address.ts';
+import type { Destination } from '../compiler/destination.ts';
+import { type Explanation, explain } from '../compiler/explain.ts';
+import { explainUnknownName, pinnedAddresses } from '../compiler/explain-name.ts';
+import { explainUnix } from '../compiler/explain-unix.ts';
+import type { Protocol } from '../compiler/model.ts';
 import type { Table } from '../compiler/table.ts';
-import { SandlockError } from './errors.ts';
 
-/** The answer for one address. */
-export interface Verdict {
-  readonly verdict: 'allow' | 'deny';
+/** The answer for one address; this object is a line of `check --json` (docs/commands.md). */
+export interface Verdict extends Explanation {
   /** As it was asked. */
   readonly destination: string;
   readonly protocol: Protocol | 'unix';
-  /** Of a UNIX socket its path, or `@` and its name. */
+  /** Of a UNIX socket its path, or `@` and its name; empty of a name that no rule has. */
   readonly address: string;
   /** 0 where there is none. */
   readonly port: number;
-  /** The deciding rules (docs/format.md §7); empty when nothing allows the destination. */
-  readonly rules: readonly {
-    readonly text: string;
-    readonly source: string;
-    readonly line: number;
-    readonly column: number;
-  }[];
-  /** Why it is denied whatever the rules say. */
-  readonly reason?: string;
 }
 
-/**
- * One verdict for an address, one for each pinned address of a name. `text` is the destination as it was asked.
- * @throws SandlockError (usage) for a name that is not pinned.
- */
-export function decideDestination(table: Table, text: string, destination: Destination): Verdict[] {
-  if (destination.protocol === 'unix') return [decideUnix(table, text, destination)];
-  const { protocol, port } = destination;
-  const { families } = table.facts();
-  return addressesOf(table, text, destination).map((address) => {
-    const about = { destination: text, protocol, address: formatAddress(address), port };
-    const family = address.length === 4 || isMapped(address) ? 4 : 6;
-    const reason = missingFamily(families, familiesFor(protocol, family));
-    if (reason !== undefined) return { verdict: 'deny', ...about, rules: [], reason };
-    const rules = table.decidingRules(protocol, address, port);
-    return {
-      verdict: table.lookup(protocol, address, port),
-      ...about,
-      rules: rules.map(({ text, source, line, column }) => ({ text, source, line, column })),
-    };
-  });
-}
-
-function addressesOf(
+/** The verdicts on a destination; `text` is how it was asked. */
+export function decideDestination(
   table: Table,
   text: string,
-  destination: Exclude<Destination, UnixDestination>,
-): readonly Uint8Array[] {
-  if ('addresses' in destination) return destination.addresses;
+  destination: Destination,
+): readonly Verdict[] {
+  if (destination.protocol === 'unix') {
+    const address = destination.kind === 'abstract' ? `@${destination.text}` : destination.text;
+    const about = { destination: text, protocol: 'unix', address, port: 0 } as const;
+    return [{ ...about, ...explainUnix(table, destination) }];
+  }
+  const { protocol, port } = destination;
+  if ('addresses' in destination) {
+    return destination.addresses.map((address) => decide(table, text, { protocol, address, port }));
+  }
   const { host } = destination;
-  if (host.kind === 'address') return [host.address];
-  const addresses = table.names().find(({ name }) => name === host.name)?.addresses;
-  if (addresses !== undefined) return addresses;
-  const message = `${text}: no rule of the policy has this name, so no address of it is known`;
-  throw new SandlockError('usage', `${message}; ask for an address instead`);
+  if (host.kind === 'address') {
+    return [decide(table, text, { protocol, address: host.address, port })];
+  }
+  const { name } = host;
+  const addresses = pinnedAddresses(table, name);
+  if (addresses === undefined) {
+    const about = { destination: text, protocol, address: '', port };
+    return [{ ...about, ...explainUnknownName(table, protocol, name, port) }];
+  }
+  return addresses.map((address) => decide(table, text, { protocol, address, port, name }));
 }
 
-/** The table keeps lines of UNIX rules, not the file; their key stands in its place. */
-const UNIX_SOURCE = 'allow_unix';
-
-function decideUnix(table: Table, text: string, socket: UnixDestination): Verdict {
-  const address = socket.kind === 'abstract' ? `@${socket.text}` : socket.text;
-  const about = { destination: text, protocol: 'unix', address, port: 0 } as const;
-  const wanted: readonly FamilyName[] = ['unix/stream', 'unix/dgram', 'unix/seqpacket'];
-  const reason = missingFamily(table.facts().families, wanted);
-  if (reason !== undefined) return { verdict: 'deny', ...about, rules: [], reason };
-  const rules = table
-    .unixRules()
-    .filter((rule) => coversSocket(rule, socket))
-    .map((rule) => ({ text: showRule(rule), source: UNIX_SOURCE, line: rule.line, column: 0 }));
-  return { verdict: rules.length > 0 ? 'allow' : 'deny', ...about, rules };
-}
-
-function coversSocket(rule: UnixRule, { kind, text }: UnixDestination): boolean {
-  if (rule.kind !== 'directory') return rule.kind === kind && rule.text === text;
-  return kind === 'path' && text.startsWith(rule.text === '/' ? '/' : `${rule.text}/`);
-}
-
-function showRule({ kind, text }: UnixRule): string {
-  if (kind === 'abstract') return `@${text}`;
-  return kind === 'directory' && text !== '/' ? `${text}/` : text;
-}
-
-function missingFamily(
-  allowed: readonly FamilyName[],
-  wanted: readonly FamilyName[],
-): string | undefined {
-  if (wanted.some((family) => allowed.includes(family))) return undefined;
-  return `allow_families leaves out ${wanted.join(' and ')}`;
+function decide(table: Table, text: string, question: Parameters<typeof explain>[1]): Verdict {
+  const { protocol, address, port } = question;
+  const about = { destination: text, protocol, address: formatAddress(address), port };
+  return { ...about, ...explain(table, question) };
 }

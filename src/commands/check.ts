@@ -1,20 +1,28 @@
 /**
- * `sandlock check`: prints what would be decided for destinations, and by which rules. Verdicts come from
- * verdicts.ts; here are only their form and the exit status.
+ * `sandlock check`: prints what would be decided for destinations, and why. Verdicts come from verdicts.ts; here are only their form, the
+ * reading of standard input, and the exit status. Input of any length takes the same memory: lines are answered as they come.
  */
+import { isatty } from 'node:tty';
 import { type Destination, parseDestination } from '../../compiler/destination.ts';
-import { formatDiagnostics } from '../../compiler/diagnostic.ts';
+import { type Diagnostic, formatDiagnostics } from '../../compiler/diagnostic.ts';
+import { formatExplanation } from '../../compiler/explanation-text.ts';
 import type { Format } from '../commands.ts';
 import { countErrors, openPolicy } from '../compiling.ts';
 import { SandlockError } from '../errors.ts';
-import { printable, writeError, writeOutput } from '../standard-error.ts';
+import { readLines } from '../lines.ts';
+import { createOutput } from '../output.ts';
+import { printable, writeError } from '../standard-error.ts';
 import { decideDestination, type Verdict } from '../verdicts.ts';
 
-/** Nothing was refused, or something was. */
+/** Something was refused, or is not known. */
 const EXIT_DENIED = 1;
+/** Mistakes of standard input that are shown; the others are counted. */
+const MOST_MISTAKES = 20;
+const STDIN = 0;
 
 /**
- * Prints a verdict for every destination and sets the exit status.
+ * Prints a verdict for every destination and sets the exit status. Without destinations, and where one is `-`, they are read from standard
+ * input, one a line; blank lines and what follows a `#` are skipped.
  * @throws SandlockError for a bad policy, table or destination.
  */
 export async function checkDestinations(
@@ -22,55 +30,103 @@ export async function checkDestinations(
   texts: readonly string[],
   format: Format,
 ): Promise<void> {
-  const asked = parseAll(texts, format);
+  const fromInput = texts.length === 0 || texts.includes('-');
+  if (texts.length === 0 && isatty(STDIN)) {
+    throw new SandlockError('usage', 'no destination was given\nsee: sandlock check --help');
+  }
+  const mistakes = new Mistakes(format);
+  const asked = new Map(texts.filter((text) => text !== '-').map((text) => [text, parse(text)]));
+  for (const parsed of asked.values())
+    if ('diagnostics' in parsed) mistakes.add(parsed.diagnostics);
+  mistakes.end('nothing was checked');
+
   const table = await openPolicy(path);
-  const verdicts = asked.flatMap(({ text, destination }) =>
-    decideDestination(table, text, destination),
-  );
-  writeOutput(
-    format === 'json'
-      ? `${JSON.stringify(verdicts, undefined, 2)}\n`
-      : verdicts.map(formatVerdict).join(''),
-  );
-  if (verdicts.some(({ verdict }) => verdict === 'deny')) process.exitCode = EXIT_DENIED;
+  const output = createOutput();
+  let denied = false;
+  const answer = (text: string, destination: Destination): void => {
+    for (const verdict of decideDestination(table, text, destination)) {
+      if (verdict.verdict !== 'allow') denied = true;
+      output.write(format === 'json' ? `${JSON.stringify(verdict)}\n` : formatVerdict(verdict));
+    }
+  };
+  for (const text of fromInput && texts.length === 0 ? ['-'] : texts) {
+    const parsed = asked.get(text);
+    if (parsed === undefined) await checkInput(answer, mistakes);
+    else if ('destination' in parsed) answer(text, parsed.destination);
+  }
+  output.end();
+  if (denied) process.exitCode = EXIT_DENIED;
+  mistakes.end('everything else was checked');
 }
 
-/** All destinations, or every mistake in all of them at once. */
-function parseAll(
-  texts: readonly string[],
-  format: Format,
-): readonly { readonly text: string; readonly destination: Destination }[] {
-  const parsed = texts.map((text) => ({ text, result: parseDestination(text) }));
-  const diagnostics = parsed.flatMap(({ result }) => (result.ok ? [] : result.diagnostics));
-  if (diagnostics.length > 0) {
-    const isJson = format === 'json';
-    writeError(
-      isJson ? `${JSON.stringify({ ok: false, diagnostics })}\n` : formatDiagnostics(diagnostics),
-    );
-    const message = isJson ? '' : `${countErrors(diagnostics)}; nothing was checked`;
-    throw new SandlockError('policy', message);
+async function checkInput(
+  answer: (text: string, destination: Destination) => void,
+  mistakes: Mistakes,
+): Promise<void> {
+  let number = 0;
+  for await (const lines of readLines(process.stdin)) {
+    for (const line of lines) {
+      number += 1;
+      // An abstract socket may hold a `#`; a comment stands at the start or behind a blank.
+      const text = line.replace(/(^|\s)#.*$/s, '').trim();
+      if (text === '') continue;
+      const parsed = parse(text);
+      if ('destination' in parsed) answer(text, parsed.destination);
+      else mistakes.add(parsed.diagnostics.map((one) => ({ ...one, file: 'stdin', line: number })));
+    }
   }
-  return parsed.flatMap(({ text, result }) =>
-    result.ok ? [{ text, destination: result.destination }] : [],
-  );
+}
+
+type Parsed =
+  | { readonly destination: Destination }
+  | { readonly diagnostics: readonly Diagnostic[] };
+
+function parse(text: string): Parsed {
+  const result = parseDestination(text);
+  return result.ok ? result : { diagnostics: result.diagnostics };
+}
+
+/** Mistakes in destinations: shown as they are found, few enough to be read. */
+class Mistakes {
+  readonly #format: Format;
+  #count = 0;
+
+  constructor(format: Format) {
+    this.#format = format;
+  }
+
+  add(diagnostics: readonly Diagnostic[]): void {
+    const shown = diagnostics.slice(0, Math.max(0, MOST_MISTAKES - this.#count));
+    this.#count += diagnostics.length;
+    if (shown.length === 0) return;
+    writeError(
+      this.#format === 'json'
+        ? `${JSON.stringify({ ok: false, diagnostics: shown })}\n`
+        : formatDiagnostics(shown),
+    );
+  }
+
+  /** @throws SandlockError (usage) when there was any. */
+  end(consequence: string): void {
+    if (this.#count === 0) return;
+    const count = countErrors(this.#count);
+    throw new SandlockError('usage', `${count} in destinations; ${consequence}`);
+  }
 }
 
 /**
- * `allow tcp://10.1.2.3:443 — policy.toml:4 "tcp://10.0.0.0/8:443"` and a newline; the address follows the
- * destination where that was a name, and each further rule has a line of its own.
+ * `allow tcp://10.1.2.3:443 — policy.toml:4:3 "tcp://10.0.0.0/8:443"` and a newline; the address follows the destination where that was a
+ * name. What else there is to say has a line of its own each (explanation-text.ts).
  */
 export function formatVerdict(verdict: Verdict): string {
-  const { destination, address, protocol, rules } = verdict;
+  const { destination, address, protocol } = verdict;
   // A bind without an address is a bind to two, and `:5353` has a part in common with `::`.
   const isNamed = protocol.endsWith('-bind')
     ? /[:/]:[^:]*$/.test(destination)
     : !destination.includes(address);
   const what = isNamed ? `${destination} (${address})` : destination;
-  const reasons = rules.map(({ text, source, line }) =>
-    line > 0 ? `${source}:${line} "${text}"` : `${source} "${text}"`,
-  );
-  const [first = verdict.reason ?? 'no rule allows it', ...others] = reasons;
+  const [first, ...others] = formatExplanation(verdict);
   const lines = [`${verdict.verdict.padEnd(5)} ${what} — ${first}`];
-  for (const other of others) lines.push(`${' '.repeat(6 + what.length)} — ${other}`);
+  for (const other of others) lines.push(`      ${other}`);
   return lines.map((line) => `${printable(line)}\n`).join('');
 }

@@ -50,6 +50,15 @@ function sandlock(...args: string[]): Result {
   return { status, stdout, stderr };
 }
 
+function withInput(input: string, ...args: string[]): Result {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [SANDLOCK, ...args], {
+    cwd: folder,
+    encoding: 'utf8',
+    input,
+  });
+  return { status, stdout, stderr };
+}
+
 const withoutTime = (text: string): string => text.replace(/[\d.]+ ms/, 'N ms');
 
 describe('compile', () => {
@@ -141,7 +150,7 @@ describe('compile', () => {
     );
     expect(sandlock('compile', 'sub/s.toml', '-o', 's.bin').status).toBe(0);
     expect(sandlock('check', 's.bin', '192.0.2.9:1').stdout).toBe(
-      'allow 192.0.2.9:1 — s.toml:2 "@r:1"\n',
+      'allow 192.0.2.9:1 — s.toml:2:10 "@r:1"\n',
     );
     rmSync(join(folder, 'sub/ranges.txt'));
     const { status, stderr } = sandlock('compile', 'sub/s.toml', '-o', 's.bin');
@@ -187,10 +196,13 @@ describe('check', () => {
     const expected = {
       status: 1,
       stdout: [
-        'allow tcp://10.1.2.3:443 — p.toml:3 "tcp://10.0.0.0/8:443"',
-        'deny  10.9.1.1:443 — p.toml:6 "tcp://10.9.0.0/16:*"',
-        'allow [::ffff:10.1.2.3]:443 — p.toml:3 "tcp://10.0.0.0/8:443"',
-        'deny  192.0.2.1:443 — no rule allows it',
+        'allow tcp://10.1.2.3:443 — p.toml:3:3 "tcp://10.0.0.0/8:443"',
+        'deny  10.9.1.1:443 — p.toml:6:9 "tcp://10.9.0.0/16:*"',
+        '      overrules: p.toml:3:3 "tcp://10.0.0.0/8:443"',
+        'allow [::ffff:10.1.2.3]:443 — p.toml:3:3 "tcp://10.0.0.0/8:443"',
+        'deny  192.0.2.1:443 — no tcp rule for this address',
+        '      near: p.toml:3:3 "tcp://10.0.0.0/8:443" (same port, other address)',
+        '      to allow: "192.0.2.1:443" in `allow`, after p.toml:4',
         '',
       ].join('\n'),
       stderr: '',
@@ -207,35 +219,64 @@ describe('check', () => {
     sandlock('compile', 'p.toml', '-o', 'p.bin');
     const { status, stdout } = sandlock('check', 'p.bin', 'localhost:8080');
     expect(status).toBe(0);
-    expect(stdout).toContain('allow localhost:8080 (127.0.0.1) — p.toml:4 "localhost:8080"\n');
+    expect(stdout).toContain('allow localhost:8080 (127.0.0.1) — p.toml:4:3 "localhost:8080"\n');
     expect(sandlock('check', 'p.bin', 'localhost:81').status).toBe(1);
   });
 
-  it('of a name that no rule has says so', () => {
+  it('of a name that no rule has says that it is not known', () => {
     expect(sandlock('check', 'p.toml', 'other.example:443')).toEqual({
-      status: 2,
-      stdout: '',
-      stderr:
-        'sandlock: other.example:443: no rule of the policy has this name, so no address of it is known; ask for an address instead\n',
+      status: 1,
+      stdout: [
+        'unknown other.example:443 — no rule has this name, so its addresses are not known; ask for one of them',
+        '      to allow: "other.example:443" in `allow`, after p.toml:4',
+        '',
+      ].join('\n'),
+      stderr: '',
     });
   });
 
-  it('with --format json gives data', () => {
-    const { status, stdout } = sandlock('check', 'p.toml', '10.9.1.1:443', '--format', 'json');
+  it.each([['--json'], ['--format=json']])('with %s gives one object a line', (option) => {
+    const args = ['10.9.1.1:443', '192.0.2.1:443'];
+    const { status, stdout } = sandlock('check', 'p.toml', ...args, option);
     expect(status).toBe(1);
-    expect(JSON.parse(stdout)).toEqual([
-      {
-        verdict: 'deny',
-        destination: '10.9.1.1:443',
-        protocol: 'tcp',
-        address: '10.9.1.1',
-        port: 443,
-        rules: [{ text: 'tcp://10.9.0.0/16:*', source: 'p.toml', line: 6, column: 9 }],
+    const place = { source: 'p.toml', line: 3, column: 3 };
+    const allow = { action: 'allow', text: 'tcp://10.0.0.0/8:443', ...place };
+    const [first, second, last] = stdout.split('\n');
+    expect(JSON.parse(first ?? '')).toEqual({
+      destination: '10.9.1.1:443',
+      protocol: 'tcp',
+      address: '10.9.1.1',
+      port: 443,
+      verdict: 'deny',
+      cause: 'deny-rule',
+      reason: 'a deny rule refuses it',
+      rules: [
+        { action: 'deny', text: 'tcp://10.9.0.0/16:*', source: 'p.toml', line: 6, column: 9 },
+      ],
+      overruled: [allow],
+      nearest: [],
+    });
+    expect(JSON.parse(second ?? '')).toEqual({
+      destination: '192.0.2.1:443',
+      protocol: 'tcp',
+      address: '192.0.2.1',
+      port: 443,
+      verdict: 'deny',
+      cause: 'address',
+      reason: 'no tcp rule for this address',
+      rules: [],
+      overruled: [],
+      nearest: [{ ...allow, nearness: 'address' }],
+      suggestion: {
+        list: 'allow',
+        rule: '192.0.2.1:443',
+        after: { source: 'p.toml', line: 4 },
       },
-    ]);
+    });
+    expect(last).toBe('');
   });
 
-  it('of bad destinations shows every mistake', () => {
+  it('of bad destinations shows every mistake and checks nothing', () => {
     const { status, stdout, stderr } = sandlock(
       'check',
       'p.toml',
@@ -245,6 +286,28 @@ describe('check', () => {
     );
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr.match(/^destination: error SL\d{4}: /gm)).toHaveLength(2);
+    expect(stderr.endsWith('sandlock: 2 errors in destinations; nothing was checked\n')).toBe(true);
+  });
+
+  it.each([[[]], [['-']]])('with destinations %j reads standard input', (destinations) => {
+    const input = '# comment\n\n  10.1.2.3:443 # here\r\n10.0.0.1:443\nunix:@a#b';
+    const { status, stdout, stderr } = withInput(input, 'check', 'p.toml', ...destinations);
+    expect({ status, stderr }).toEqual({ status: 1, stderr: '' });
+    expect(stdout.match(/^\w+ +\S+/gm)).toEqual([
+      'allow 10.1.2.3:443',
+      'allow 10.0.0.1:443',
+      'deny  unix:@a#b',
+    ]);
+  });
+
+  it('answers the good lines of standard input and tells the lines of the others', () => {
+    const input = `${'x\n'.repeat(30)}10.0.0.1:443\n`;
+    const { status, stdout, stderr } = withInput(input, 'check', 'p.toml', '10.0.0.2:443', '-');
+    expect(status).toBe(2);
+    expect(stdout.match(/^\w+ +\S+/gm)).toEqual(['allow 10.0.0.2:443', 'allow 10.0.0.1:443']);
+    expect(stderr.match(/^stdin:\d+:1: error SL2002: /gm)).toHaveLength(20);
+    expect(stderr).toContain('stdin:20:1: error');
+    expect(stderr.endsWith('30 errors in destinations; everything else was checked\n')).toBe(true);
   });
 
   it('of a damaged table says where the damage is', () => {
@@ -291,7 +354,6 @@ describe('the command line', () => {
       ['compile', 'x'],
       "sandlock: required option '-o, --output <file>' not specified\nsee: sandlock --help\n",
     ],
-    [['check', 'x'], "sandlock: missing required argument 'destination'\nsee: sandlock --help\n"],
     [
       ['compile', 'x', '-o', 'y', '--format', 'xml'],
       "sandlock: option '--format <format>' argument 'xml' is invalid. Allowed choices are text, json.\nsee: sandlock --help\n",

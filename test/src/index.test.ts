@@ -21,7 +21,11 @@ const ALLOWED = {
   protocol: 'tcp',
   address: '10.1.2.3',
   port: 443,
-  rules: [{ text: '10.0.0.0/8:443', source: 'p.toml', line: 2, column: 10 }],
+  cause: 'allow-rule',
+  reason: 'a rule allows it',
+  rules: [{ action: 'allow', text: '10.0.0.0/8:443', source: 'p.toml', line: 2, column: 10 }],
+  overruled: [],
+  nearest: [],
 };
 
 describe('the Node API', () => {

@@ -1,0 +1,73 @@
+/**
+ * Why a UNIX socket outside the sandbox may be reached or not. Sockets are compared by their text; links are followed only when a program
+ * runs. The answer has the form of explain.ts.
+ */
+import type { UnixDestination } from './destination.ts';
+import { type Explanation, missingFamily, type RuleRef } from './explain.ts';
+import type { UnixRule } from './model.ts';
+import { nearest } from './nearest.ts';
+import type { Table } from './table.ts';
+
+/** Explains what the table decides about a socket. */
+export function explainUnix(table: Table, socket: UnixDestination): Explanation {
+  const missing = missingFamily(table, ['unix/stream', 'unix/dgram', 'unix/seqpacket']);
+  if (missing !== undefined) return missing;
+  const all = table.unixRules();
+  const toRef = (rule: UnixRule): RuleRef => ({
+    action: 'allow',
+    text: formatUnixRule(rule),
+    source: sourceOf(table),
+    line: rule.line,
+    column: 0,
+  });
+  const rules = all.filter((rule) => coversSocket(rule, socket)).map(toRef);
+  const nothing = { overruled: [], nearest: [], suggestion: undefined };
+  if (rules.length > 0) {
+    return { verdict: 'allow', cause: 'allow-rule', reason: 'a rule allows it', rules, ...nothing };
+  }
+  const text = formatUnixRule(socket);
+  const close = nearest(text, all.map(formatUnixRule));
+  const similar = all.filter((rule) => formatUnixRule(rule) === close).slice(0, 1);
+  const last = all.at(-1);
+  return {
+    verdict: 'deny',
+    cause: all.length === 0 ? 'protocol' : 'address',
+    reason: all.length === 0 ? 'no rule allows a unix socket' : 'no unix rule for this socket',
+    rules,
+    ...nothing,
+    nearest: similar.map((rule) => ({ ...toRef(rule), nearness: 'name' })),
+    suggestion: {
+      list: 'allow_unix',
+      rule: text,
+      after: last === undefined ? undefined : { source: sourceOf(table), line: last.line },
+    },
+  };
+}
+
+/** A rule or socket as it is written: `/run/x.sock`, `/run/dir/`, `@name`. */
+export function formatUnixRule({ kind, text }: Pick<UnixRule, 'kind' | 'text'>): string {
+  if (kind === 'abstract') return `@${text}`;
+  return kind === 'directory' && text !== '/' ? `${text}/` : text;
+}
+
+/** Whether a rule allows a socket, or everything that another rule allows. */
+export function coversSocket(
+  rule: Pick<UnixRule, 'kind' | 'text'>,
+  { kind, text }: Pick<UnixRule, 'kind' | 'text'>,
+): boolean {
+  if (rule.kind !== 'directory') return rule.kind === kind && rule.text === text;
+  if (kind === 'abstract') return false;
+  return (
+    text.startsWith(rule.text === '/' ? '/' : `${rule.text}/`) ||
+    (kind === 'directory' && text === rule.text)
+  );
+}
+
+/** The table keeps the lines of UNIX rules; the file is that of its other rules. */
+function sourceOf(table: Table): string {
+  for (let rule = 0; rule < table.summary().rules; rule++) {
+    const { line, source } = table.rule(rule);
+    if (line > 0) return source;
+  }
+  return 'allow_unix';
+}
