@@ -57,9 +57,9 @@ fn cell(bytes: &[u8], offset: usize) -> u64 {
     bytes.get(offset..offset + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_ne_bytes)
 }
 
-/// Reads an array of parts: the parts and their total, cut at `MOST_TOTAL`. EINVAL: a length is negative.
-pub fn parts_of(bytes: &[u8]) -> Result<(Vec<Remote>, u64)> {
-    let mut parts = Vec::with_capacity(bytes.len() / PART_BYTES);
+/// Reads an array of parts into `parts`, in place of what was there, and returns their total, cut at `MOST_TOTAL`. EINVAL: a length is negative.
+pub fn parts_of(bytes: &[u8], parts: &mut Vec<Remote>) -> Result<u64> {
+    parts.clear();
     let mut total = 0u64;
     for part in bytes.chunks_exact(PART_BYTES) {
         let (base, length) = (cell(part, 0), cell(part, 8));
@@ -70,7 +70,7 @@ pub fn parts_of(bytes: &[u8]) -> Result<(Vec<Remote>, u64)> {
         total += length;
         parts.push(Remote { base, length });
     }
-    Ok((parts, total))
+    Ok(total)
 }
 
 /// The places that hold `wanted` bytes of the payload from `offset` on; fewer if it ends before.
@@ -135,10 +135,11 @@ mod tests {
                 .flat_map(|(base, length)| [base.to_ne_bytes(), length.to_ne_bytes()].concat())
                 .collect()
         };
-        let (parts, total) = parts_of(&bytes(&[(1, 5), (2, MOST_TOTAL), (3, 7)])).unwrap();
+        let mut parts = vec![part(9, 9)];
+        let total = parts_of(&bytes(&[(1, 5), (2, MOST_TOTAL), (3, 7)]), &mut parts);
         assert_eq!(parts, [part(1, 5), part(2, MOST_TOTAL - 5), part(3, 0)]);
-        assert_eq!(total, MOST_TOTAL);
-        assert_eq!(parts_of(&bytes(&[(1, 1 << 63)])).err(), Some(Errno(libc::EINVAL)));
+        assert_eq!(total, Ok(MOST_TOTAL));
+        assert_eq!(parts_of(&bytes(&[(1, 1 << 63)]), &mut parts).err(), Some(Errno(libc::EINVAL)));
     }
 
     #[test]

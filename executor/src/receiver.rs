@@ -32,9 +32,10 @@ use crate::outside::Outside;
 use crate::pending::{Pending, Work};
 use crate::sockaddr::{self, Inet, Kind};
 use crate::sys::mapping::Mapping;
+use crate::sys::memory::{self, Remote};
 use crate::sys::seccomp::{Listener, Notification};
 use crate::sys::uring::Ring;
-use crate::sys::{Errno, Result, fd, memory, socket};
+use crate::sys::{Errno, Result, fd, socket};
 use crate::table::{Mode, Protocol, Table, Verdict};
 use crate::task::{Callers, Tasks};
 
@@ -70,8 +71,57 @@ pub struct Receiver {
     pub(crate) scoped: bool,
     /// Connects without waiting; none where the kernel forbids rings: then every connect of a blocking socket has a thread of its own.
     pub(crate) ring: Option<Ring>,
-    /// Payload of the message being sent; grows to what programs send, at most `MOST_BYTES` of calls/outgoing.rs.
+    /// What is copied of the message being sent.
+    pub(crate) copy: Copied,
+    pub(crate) kinds: Kinds,
+}
+
+/// Room for a message, kept from one to the next, so that sending allocates nothing.
+#[derive(Clone, Default)]
+pub(crate) struct Copied {
+    /// The payload; grows to what programs send, at most `MOST_BYTES` of calls/outgoing.rs.
     pub(crate) data: Vec<u8>,
+    /// Where the payload lies in the caller.
+    pub(crate) parts: Vec<Remote>,
+    /// `parts` as the caller wrote them.
+    pub(crate) array: Vec<u8>,
+}
+
+impl Copied {
+    /// For another thread, which reads the payload itself.
+    pub(crate) fn parts_only(&self) -> Self {
+        Self { parts: self.parts.clone(), ..Self::default() }
+    }
+}
+
+/// Cells of `Kinds`.
+const KINDS: usize = 64;
+
+/// What recent sockets are, by their cookie (`SO_COOKIE`): a number that no other socket gets until the machine is started anew. What a socket is never changes, but for
+/// `IPV6_ADDRFORM`, which makes an IPv6 socket with an IPv4 peer an IPv4 one: the kernel then refuses the IPv6 names that are made for it.
+pub(crate) struct Kinds([(u64, Option<Kind>); KINDS]);
+
+impl Default for Kinds {
+    fn default() -> Self {
+        Self([(0, None); KINDS])
+    }
+}
+
+impl Kinds {
+    /// Step 3 for a socket that is used again and again: one question to the kernel instead of three.
+    pub(crate) fn of(&mut self, fd: &impl AsRawFd) -> Result<Kind> {
+        let cookie = socket::cookie(fd)?;
+        let index = usize::try_from(cookie).unwrap_or(0) % KINDS;
+        let Some(cell) = self.0.get_mut(index) else { return kind(fd) };
+        if let (known, Some(kind)) = *cell
+            && known == cookie
+        {
+            return Ok(kind);
+        }
+        let kind = kind(fd)?;
+        *cell = (cookie, Some(kind));
+        Ok(kind)
+    }
 }
 
 /// Threads remembered as opaque before it begins anew.
@@ -105,27 +155,19 @@ impl Address {
 impl Receiver {
     /// Serves until the last task of the sandbox is gone.
     pub fn serve(mut self) {
-        let mut polls = [fd::readable(&*self.listener)];
         loop {
-            // Waiting in poll and not in the receive itself: kernels before 6.11 never return from it when the last task has gone.
-            match fd::poll(&mut polls, -1) {
-                Ok(0) => continue,
-                Ok(_) => {}
-                // Callers would wait for ever for an answer: without us the front ends the tree.
-                Err(_) => std::process::abort(),
-            }
-            let [seen] = polls.map(|poll| poll.revents);
-            if seen & libc::POLLIN == 0 {
-                return; // POLLHUP: nobody is left to make a call
-            }
-            // ENOENT: the caller died between poll and receive.
-            if let Ok(notification) = self.listener.receive() {
-                match self.call(&notification) {
+            match self.listener.receive() {
+                Ok(notification) => match self.call(&notification) {
                     Ok(Outcome::Done(value)) => self.listener.answer(notification.id, Ok(value)),
                     Err(error) => self.listener.answer(notification.id, Err(error)),
                     Ok(Outcome::Pending) => {}
                     Ok(Outcome::LetRun) => self.listener.let_run(notification.id),
-                }
+                },
+                // Nobody is left to make a call (Linux 6.11; older kernels wait on, and the warden sees it), or this caller died just now.
+                Err(Errno(libc::ENOENT)) if self.listener.is_abandoned() => return,
+                Err(Errno(libc::ENOENT | libc::EINTR)) => {}
+                // Callers would wait for ever for an answer: without us the front ends the tree.
+                Err(_) => std::process::abort(),
             }
         }
     }

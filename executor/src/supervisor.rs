@@ -27,13 +27,14 @@ use crate::inside::Inside;
 use crate::named::Named;
 use crate::outside::Outside;
 use crate::pending::{INTERRUPT, Pending};
-use crate::receiver::{self, Receiver};
+use crate::receiver::{self, Copied, Kinds, Receiver};
 use crate::request::{FOREVER, Request, WITHOUT_SETTINGS, WITHOUT_TCP};
 use crate::settings;
 use crate::sockaddr::Kind as SocketKind;
 use crate::spawn::{self, Command, Confinement, Failure};
 use crate::sys::landlock::Abi;
 use crate::sys::mapping::Mapping;
+use crate::sys::seccomp::Listener;
 use crate::sys::uring::Ring;
 use crate::sys::{Errno, Result, fd, landlock, memory, process, signal, socket};
 use crate::table::{Mode, Protocol, Table, UnixRule};
@@ -55,6 +56,8 @@ const GIVEN: u32 = 8;
 
 /// How long a record that must not be lost waits for a slow reader.
 const SURELY_MS: i32 = 1000;
+/// How long the receiver may take to notice that nobody is left. Before Linux 6.11 it never does.
+const LAST_CALL_MS: i32 = 20;
 /// How long the warden sleeps when nothing happens; the deadline is looked at then.
 const IDLE_MS: i32 = 1000;
 
@@ -190,8 +193,10 @@ struct Warden {
     pidfd: OwnedFd,
     is_running: bool,
     changes: OwnedFd,
-    /// Becomes readable when the receiver has ended: no task is left.
-    drained: OwnedFd,
+    listener: Arc<Listener>,
+    /// Ends when the receiver has.
+    received: OwnedFd,
+    /// No task is left.
     is_drained: bool,
     /// Becomes readable when calls begin to wait.
     waiting: OwnedFd,
@@ -219,10 +224,10 @@ impl Warden {
         let (waiting, began) = fd::pipe()?;
         fd::set_status_flags(&began, libc::O_NONBLOCK)?;
         let pending = Pending::new(Arc::clone(&listener), began);
-        let (drained, ended) = fd::pipe()?;
+        let (received, ended) = fd::pipe()?;
         let (_, hard) = process::open_file_limit()?;
         let receiver = Receiver {
-            listener,
+            listener: Arc::clone(&listener),
             table: reach.table,
             events: Arc::clone(&events),
             pending: pending.clone(),
@@ -236,14 +241,15 @@ impl Warden {
             outside: reach.outside,
             scoped: abi.has_scopes(),
             ring: Ring::new().ok(),
-            data: Vec::new(),
+            copy: Copied::default(),
+            kinds: Kinds::default(),
         };
         let mut started = Record::new(Kind::Started);
         started.pid = command.pid.cast_unsigned();
         events.tell(&started);
         std::thread::Builder::new().name("sl-receiver".into()).spawn(move || {
             receiver.serve();
-            drop(ended); // end of file for the warden
+            drop(ended);
         })?;
         let changes = signal::child_changes()?;
         Ok(Self {
@@ -253,7 +259,8 @@ impl Warden {
             pidfd,
             is_running: true,
             changes,
-            drained,
+            listener,
+            received,
             is_drained: false,
             waiting,
             proven,
@@ -274,6 +281,8 @@ impl Warden {
             self.reap();
             self.pending.interrupt();
         }
+        // Its last call was of a task that has died; what there is to be told of it is told before the end.
+        let _ = fd::poll(&mut [fd::readable(&self.received)], LAST_CALL_MS);
         let mut record = Record::new(Kind::Ended);
         record.code = ended;
         self.events.tell_surely(&record, SURELY_MS);
@@ -284,7 +293,7 @@ impl Warden {
         let mut polls = [
             fd::readable(&fd::borrow(CONTROL)),
             fd::readable(&self.changes),
-            fd::readable(&self.drained),
+            fd::hangup(&*self.listener),
             fd::readable(&self.waiting),
         ];
         if self.is_drained {

@@ -9,9 +9,9 @@ use super::message::{MOST_IP_BYTES, Message};
 use crate::cmsg::Control;
 use crate::msghdr::{MOST_TOTAL, places};
 use crate::pending::interrupted;
-use crate::receiver::{Outcome, Receiver, waits};
+use crate::receiver::{Copied, Outcome, Receiver, waits};
 use crate::sockaddr::Kind;
-use crate::sys::memory::{self, Remote};
+use crate::sys::memory;
 use crate::sys::seccomp::{Listener, Notification};
 use crate::sys::socket::{self, Name};
 use crate::sys::{Errno, Result, process};
@@ -42,7 +42,6 @@ struct Outgoing {
     /// The file that `name` leads through.
     _file: Option<OwnedFd>,
     control: Control,
-    parts: Vec<Remote>,
     total: u64,
     flags: i32,
     count_at: Option<u64>,
@@ -55,11 +54,10 @@ pub(super) fn send(
     notification: &Notification,
     kind: Kind,
     socket: OwnedFd,
-    message: Message,
+    message: &Message,
 ) -> Result<Outcome> {
-    let Destination { name, file, is_outside } =
-        destination(receiver, notification, kind, &socket, &message)?;
-    let control = control(receiver, notification, kind, &message)?;
+    let Destination { name, file, is_outside } = destination(receiver, notification, kind, &socket, message)?;
+    let control = control(receiver, notification, kind, message)?;
     let bound = match kind {
         Kind::Udp { .. } | Kind::Icmp { .. } => MOST_IP_BYTES,
         Kind::Tcp { .. } | Kind::Unix { stream: true, .. } => MOST_TOTAL,
@@ -77,7 +75,6 @@ pub(super) fn send(
         name,
         _file: file,
         control,
-        parts: message.parts,
         total: message.total,
         flags: message.flags & FLAGS,
         count_at: message.count_at,
@@ -86,35 +83,33 @@ pub(super) fn send(
     if is_outside {
         let listener = Arc::clone(&receiver.listener);
         let is_one_of_many = outgoing.count_at.is_some();
+        let mut copy = receiver.copy.parts_only();
         let work = move || {
-            let result = outgoing.complete(&listener, &mut Vec::new(), Progress::default(), may_wait);
+            let result = outgoing.complete(&listener, &mut copy, Progress::default(), may_wait);
             result.map(|count| if is_one_of_many { 1 } else { count })
         };
         return receiver.outside(notification, Box::new(work));
     }
-    let mut data = std::mem::take(&mut receiver.data);
-    let result = transmit(receiver, notification, outgoing, &mut data, may_wait);
-    receiver.data = data;
-    result
+    transmit(receiver, notification, outgoing, may_wait)
 }
 
 fn transmit(
     receiver: &mut Receiver,
     notification: &Notification,
     outgoing: Outgoing,
-    data: &mut Vec<u8>,
     may_wait: bool,
 ) -> Result<Outcome> {
-    let progress = outgoing.advance(&receiver.listener, data, Progress::default(), false);
+    let progress = outgoing.advance(&receiver.listener, &mut receiver.copy, Progress::default(), false);
     match progress {
         Advance::Finished(result) => outgoing.finish(result).map(Outcome::Done),
         Advance::WouldWait(progress) if may_wait && waits(&outgoing.socket)? => {
             let listener = Arc::clone(&receiver.listener);
             // A whole message is kept as it was decided on; of a stream the next piece is copied when there is room.
-            let mut data = if outgoing.kind.is_stream() { Vec::new() } else { data.clone() };
+            let copy = &receiver.copy;
+            let mut copy = if outgoing.kind.is_stream() { copy.parts_only() } else { copy.clone() };
             let work = move || {
                 let is_one_of_many = outgoing.count_at.is_some();
-                let result = outgoing.complete(&listener, &mut data, progress, true);
+                let result = outgoing.complete(&listener, &mut copy, progress, true);
                 result.map(|count| if is_one_of_many { 1 } else { count })
             };
             receiver.pending.hand_over(notification, Box::new(work)).map(|()| Outcome::Pending)
@@ -145,21 +140,15 @@ enum Advance {
 
 impl Outgoing {
     /// Sends as much as goes; with `wait` until all is sent or the caller is gone.
-    fn advance(
-        &self,
-        listener: &Listener,
-        data: &mut Vec<u8>,
-        mut progress: Progress,
-        wait: bool,
-    ) -> Advance {
+    fn advance(&self, listener: &Listener, copy: &mut Copied, mut progress: Progress, wait: bool) -> Advance {
         let flags = if wait { self.flags & !libc::MSG_DONTWAIT } else { self.flags | libc::MSG_DONTWAIT };
         loop {
             let left = self.total - progress.sent;
             let piece = if wait && self.kind.is_stream() { WAITING_BYTES } else { MOST_BYTES };
             let wanted = usize::try_from(left).unwrap_or(piece).min(piece);
             // A whole message is copied once: what was decided on and what is sent are the same, also after waiting.
-            let is_copied = !self.kind.is_stream() && (wait || self.is_copied) && data.len() == wanted;
-            if !is_copied && let Err(error) = self.copy(data, progress.sent, wanted) {
+            let is_copied = !self.kind.is_stream() && (wait || self.is_copied) && copy.data.len() == wanted;
+            if !is_copied && let Err(error) = self.copy(copy, progress.sent, wanted) {
                 return Advance::Finished(progress.result(error));
             }
             if !listener.is_waiting(self.id) {
@@ -167,6 +156,7 @@ impl Outgoing {
             }
             let first = progress.sent == 0;
             let control: &[u8] = if first { &self.control.bytes } else { &[] };
+            let data = &copy.data;
             match socket::send(&self.socket, self.name.as_ref(), data, control, flags) {
                 Ok(count) => {
                     progress.sent += count as u64;
@@ -189,13 +179,17 @@ impl Outgoing {
     }
 
     /// Copies `wanted` bytes of the payload from `offset` on. A stream takes what can be read; a message is whole or EFAULT.
-    fn copy(&self, data: &mut Vec<u8>, offset: u64, wanted: usize) -> Result<()> {
+    fn copy(&self, Copied { data, parts, .. }: &mut Copied, offset: u64, wanted: usize) -> Result<()> {
         data.resize(wanted, 0);
         if wanted == 0 {
             return Ok(());
         }
-        let places = places(&self.parts, offset, wanted as u64);
-        let count = memory::read_many(self.tid, &places, data)?;
+        let is_whole = offset == 0 && wanted as u64 == self.total;
+        let count = if is_whole {
+            memory::read_many(self.tid, parts, data)?
+        } else {
+            memory::read_many(self.tid, &places(parts, offset, wanted as u64), data)?
+        };
         if count < wanted && !(self.kind.is_stream() && count > 0) {
             return Err(Errno(libc::EFAULT));
         }
@@ -207,11 +201,11 @@ impl Outgoing {
     fn complete(
         &self,
         listener: &Listener,
-        data: &mut Vec<u8>,
+        copy: &mut Copied,
         progress: Progress,
         wait: bool,
     ) -> Result<i64> {
-        self.finish(match self.advance(listener, data, progress, wait) {
+        self.finish(match self.advance(listener, copy, progress, wait) {
             Advance::Finished(result) => result,
             Advance::WouldWait(progress) => progress.result(Errno(libc::EAGAIN)),
         })

@@ -159,6 +159,11 @@ pub fn readable(fd: &impl AsRawFd) -> Poll {
     Poll { fd: fd.as_raw_fd(), events: libc::POLLIN, revents: 0 }
 }
 
+/// A `Poll` for the other end being gone, and nothing else.
+pub fn hangup(fd: &impl AsRawFd) -> Poll {
+    Poll { fd: fd.as_raw_fd(), events: 0, revents: 0 }
+}
+
 /// poll(2); `timeout_ms` < 0 waits for ever. EINTR is returned as "nothing ready".
 pub fn poll(polls: &mut [Poll], timeout_ms: i32) -> Result<usize> {
     let count = libc::nfds_t::try_from(polls.len()).unwrap_or(0);

@@ -4,7 +4,7 @@
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::errno::{Errno, Result, check, check_long};
-use super::fd::own;
+use super::fd::{self, own};
 
 /// One classic BPF instruction.
 pub use libc::sock_filter as Instruction;
@@ -93,12 +93,20 @@ impl Listener {
         check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_SET_FLAGS, SYNC_WAKE_UP) }).map(drop)
     }
 
-    /// Takes one notification; blocks while there is none. ENOENT: the caller has gone meanwhile, or all of them have.
+    /// Takes one notification; blocks while there is none. ENOENT: the caller has gone meanwhile, or all of them have. Before Linux 6.11 it
+    /// never returns when all of them go while it waits.
     pub fn receive(&self) -> Result<Notification> {
         let mut notification = Notification::default();
         // SAFETY: `notification` has the layout and, being zero, the content that the ioctl demands.
         check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_RECV, &raw mut notification) })?;
         Ok(notification)
+    }
+
+    /// Whether no task is left that could be heard here.
+    pub fn is_abandoned(&self) -> bool {
+        let mut polls = [fd::hangup(self)];
+        // An error is told by the next receive.
+        fd::poll(&mut polls, 0).is_ok_and(|count| count > 0)
     }
 
     /// Whether that call is still waiting: its task has neither died nor left the call.
