@@ -105,6 +105,8 @@ export const NAME_PINNED = 0;
 export const NAME_LIVE = 1;
 /** Every name below the text, at any depth; asked for while the command runs. */
 export const NAME_WILDCARD = 2;
+/** Is to be pinned before a command starts; nothing is run under a table that has one. */
+export const NAME_AT_START = 3;
 export const FACTS_FAMILIES = 0;
 export const FACTS_FLAGS = 4;
 export const FACTS_RESOLVE = 8;

@@ -155,17 +155,18 @@ function writeNames({ names, strings }: Layout): { cells: Uint8Array; addresses:
   const words = F.NAME_BYTES / 4;
   const cells = new Uint32Array(names.used.length * words);
   const pinned: Uint8Array[] = [];
-  names.used.forEach(({ name, addresses }, index) => {
+  names.used.forEach(({ name, addresses, atStart }, index) => {
     const sorted = addresses.map(toCanonical).sort(compareAddresses);
     const unique = sorted.filter(
       (a, i) => i === 0 || compareAddresses(sorted[i - 1] ?? a, a) !== 0,
     );
     const isWildcard = name.startsWith('*.');
     const text = isWildcard ? name.slice(2) : name;
-    if (text === '' || (isWildcard && unique.length > 0)) {
+    if (text === '' || ((isWildcard || atStart) && unique.length > 0)) {
       throw new TypeError(`the name ${JSON.stringify(name)} has no text, or addresses`);
     }
-    const kind = isWildcard ? F.NAME_WILDCARD : unique.length > 0 ? F.NAME_PINNED : F.NAME_LIVE;
+    const bare = atStart ? F.NAME_AT_START : F.NAME_LIVE;
+    const kind = isWildcard ? F.NAME_WILDCARD : unique.length > 0 ? F.NAME_PINNED : bare;
     const { offset, bytes } = strings.place(text);
     cells.set([offset, bytes, pinned.length, unique.length, kind, 0], index * words);
     pinned.push(...unique);

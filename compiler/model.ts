@@ -63,11 +63,12 @@ export interface Rule {
 
 /**
  * A host name of the rules: lower case, no final dot. `addresses` are those it is pinned to, of 4 or 16 bytes; none: it is asked for while the
- * command runs (`live`). `*.example.com` is every name below example.com, which is never pinned.
+ * command runs (`live`), or pinned before it starts (`atStart`). `*.example.com` is every name below example.com, which is never pinned.
  */
 export interface PinnedName {
   readonly name: string;
   readonly addresses: readonly Uint8Array[];
+  readonly atStart?: true;
 }
 
 /** A named address set. */

@@ -139,12 +139,13 @@ export function readNames(reader: TableReader): readonly PinnedName[] {
     const cell = offset + index * F.NAME_BYTES;
     const first = reader.view.getUint32(cell + F.NAME_FIRST, true);
     const text = readText(reader, cell + F.NAME_TEXT);
-    const isWildcard = reader.view.getUint32(cell + F.NAME_KIND, true) === F.NAME_WILDCARD;
+    const kind = reader.view.getUint32(cell + F.NAME_KIND, true);
     return {
-      name: isWildcard ? `*.${text}` : text,
+      name: kind === F.NAME_WILDCARD ? `*.${text}` : text,
       addresses: Array.from({ length: reader.view.getUint32(cell + F.NAME_COUNT, true) }, (_, i) =>
         narrow(bytesAt(reader, addresses + (first + i) * F.ADDRESS_BYTES, 16)),
       ),
+      ...(kind === F.NAME_AT_START ? { atStart: true } : {}),
     };
   });
 }

@@ -90,6 +90,8 @@ export interface Table {
   /** The ranges of a port set of the tries. */
   ports(set: number): readonly PortRange[];
   names(): readonly PinnedName[];
+  /** The names, by their number in `names`, that stand for a name asked (lower case, no final dot): itself, wildcards above it. */
+  namesFor(asked: string): readonly number[];
   plan(): Readonly<Record<Protocol, Mode>>;
   /** The families in the order of their bits (docs/format.md §8). */
   facts(): Facts;
@@ -175,6 +177,7 @@ function createTable(instance: PolicyExports, ptr: number, bytes: Uint8Array): T
     tries,
     ports: (set) => readPorts(reader, set),
     names,
+    namesFor: createNamesFor(instance, () => names().length),
     plan: () => plan,
     facts: () => readFacts(reader),
     unixRules: () => readUnixRules(reader),
@@ -193,6 +196,17 @@ function createLookupMany(instance: PolicyExports): Table['lookupMany'] {
     new Uint8Array(instance.memory.buffer, ptr, queries.length).set(queries);
     instance.lookupMany(ptr, count, verdicts);
     return copyOut(instance, verdicts, count);
+  };
+}
+
+function createNamesFor(instance: PolicyExports, count: () => number): Table['namesFor'] {
+  const scratch = createScratch(instance);
+  return (asked) => {
+    const bytes = new TextEncoder().encode(asked);
+    const ptr = scratch.room(bytes.length);
+    new Uint8Array(instance.memory.buffer, ptr, bytes.length).set(bytes);
+    const all = Array.from({ length: count() }, (_, index) => index);
+    return all.filter((index) => instance.isNamed(index, ptr, bytes.length) === 1);
   };
 }
 

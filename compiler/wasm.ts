@@ -35,6 +35,7 @@ export interface PolicyExports {
   lookup(protocol: number, a: number, b: number, c: number, d: number, port: number): number;
   lookupMany(queries: number, count: number, verdicts: number): void;
   isMember(set: number, a: number, b: number, c: number, d: number): number;
+  isNamed(index: number, asked: number, bytes: number): number;
   holdsPort(set: number, port: number): number;
   boundaryCount(table: number, trie: number): number;
   readBoundaries(table: number, trie: number, first: number, count: number, out: number): void;

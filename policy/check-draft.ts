@@ -18,11 +18,11 @@ import {
   FAILURE_DRAFT,
   FAMILIES_ALL,
   FLAGS_ALL,
+  NAME_AT_START,
   NAME_BYTES,
   NAME_COUNT,
   NAME_KIND,
   NAME_PINNED,
-  NAME_WILDCARD,
   PRIVATE_BELOW,
   PRIVATE_NAME_BYTES,
   PRIVATE_NAME_KIND,
@@ -74,7 +74,7 @@ export function checkNames(draft: usize): void {
   for (let i: u32 = 0; i < count; i++) {
     const kind = load<u32>(nameAt(draft, i), NAME_KIND);
     const hasAddresses = load<u32>(nameAt(draft, i), NAME_COUNT) != 0;
-    if (kind > NAME_WILDCARD || hasAddresses != (kind == NAME_PINNED)) fail(FAILURE_DRAFT);
+    if (kind > NAME_AT_START || hasAddresses != (kind == NAME_PINNED)) fail(FAILURE_DRAFT);
   }
 }
 

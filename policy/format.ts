@@ -129,6 +129,8 @@ export const NAME_PINNED: u32 = 0;
 export const NAME_LIVE: u32 = 1;
 /** Every name below the text, at any depth; asked for while the command runs. */
 export const NAME_WILDCARD: u32 = 2;
+/** Is to be pinned before a command starts; nothing is run under a table that has one. */
+export const NAME_AT_START: u32 = 3;
 
 // Facts (§8).
 export const FACTS_FAMILIES: u32 = 0;

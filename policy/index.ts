@@ -13,6 +13,7 @@ import { defectCode, defectOffset as offsetOfDefect } from './defect';
 import { prefixes } from './draft';
 import { QUERY_ADDRESS, QUERY_BYTES, QUERY_FAMILY, QUERY_PORT, QUERY_PROTOCOL } from './format';
 import { attach, decide, hasPort, isIn } from './lookup';
+import { standsFor } from './names';
 import { verify } from './verify';
 
 export { failure } from './arena';
@@ -80,6 +81,11 @@ export function lookupMany(queries: usize, count: u32, verdicts: usize): void {
 /** 1 when the address (as for `lookup`, in canonical form) is in the set of that number, which must exist in the open table. */
 export function isMember(set: u32, a: u32, b: u32, c: u32, d: u32): u32 {
   return isIn(set, ((<u64>a) << 32) | <u64>b, ((<u64>c) << 32) | <u64>d);
+}
+
+/** 1 when name `index` of the open table, which must exist, stands for the name of `bytes` bytes at `asked`. */
+export function isNamed(index: u32, asked: usize, bytes: u32): u32 {
+  return standsFor(index, asked, bytes) ? 1 : 0;
 }
 
 /** 1 when the port is in the port set, which must exist in the open table. */

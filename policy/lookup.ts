@@ -26,7 +26,8 @@ const LOOPBACK_V4: u64 = 0x7f000001;
 /** ::ffff:0.0.0.0, lower half. */
 const MAPPED: u64 = 0xffff00000000;
 
-let table: usize = 0;
+/** The table that is asked. */
+export let table: usize = 0;
 let tries: usize = 0;
 let portSets: usize = 0;
 let portRanges: usize = 0;

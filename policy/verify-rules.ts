@@ -16,6 +16,7 @@ import {
   DEFECT_RULE_TARGET,
   DEFECT_TEXT,
   DEFECT_UTF8,
+  NAME_AT_START,
   NAME_BYTES,
   NAME_COUNT,
   NAME_FIRST,
@@ -24,7 +25,6 @@ import {
   NAME_RESERVED,
   NAME_TEXT,
   NAME_TEXT_BYTES,
-  NAME_WILDCARD,
   PORT_RANGE_BYTES,
   PORT_SET_BYTES,
   PROTOCOL_ICMP,
@@ -189,7 +189,7 @@ export function checkNames(table: usize): bool {
     if ((own != 0) != (kind == NAME_PINNED) || next > <u64>addresses) {
       return report(DEFECT_NAME_ADDRESSES, offset + NAME_COUNT);
     }
-    if (kind > NAME_WILDCARD) return report(DEFECT_NAME_KIND, offset + NAME_KIND);
+    if (kind > NAME_AT_START) return report(DEFECT_NAME_KIND, offset + NAME_KIND);
     if (load<u32>(name, NAME_RESERVED) != 0) {
       return report(DEFECT_RESERVED, offset + NAME_RESERVED);
     }

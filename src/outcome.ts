@@ -20,6 +20,7 @@ const ENOEXEC = 8;
 const EACCES = 13;
 const EBUSY = 16;
 const EINVAL = 22;
+const ENODATA = 61;
 const ENOSYS = 38;
 const EOPNOTSUPP = 95;
 
@@ -75,7 +76,9 @@ function explainStage(stage: string, errno: number): string {
         ? 'this kernel is too old: pidfd_getfd (Linux 5.6) is needed; nothing was run'
         : 'pidfd_getfd or process_vm_readv is forbidden here, as by Docker without --cap-add SYS_PTRACE; nothing was run';
     case 'table':
-      return 'the supervisor refused the table; nothing was run';
+      return errno === ENODATA
+        ? 'the table has names that are to be resolved before a command starts; nothing was run'
+        : 'the supervisor refused the table; nothing was run';
     case 'stdio':
       return 'standard input, output or error is a socket that could reach past the policy; redirect it; nothing was run';
     case 'cwd':

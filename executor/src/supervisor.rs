@@ -95,6 +95,9 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     let table = Mapping::sealed(&fd::borrow(TABLE)).map_err(Failure::at(Stage::Table))?;
     let table =
         Table::open(table).map_err(|_| Failure { stage: Stage::Table, error: Errno(libc::EINVAL) })?;
+    if table.has_unpinned_names() {
+        return Err(Failure { stage: Stage::Table, error: Errno(libc::ENODATA) });
+    }
     let has_rules = |protocol| table.plan(protocol) != Mode::Closed;
     let walls = Walls {
         families: table.families(),

@@ -120,7 +120,7 @@ test.each([
   ]);
 });
 
-const VECTORS = readFileSync(new URL('../vectors/inside.txt', import.meta.url), 'utf8')
+const VECTORS = readFileSync(new URL('../name-vectors/inside.txt', import.meta.url), 'utf8')
   .split('\n')
   .filter((line) => /^(in|out)side /.test(line))
   .map((line) => line.split(' '));

@@ -447,8 +447,8 @@ export function badTables(build: Builder): readonly BadTable[] {
   add(
     'name-kind',
     F.DEFECT_NAME_KIND,
-    'a name of a fourth kind',
-    put(field(F.SECTION_NAMES, 2, F.NAME_KIND), 3),
+    'a name of a fifth kind',
+    put(field(F.SECTION_NAMES, 2, F.NAME_KIND), 4),
   );
   add(
     'name-reserved',

@@ -72,7 +72,11 @@ export function randomDraft(random: Random, rules: number): TableDraft {
     facts: randomFacts(random),
     unixRules: Array.from({ length: random.below(4) }, (_, i) => randomUnixRule(random, i)),
     rules: Array.from({ length: rules }, (_, i) => randomRule(random, i, pool, { names, sets })),
-    names,
+    names: names.map((name) =>
+      name.addresses.length === 0 && !name.name.startsWith('*') && random.oneIn(2)
+        ? { ...name, atStart: true }
+        : name,
+    ),
     dns: randomDns(random),
     sets,
   };

@@ -4,8 +4,9 @@
 use super::Defect;
 use super::bytes::View;
 use super::format_gen::{
-    FACTS_FAMILIES, FACTS_FLAGS, FLAG_ALLOW_USERNS, SECTION_FACTS, SECTION_STRINGS, SECTION_UNIX_RULES,
-    UNIX_ABSTRACT, UNIX_DIRECTORY, UNIX_PATH, UNIX_RULE_BYTES,
+    FACTS_FAMILIES, FACTS_FLAGS, FLAG_ALLOW_USERNS, NAME_AT_START, NAME_BYTES, NAME_KIND, SECTION_FACTS,
+    SECTION_NAMES, SECTION_STRINGS, SECTION_UNIX_RULES, UNIX_ABSTRACT, UNIX_DIRECTORY, UNIX_PATH,
+    UNIX_RULE_BYTES,
 };
 use super::lookup::place;
 
@@ -25,6 +26,7 @@ pub enum UnixRule<'a> {
 pub(super) struct Facts {
     pub(super) families: u32,
     pub(super) allows_user_namespaces: bool,
+    pub(super) has_unpinned_names: bool,
     unix_rules: usize,
     unix_rules_end: usize,
     strings: usize,
@@ -39,6 +41,7 @@ impl Facts {
         Ok(Self {
             families: view.u32(facts + u64::from(FACTS_FAMILIES))?,
             allows_user_namespaces: view.u32(facts + u64::from(FACTS_FLAGS))? & FLAG_ALLOW_USERNS != 0,
+            has_unpinned_names: has_unpinned_names(view)?,
             unix_rules: place(unix_rules.offset)?,
             unix_rules_end: place(unix_rules.offset + unix_rules.bytes)?,
             strings: place(view.section(SECTION_STRINGS)?.offset)?,
@@ -52,6 +55,18 @@ impl Facts {
         let (cells, _) = cells.as_chunks::<{ UNIX_RULE_BYTES as usize }>();
         cells.iter().filter_map(|cell| read_rule(cell, strings))
     }
+}
+
+/// Whether a name still has to be asked for and pinned before a command may start.
+fn has_unpinned_names(view: View<'_>) -> Result<bool, Defect> {
+    let names = view.section(SECTION_NAMES)?;
+    for index in 0..names.count {
+        let kind = names.at(index, NAME_BYTES) + u64::from(NAME_KIND);
+        if view.u32(kind)? == NAME_AT_START {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn read_rule<'a>(cell: &[u8; UNIX_RULE_BYTES as usize], strings: &'a [u8]) -> Option<UnixRule<'a>> {

@@ -108,6 +108,8 @@ pub(crate) const NAME_PINNED: u32 = 0;
 pub(crate) const NAME_LIVE: u32 = 1;
 /// Every name below the text, at any depth; asked for while the command runs.
 pub(crate) const NAME_WILDCARD: u32 = 2;
+/// Is to be pinned before a command starts; nothing is run under a table that has one.
+pub(crate) const NAME_AT_START: u32 = 3;
 pub(crate) const FACTS_FAMILIES: u32 = 0;
 pub(crate) const FACTS_FLAGS: u32 = 4;
 pub(crate) const FACTS_RESOLVE: u32 = 8;

@@ -126,6 +126,12 @@ impl<B: AsRef<[u8]>> Table<B> {
         self.facts.families
     }
 
+    /// Whether the table lacks addresses of names that are to be pinned before a command starts: nothing may run under it.
+    #[must_use]
+    pub fn has_unpinned_names(&self) -> bool {
+        self.facts.has_unpinned_names
+    }
+
     /// Whether programs may make user namespaces, and others inside them.
     pub fn allows_user_namespaces(&self) -> bool {
         self.facts.allows_user_namespaces
