@@ -4,6 +4,7 @@
 //   generated  the copies of shared facts (constants, schema, error codes)
 //   native     executor/ → dist/libsandlock.so
 //   bundle     src/ and compiler/ → dist/*.cjs, dist/index.js, dist/types
+//   playground docs/playground/ → dist/playground, a page with the compiler in it
 //
 // A file of dist/ is replaced by renaming, never written in place: a running sandlock may have it mapped.
 
@@ -20,6 +21,7 @@ const PARTS = {
   policy: buildPolicy,
   native: buildNative,
   bundle: buildBundle,
+  playground: buildPlayground,
 };
 
 /** Builds the named parts, or all, in the order in which they need each other. */
@@ -106,6 +108,28 @@ async function buildBundle() {
     replaceFile(file.path, file.contents, file.path.endsWith('sandlock.cjs') ? 0o755 : 0o644);
   }
   run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json']);
+}
+
+async function buildPlayground() {
+  const { build: bundle } = await import('esbuild');
+  const { outputFiles } = await bundle({
+    absWorkingDir: root,
+    entryPoints: ['docs/playground/main.ts'],
+    outfile: 'dist/playground/playground.js',
+    bundle: true,
+    minify: true,
+    format: 'iife',
+    target: 'es2022',
+    // policy.wasm is part of the program, so that the page also works where nothing can be fetched: opened as a file.
+    loader: { '.wasm': 'binary', '.toml': 'text', '.txt': 'text' },
+    legalComments: 'eof',
+    write: false,
+    logLevel: 'error',
+  });
+  for (const { path, contents } of outputFiles) replaceFile(path, contents);
+  for (const name of ['index.html', 'style.css']) {
+    copyFile(`docs/playground/${name}`, `dist/playground/${name}`);
+  }
 }
 
 /** Modules of src/ that become files of their own, loaded when first needed. */

@@ -22,6 +22,7 @@ const CHECKS = [
   byNode('types', TSC, '-p', 'tsconfig.json'),
   byNode('types of the scripts', TSC, '-p', 'tsconfig.scripts.json'),
   byNode('types of policy/', TSC, '-p', 'policy'),
+  byNode('types of the playground', TSC, '-p', 'docs/playground'),
   byNode('types of the fuzzers', TSC, '-p', 'fuzz'),
   { title: 'rustfmt', command: 'cargo', args: ['fmt', ...CARGO, '--check'] },
   { title: 'rustfmt of the fuzzers', command: 'cargo', args: ['fmt', ...FUZZ, '--check'] },

@@ -1,0 +1,16 @@
+/** One browser, one file after another. */
+import { defineConfig } from 'vitest/config';
+
+const config = defineConfig({
+  test: {
+    root: import.meta.dirname,
+    include: ['*.test.ts'],
+    pool: 'forks',
+    fileParallelism: false,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+  },
+});
+
+// biome-ignore lint/style/noDefaultExport: vitest reads the default export
+export default config;
