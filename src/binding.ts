@@ -8,6 +8,7 @@
  * half a millisecond, a hundredth of node's start.
  */
 import type * as Ffi from 'ffi-rs';
+import { errnoName } from './errno.ts';
 import { describeCause, SandlockError } from './errors.ts';
 import { findLibrary } from './library-path.ts';
 import { RECORD_BYTES } from './records.ts';
@@ -16,10 +17,23 @@ import { RECORD_BYTES } from './records.ts';
 export interface NativeLibrary {
   /** Starts a command; a negative result is `-errno`. */
   start(table: Buffer, request: Buffer): number;
-  /** Waits for the next record and writes it: 1, or 0 at the end, or `-errno`. Blocks the thread. */
-  next(handle: number, record: Buffer): number;
   /** Tries what a sandbox needs, in throw-away processes; writes the answers and returns their number, or `-errno`. */
   probe(answers: Buffer): number;
+  /**
+   * Waits for the next record, at most `timeoutMs` (-1: for ever), and writes it: 1, or 0 at the end, or `-errno`
+   * (EAGAIN: the time is over). Blocks the thread.
+   */
+  next(handle: number, record: Buffer, timeoutMs: number): number;
+  /** The descriptor to read the records from instead of `next`, the caller's; or `-errno`. */
+  events(handle: number): number;
+  /** A pipe for stdio: [read end, write end]. */
+  pipe(): readonly [number, number];
+  /** Sends a signal to the command. */
+  signal(handle: number, signal: number): number;
+  /** Ends the whole tree. */
+  kill(handle: number): number;
+  /** Gives the handle up; a running tree is ended. */
+  close(handle: number): number;
   /** Ends the calling process by a signal; returns only when that is impossible. */
   raise(signal: number): void;
   /** Ends the calling process at once with a status; returns only when that is impossible. */
@@ -27,7 +41,7 @@ export interface NativeLibrary {
 }
 
 /** Version of the interface that this file speaks. */
-const ABI_VERSION = 1;
+const ABI_VERSION = 2;
 
 /** Name under which ffi-rs keeps the open library. */
 const LIBRARY = 'sandlock';
@@ -60,14 +74,28 @@ export function loadLibrary(path: string = findLibrary()): NativeLibrary {
       const values = [path, table, table.length, request, request.length, 0];
       return call('sl_start', types, values);
     },
-    next(handle, record) {
+    next(handle, record, timeoutMs) {
       if (record.length !== RECORD_BYTES) throw new RangeError('a record has 64 bytes');
-      return call('sl_next', [I32, U8Array, U32], [toInt32(handle), record, 0]);
+      const values = [toInt32(handle), record, toInt32(timeoutMs), 0];
+      return call('sl_next', [I32, U8Array, I32, U32], values);
     },
     probe(answers) {
       const types = [Text, U8Array, U64, U32];
       return call('sl_probe', types, [path, answers, answers.length, 0]);
     },
+    events: (handle) => call('sl_events', [I32, U32], [toInt32(handle), 0]),
+    pipe() {
+      const ends = Buffer.alloc(8);
+      const result = call('sl_pipe', [U8Array, U32], [ends, 0]);
+      if (result < 0) {
+        throw new SandlockError('kernel', `can not make a pipe: ${errnoName(-result)}`);
+      }
+      return [ends.readInt32LE(0), ends.readInt32LE(4)];
+    },
+    signal: (handle, signal) =>
+      call('sl_signal', [I32, I32, U32], [toInt32(handle), toInt32(signal), 0]),
+    kill: (handle) => call('sl_kill', [I32, U32], [toInt32(handle), 0]),
+    close: (handle) => call('sl_close', [I32, U32], [toInt32(handle), 0]),
     raise(signal) {
       call('sl_raise', [I32, U32], [toInt32(signal), 0]);
     },

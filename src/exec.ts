@@ -97,7 +97,7 @@ function follow(library: NativeLibrary, handle: number, { onDenied, onOpaque }: 
   let failure: End['failure'];
   let dropped = 0;
   for (;;) {
-    const result = library.next(handle, bytes);
+    const result = library.next(handle, bytes, -1);
     if (result < 0) failure = { stage: 'front', errno: -result };
     if (result <= 0) return { outcome, failure, dropped, killed: 0 };
     const record = decodeRecord(bytes);

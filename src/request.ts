@@ -16,6 +16,14 @@ export const DEGRADATIONS: ReadonlyMap<string, number> = new Map([
 /** Option bit: mirror stops and forward signals, as the command line does. */
 const OPTION_TERMINAL = 1;
 
+/** Option bit: tell allowed calls as well. */
+const OPTION_TELL_ALLOWED = 16;
+
+/** Option bit: tell what the table would decide, and refuse nothing by it. */
+const OPTION_OBSERVE = 32;
+
+const HEADER_BYTES = 32;
+
 /** `lingerSeconds` without an end. */
 export const FOREVER = 0xffff_ffff;
 
@@ -29,6 +37,14 @@ export interface RequestSource {
   readonly lingerSeconds: number;
   /** Keys of DEGRADATIONS that are accepted. */
   readonly degraded: readonly string[];
+  /** Which decisions are told beside refusals; under `observe` nothing is refused by the table. */
+  readonly telling?: 'refused' | 'all' | 'observe';
+  /** Mirror stops and forward signals of this process, as the command line does. */
+  readonly terminal?: boolean;
+  /** Descriptors that become the command's 0, 1 and 2; those of this process if left out. */
+  readonly stdio?: readonly [number, number, number];
+  /** Directory to start in; that of this process if left out. */
+  readonly directory?: string;
   /** Reads /proc/self/cmdline or /proc/self/environ. */
   readonly readRaw: (path: string) => Buffer;
 }
@@ -40,26 +56,32 @@ export interface RequestSource {
 export function encodeRequest(source: RequestSource): Buffer {
   const command = rawCommand(source);
   const environment = rawEnvironment(source);
-  const header = Buffer.alloc(20);
+  const header = Buffer.alloc(HEADER_BYTES);
   header.writeUInt32LE(command.length, 0);
   header.writeUInt32LE(environment.length, 4);
-  const degraded = source.degraded.map((name) => DEGRADATIONS.get(name) ?? 0);
-  header.writeUInt32LE(
-    degraded.reduce((bits, bit) => bits | bit, OPTION_TERMINAL),
-    8,
-  );
+  header.writeUInt32LE(optionsOf(source), 8);
   header.writeUInt32LE(source.lingerSeconds, 16);
+  for (const [index, number] of (source.stdio ?? [0, 1, 2]).entries()) {
+    header.writeInt32LE(number, 20 + 4 * index);
+  }
   const end = Buffer.of(0);
-  const strings = [...command, ...environment, Buffer.alloc(0)];
+  const strings = [...command, ...environment, Buffer.from(source.directory ?? '')];
   for (const text of strings) {
     if (text.includes(0)) throw new SandlockError('usage', 'an argument holds a NUL character');
   }
   return Buffer.concat([header, ...strings.flatMap((text) => [text, end])]);
 }
 
-/** The source for this process. */
+function optionsOf({ degraded, telling, terminal = true }: RequestSource): number {
+  const accepted = degraded.map((name) => DEGRADATIONS.get(name) ?? 0);
+  const told = { refused: 0, all: OPTION_TELL_ALLOWED, observe: OPTION_OBSERVE };
+  const options = [terminal ? OPTION_TERMINAL : 0, told[telling ?? 'refused'], ...accepted];
+  return options.reduce((bits, bit) => bits | bit, 0);
+}
+
+/** The source for the command line: this process's environment. */
 export function ownSource(
-  options: Pick<RequestSource, 'command' | 'lingerSeconds' | 'degraded'>,
+  options: Pick<RequestSource, 'command' | 'lingerSeconds' | 'degraded' | 'telling'>,
 ): RequestSource {
   const readRaw = (path: string): Buffer => readFileSync(path);
   return { ...options, environment: process.env, readRaw };

@@ -15,7 +15,7 @@ use crate::sys::{Errno, Result, process, signal};
 use crate::table::{Protocol, Table, Verdict};
 
 /// Version of this interface.
-const VERSION: i32 = 1;
+const VERSION: i32 = 2;
 const QUERY_BYTES: usize = 24;
 
 static FRONTS: Mutex<Vec<Option<Arc<Front>>>> = Mutex::new(Vec::new());
@@ -126,12 +126,12 @@ pub extern "C" fn sl_start(
     })
 }
 
-/// Waits for the next record: 1 = written to `record` (64 bytes), 0 = there are no more.
+/// Waits for the next record, at most `timeout_ms` (< 0: for ever): 1 = written to `record` (64 bytes), 0 = there are no more. EAGAIN: the time is over.
 // SAFETY: exported under a name of our own prefix.
 #[unsafe(no_mangle)]
-pub extern "C" fn sl_next(handle: i32, record: *mut u8, flags: u32) -> i32 {
+pub extern "C" fn sl_next(handle: i32, record: *mut u8, timeout_ms: i32, flags: u32) -> i32 {
     guarded(flags, || {
-        let Some(next) = front(handle)?.next()? else { return Ok(0) };
+        let Some(next) = front(handle)?.next(timeout_ms)? else { return Ok(0) };
         bytes_mut(record, RECORD_BYTES as u64)?.copy_from_slice(&next);
         Ok(1)
     })
@@ -142,6 +142,19 @@ pub extern "C" fn sl_next(handle: i32, record: *mut u8, flags: u32) -> i32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn sl_events(handle: i32, flags: u32) -> i32 {
     guarded(flags, || Ok(front(handle)?.events()?.into_raw_fd()))
+}
+
+/// A pipe for the host's end of the command's stdio: writes the numbers of its read and write end (i32 each); the caller owns both.
+// SAFETY: exported under a name of our own prefix.
+#[unsafe(no_mangle)]
+pub extern "C" fn sl_pipe(ends: *mut u8, flags: u32) -> i32 {
+    guarded(flags, || {
+        let ends = bytes_mut(ends, 8)?;
+        let (read, write) = crate::sys::fd::pipe()?;
+        let numbers = [read.into_raw_fd(), write.into_raw_fd()].map(i32::to_le_bytes);
+        ends.copy_from_slice(&numbers.concat());
+        Ok(0)
+    })
 }
 
 /// Sends a signal to the command.

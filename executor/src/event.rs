@@ -29,14 +29,31 @@ pub enum Kind {
     Ended = 6,
     /// A process that may not be looked at, so that every trapped call of it fails.
     Opaque = 7,
+    /// A call was allowed; told only when the request asks for it.
+    Allowed = 8,
+    /// A name was looked up, and this is one of its addresses.
+    Name = 9,
+    /// Text that belongs to the record that follows.
+    Text = 10,
 }
 
 impl Kind {
     /// The kind of a record that was read.
     pub fn of(record: &[u8; RECORD_BYTES]) -> Option<Self> {
-        [Self::Started, Self::Denied, Self::Stopped, Self::Exited, Self::Failed, Self::Ended, Self::Opaque]
-            .into_iter()
-            .find(|kind| *kind as u8 == record[0])
+        [
+            Self::Started,
+            Self::Denied,
+            Self::Stopped,
+            Self::Exited,
+            Self::Failed,
+            Self::Ended,
+            Self::Opaque,
+            Self::Allowed,
+            Self::Name,
+            Self::Text,
+        ]
+        .into_iter()
+        .find(|kind| *kind as u8 == record[0])
     }
 }
 
@@ -127,7 +144,7 @@ pub enum Call {
 pub struct Record {
     /// What it says.
     pub kind: Kind,
-    /// 0 tcp, 1 udp, 2 icmp, 255 other.
+    /// 0 tcp, 1 udp, 2 icmp, 3 unix, 255 other.
     pub protocol: u8,
     /// Destination port.
     pub port: u16,
@@ -184,6 +201,24 @@ impl Record {
     }
 }
 
+/// Text behind the first two bytes of a `Text` record.
+const TEXT_BYTES: usize = RECORD_BYTES - 2;
+/// Most text of one record: a name of DNS has 253 bytes, the address of a unix socket 108.
+const MOST_TEXT: usize = 5 * TEXT_BYTES;
+
+/// `Text` records for `text` and behind them `record`, to be written at once.
+fn with_text(text: &[u8], record: [u8; RECORD_BYTES]) -> Vec<u8> {
+    let text = text.get(..text.len().min(MOST_TEXT)).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(6 * RECORD_BYTES);
+    for piece in text.chunks(TEXT_BYTES) {
+        bytes.extend([Kind::Text as u8, u8::try_from(piece.len()).unwrap_or(0)]);
+        bytes.extend(piece);
+        bytes.resize(bytes.len().next_multiple_of(RECORD_BYTES), 0);
+    }
+    bytes.extend(record);
+    bytes
+}
+
 /// `text` cut or padded with NUL to 16 bytes.
 pub fn padded(text: &[u8]) -> [u8; 16] {
     let mut name = [0; 16];
@@ -216,13 +251,26 @@ impl Events {
         }
     }
 
+    /// Writes the record and the text it needs, or nothing of both. At most `PIPE_BUF` bytes, so no other record comes between.
+    pub fn tell_with(&self, text: &[u8], record: &Record) {
+        let bytes = with_text(text, record.encode(self.dropped.load(Ordering::Relaxed)));
+        if fd::write(&self.pipe, &bytes).is_err() {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Waits up to `timeout_ms` for room in the pipe.
+    pub fn wait_for_room(&self, timeout_ms: i32) {
+        let mut room = fd::readable(&self.pipe);
+        room.events = libc::POLLOUT;
+        let _ = fd::poll(&mut [room], timeout_ms);
+    }
+
     /// Writes the record, waiting up to `timeout_ms` for room: for the few records that must not be lost.
     pub fn tell_surely(&self, record: &Record, timeout_ms: i32) {
         let bytes = record.encode(self.dropped.load(Ordering::Relaxed));
         if fd::write(&self.pipe, &bytes).is_err() {
-            let mut room = fd::readable(&self.pipe);
-            room.events = libc::POLLOUT;
-            let _ = fd::poll(&mut [room], timeout_ms);
+            self.wait_for_room(timeout_ms);
             self.tell(record);
         }
     }
@@ -256,6 +304,19 @@ mod tests {
         assert_eq!(&bytes[32..48], b"a-rather-long-pr");
         assert_eq!(&bytes[56..], &[3, 0, 0, 0, 5, 0, 0, 0]);
         assert_eq!(Kind::of(&bytes), Some(Kind::Denied));
+    }
+
+    #[test]
+    fn text_comes_in_pieces_before_its_record_and_in_one_write() {
+        let (read, write) = fd::pipe().unwrap();
+        let events = Events::new(write).unwrap();
+        let path: Vec<u8> = (0..70).collect();
+        events.tell_with(&path, &Record::new(Kind::Denied));
+        let mut bytes = [0; 256];
+        assert_eq!(fd::read(&read, &mut bytes), Ok(192));
+        assert_eq!((&bytes[..2], &bytes[2..64]), (&[10, 62][..], &path[..62]));
+        assert_eq!((&bytes[64..66], &bytes[66..74]), (&[10, 8][..], &path[62..]));
+        assert_eq!(bytes[128], 2);
     }
 
     #[test]

@@ -24,6 +24,8 @@ pub struct Walls {
     pub namespaces: bool,
     /// The command lives in a Landlock domain, which keeps ptrace and its kin inside.
     pub confined: bool,
+    /// Sends to the peer are seen, too: under observation, where it counts whether a datagram socket is used.
+    pub sends: bool,
 }
 
 impl Walls {
@@ -192,7 +194,10 @@ fn message(flags: u8, otherwise: impl Into<Decision>) -> Decision {
 }
 
 /// sendto(fd, buffer, length, flags, address, …) without an address reaches only the peer that connect(2) was allowed.
-fn sendto() -> Decision {
+fn sendto(walls: Walls) -> Decision {
+    if walls.sends {
+        return message(3, Action::Notify);
+    }
     let addressed = ask(Word::High(4), Test::Is(0), Action::Allow, Action::Notify);
     message(3, ask(Word::Low(4), Test::Is(0), addressed, Action::Notify))
 }
@@ -246,7 +251,7 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
     let listener = ask(Word::Low(1), Test::AnyOf(NEW_LISTENER), Action::Refuse(libc::EBUSY), allow());
     let mut calls = vec![
         (libc::SYS_connect, notify()),
-        (libc::SYS_sendto, sendto()),
+        (libc::SYS_sendto, sendto(walls)),
         (libc::SYS_sendmsg, messages(2)),
         (libc::SYS_sendmmsg, messages(3)),
         (libc::SYS_bind, notify()),
@@ -330,6 +335,7 @@ mod tests {
         outside_unix: false,
         namespaces: false,
         confined: true,
+        sends: false,
     };
     const UDP: Walls = Walls { udp: true, ..CLOSED };
     const ICMP: Walls = Walls { icmp: true, ..CLOSED };

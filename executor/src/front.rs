@@ -12,7 +12,7 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::mpsc;
+use std::sync::{Mutex, PoisonError, mpsc};
 
 use crate::event::{Events, Kind, RECORD_BYTES, Record, Stage};
 use crate::request::{Request, TERMINAL, WITHOUT_SCOPES};
@@ -33,7 +33,8 @@ const STACK_BYTES: usize = 128 * 1024;
 #[derive(Debug)]
 pub struct Front {
     control: OwnedFd,
-    events: OwnedFd,
+    /// Until it is given away.
+    events: Mutex<Option<OwnedFd>>,
     is_terminal: bool,
 }
 
@@ -42,6 +43,8 @@ struct Plan {
     program: CString,
     table: OwnedFd,
     request: OwnedFd,
+    /// The command's standard input, output and error.
+    stdio: [OwnedFd; 3],
     events: OwnedFd,
     control_read: OwnedFd,
     control_write: OwnedFd,
@@ -57,13 +60,15 @@ impl Front {
     /// the command fares is told by records.
     pub fn start(program: CString, table: &[u8], request: &[u8]) -> Result<Self> {
         let mask = signal::mask();
-        let options = Request::parse(request, mask)?.options;
+        let Request { options, stdio, .. } = Request::parse(request, mask)?;
+        let [input, output, error] = stdio.map(|number| fd::duplicate_from(&number, OUT_OF_THE_WAY));
         let is_terminal = options & TERMINAL != 0;
         let (events_read, events_write) = fd::pipe()?;
         let (control_read, control_write) = fd::pipe()?;
         let (proof, proof_write) = fd::pipe()?;
         let plan = Plan {
             program,
+            stdio: [input?, output?, error?],
             table: moved(&fd::sealed(c"sandlock-table", table)?)?,
             request: moved(&fd::sealed(c"sandlock-request", &Request::hand_over(mask, request))?)?,
             events: moved(&events_write)?,
@@ -87,15 +92,20 @@ impl Front {
         signal::set_mask(before);
         spawned?;
         started.recv().unwrap_or(Err(Errno(libc::ECHILD)))?;
-        Ok(Self { control: control_write, events: events_read, is_terminal })
+        Ok(Self { control: control_write, events: Mutex::new(Some(events_read)), is_terminal })
     }
 
-    /// Waits for the next record. `None`: there are no more. With a terminal, a stop of the command stops this process too, and its
-    /// continuing continues the command.
-    pub fn next(&self) -> Result<Option<[u8; RECORD_BYTES]>> {
+    /// Waits for the next record, at most `timeout_ms`; < 0: for ever. `None`: there are no more. EAGAIN: the time is over; EBADF: the records are read by
+    /// their descriptor. With a terminal, a stop of the command stops this process too, and its continuing continues the command.
+    pub fn next(&self, timeout_ms: i32) -> Result<Option<[u8; RECORD_BYTES]>> {
+        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let events = events.as_ref().ok_or(Errno(libc::EBADF))?;
         loop {
             let mut record = [0; RECORD_BYTES];
-            let count = match fd::read(&self.events, &mut record) {
+            if timeout_ms >= 0 && fd::poll(&mut [fd::readable(events)], timeout_ms)? == 0 {
+                return Err(Errno(libc::EAGAIN));
+            }
+            let count = match fd::read(events, &mut record) {
                 Err(Errno(libc::EINTR)) => continue,
                 result => result?,
             };
@@ -117,9 +127,11 @@ impl Front {
         }
     }
 
-    /// A descriptor to read the records from instead of `next`; the caller owns it.
+    /// The descriptor to read the records from instead of `next`. The caller owns it alone: when it is closed, also because a thread of the host was
+    /// terminated, the tree is ended. EBADF: it was taken already.
     pub fn events(&self) -> Result<OwnedFd> {
-        fd::duplicate_from(&self.events, 3)
+        let taken = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
+        taken.ok_or(Errno(libc::EBADF))
     }
 
     /// Sends a signal to the command.
@@ -153,7 +165,7 @@ fn moved(fd: &OwnedFd) -> Result<OwnedFd> {
 
 /// The thread. A start that fails is told by a record, so that every failure reaches the host by one road; `report` only says that the supervisor was tried.
 fn serve(plan: Plan, report: &mpsc::Sender<Result<()>>) {
-    let Plan { program, table, request, events: pipe, .. } = plan;
+    let Plan { program, table, request, stdio, events: pipe, .. } = plan;
     let Plan { control_read, control_write, options, proof, proof_write, .. } = plan;
     let say = |result: Result<()>| {
         // Nobody waits any more: the host has given up the start.
@@ -171,10 +183,10 @@ fn serve(plan: Plan, report: &mpsc::Sender<Result<()>>) {
         (&proof_write, PROOF),
     ];
     let started = confine(options).and_then(|is_scoped| {
-        let started = start_supervisor(&program, descriptors).map_err(Failure::at(Stage::Front))?;
+        let started = start_supervisor(&program, &stdio, descriptors).map_err(Failure::at(Stage::Front))?;
         Ok((started, is_scoped))
     });
-    drop((program, table, request, pipe, control_read, proof_write));
+    drop((program, table, request, stdio, pipe, control_read, proof_write));
     say(Ok(()));
     let fail = |failure: Failure| events.tell_surely(&Record::failed(failure.stage, failure.error), 0);
     let ((pid, pidfd), is_scoped) = match started {
@@ -241,7 +253,11 @@ fn end_tree(proof: &OwnedFd) {
 }
 
 /// Executes this ELF as the supervisor, with the descriptors at their numbers. Returns its pid and a pidfd.
-fn start_supervisor(program: &CString, descriptors: [(&OwnedFd, i32); 5]) -> Result<(i32, OwnedFd)> {
+fn start_supervisor(
+    program: &CString,
+    stdio: &[OwnedFd; 3],
+    descriptors: [(&OwnedFd, i32); 5],
+) -> Result<(i32, OwnedFd)> {
     let arguments = Vector::new(vec![c"sandlock-supervisor".to_owned()]);
     let environment = Vector::new(Vec::new());
     let mut failure = None;
@@ -251,8 +267,8 @@ fn start_supervisor(program: &CString, descriptors: [(&OwnedFd, i32); 5]) -> Res
         for (from, to) in descriptors {
             placed = placed.and_then(|()| child::place(from.as_raw_fd(), to));
         }
-        for number in 0..3 {
-            placed = placed.and_then(|()| child::keep(number));
+        for (from, to) in stdio.iter().zip(0..) {
+            placed = placed.and_then(|()| child::place(from.as_raw_fd(), to));
         }
         failure = Some(match placed {
             Ok(()) => child::execute(program, &arguments, &environment),

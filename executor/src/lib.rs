@@ -36,6 +36,7 @@ mod sys;
 mod table;
 mod task;
 mod tree;
+mod watch;
 
 /// What parses hostile bytes, for the harnesses of fuzz/ and nobody else. No interface: it changes with them.
 #[cfg(feature = "fuzz")]

@@ -38,6 +38,7 @@ use crate::sys::uring::Ring;
 use crate::sys::{Errno, Result, fd, socket};
 use crate::table::{Mode, Protocol, Table, Verdict};
 use crate::task::{Callers, Tasks};
+use crate::watch::{self, Suspects, Watch};
 
 /// What a call has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,10 @@ pub struct Receiver {
     pub(crate) scoped: bool,
     /// Connects without waiting; none where the kernel forbids rings: then every connect of a blocking socket has a thread of its own.
     pub(crate) ring: Option<Ring>,
+    /// What is told beyond refusals; none: nothing.
+    pub(crate) watch: Option<Watch>,
+    /// Refused calls that may have been probes.
+    pub(crate) suspects: Suspects,
     /// What is copied of the message being sent.
     pub(crate) copy: Copied,
     pub(crate) kinds: Kinds,
@@ -164,7 +169,10 @@ impl Receiver {
                     Ok(Outcome::LetRun) => self.listener.let_run(notification.id),
                 },
                 // Nobody is left to make a call (Linux 6.11; older kernels wait on, and the warden sees it), or this caller died just now.
-                Err(Errno(libc::ENOENT)) if self.listener.is_abandoned() => return,
+                Err(Errno(libc::ENOENT)) if self.listener.is_abandoned() => {
+                    self.end_watch();
+                    return;
+                }
                 Err(Errno(libc::ENOENT | libc::EINTR)) => {}
                 // Callers would wait for ever for an answer: without us the front ends the tree.
                 Err(_) => std::process::abort(),
@@ -229,12 +237,18 @@ impl Receiver {
         if self.table.plan(protocol) == Mode::Closed {
             return Err(Errno(libc::EACCES));
         }
-        let inet = if inet.canonical().is_unspecified() { inet.concrete(local(socket)) } else { inet };
+        let inet = self.concrete(socket, inet);
         let port = if protocol == Protocol::Icmp { 0 } else { inet.port };
         match self.table.lookup(protocol, inet.canonical(), port) {
             Verdict::Allow => Ok(inet),
             Verdict::Deny => Err(Errno(libc::ECONNREFUSED)),
         }
+    }
+
+    /// The destination that Linux makes of an unspecified address.
+    #[expect(clippy::unused_self, reason = "a step of the decision")]
+    pub(crate) fn concrete(&self, socket: &OwnedFd, inet: Inet) -> Inet {
+        if inet.canonical().is_unspecified() { inet.concrete(local(socket)) } else { inet }
     }
 
     /// Hands a call to an outside abstract socket over.
@@ -252,14 +266,29 @@ impl Receiver {
         inet: &Inet,
         error: Errno,
     ) {
+        let record = self.record(RecordKind::Denied, notification, call, kind, inet, error);
+        self.events.tell(&record);
+    }
+
+    /// A record about a call with a destination or a source.
+    pub(crate) fn record(
+        &mut self,
+        record: RecordKind,
+        notification: &Notification,
+        call: Call,
+        kind: Kind,
+        inet: &Inet,
+        error: Errno,
+    ) -> Record {
         let protocol = match kind {
             Kind::Tcp { .. } => 0,
             Kind::Udp { .. } => 1,
             Kind::Icmp { .. } => 2,
-            Kind::Unix { .. } | Kind::Netlink => 255,
+            Kind::Unix { .. } => watch::UNIX,
+            Kind::Netlink => 255,
         };
         let (pid, name) = self.callers.who(notification.tid);
-        self.events.tell(&Record {
+        Record {
             protocol,
             port: inet.port,
             pid,
@@ -268,8 +297,8 @@ impl Receiver {
             address: Some(inet.canonical()),
             name,
             call: call as u32,
-            ..Record::new(RecordKind::Denied)
-        });
+            ..Record::new(record)
+        }
     }
 }
 

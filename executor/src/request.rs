@@ -17,10 +17,19 @@ pub const WITHOUT_SCOPES: u32 = 4;
 /// Bit of `options`: run as root also where the kernel's settings can not be kept from the command, which can then run programs outside.
 pub const WITHOUT_SETTINGS: u32 = 8;
 
+/// Bit of `options`: tell allowed calls as well. Every protocol is then supervised: what the kernel decides alone, nobody could tell.
+pub const TELL_ALLOWED: u32 = 16;
+/// Bit of `options`: tell what the table would decide, and refuse nothing by it. Everything else of the sandbox stays: calls are made on behalf, sockets are
+/// those that the facts of the table allow. Every protocol is supervised here, too.
+pub const OBSERVE: u32 = 32;
+
 /// `linger` without an end.
 pub const FOREVER: u32 = u32::MAX;
 
-const OPTIONS: u32 = TERMINAL | WITHOUT_TCP | WITHOUT_SCOPES | WITHOUT_SETTINGS;
+const OPTIONS: u32 = TERMINAL | WITHOUT_TCP | WITHOUT_SCOPES | WITHOUT_SETTINGS | TELL_ALLOWED | OBSERVE;
+
+/// Bytes before the strings.
+const HEADER_BYTES: usize = 32;
 
 /// The command and the state it starts in.
 #[derive(Debug, PartialEq, Eq)]
@@ -37,6 +46,8 @@ pub struct Request {
     pub open_files: u32,
     /// How long processes may outlive the command, in seconds; `FOREVER`: as long as they like.
     pub linger: u32,
+    /// Descriptors of the host that become the command's standard input, output and error.
+    pub stdio: [i32; 3],
     /// Signal mask of the thread that asked.
     pub mask: Mask,
 }
@@ -52,7 +63,8 @@ impl Request {
         };
         let (arguments, environment, options) = (word(0)?, word(1)?, word(2)?);
         let (open_files, linger) = (word(3)?, word(4)?);
-        let text = bytes.get(20..).ok_or(INVALID)?.strip_suffix(b"\0").ok_or(INVALID)?;
+        let stdio = [word(5)?, word(6)?, word(7)?].map(u32::cast_signed);
+        let text = bytes.get(HEADER_BYTES..).ok_or(INVALID)?.strip_suffix(b"\0").ok_or(INVALID)?;
         let mut strings =
             text.split(|byte| *byte == 0).map(|string| CString::new(string).map_err(|_| INVALID));
         let mut take = |count: u32| -> Result<Vec<CString>> {
@@ -61,10 +73,14 @@ impl Request {
         let arguments = take(arguments)?;
         let environment = take(environment)?;
         let [directory] = <[CString; 1]>::try_from(take(1)?).map_err(|_| INVALID)?;
-        if strings.next().is_some() || arguments.is_empty() || options & !OPTIONS != 0 {
+        if strings.next().is_some()
+            || arguments.is_empty()
+            || options & !OPTIONS != 0
+            || stdio.iter().any(|number| *number < 0)
+        {
             return Err(INVALID);
         }
-        Ok(Self { arguments, environment, directory, options, open_files, linger, mask })
+        Ok(Self { arguments, environment, directory, options, open_files, linger, stdio, mask })
     }
 
     /// The bytes the supervisor gets: the mask, then the request as it came.
@@ -102,7 +118,7 @@ mod tests {
 
     fn bytes(argc: u32, envc: u32, options: u32, strings: &[&str]) -> Vec<u8> {
         let mut bytes: Vec<u8> =
-            [argc, envc, options, 7, 9].iter().flat_map(|word| word.to_le_bytes()).collect();
+            [argc, envc, options, 7, 9, 4, 1, 2].iter().flat_map(|word| word.to_le_bytes()).collect();
         for string in strings {
             bytes.extend_from_slice(string.as_bytes());
             bytes.push(0);
@@ -118,6 +134,7 @@ mod tests {
         assert_eq!(request.environment, [c"PATH=/a::/b".to_owned()]);
         assert_eq!(request.directory, c"/tmp".to_owned());
         assert_eq!((request.options, request.open_files, request.linger, request.mask), (1, 7, 9, 5));
+        assert_eq!(request.stdio, [4, 1, 2]);
         let candidates = [c"/a/ls".to_owned(), c"./ls".to_owned(), c"/b/ls".to_owned()];
         assert_eq!(request.candidates(), candidates);
     }
@@ -135,7 +152,7 @@ mod tests {
             bytes(1, 0, 0, &["x"]),
             bytes(1, 0, 0, &["x", "", "more"]),
             bytes(u32::MAX, 0, 0, &["x", ""]),
-            bytes(1, 0, 16, &["x", ""]),
+            bytes(1, 0, 64, &["x", ""]),
             b"short".to_vec(),
             bytes(1, 0, 0, &[]),
         ];

@@ -28,7 +28,7 @@ use crate::named::Named;
 use crate::outside::Outside;
 use crate::pending::{INTERRUPT, Pending};
 use crate::receiver::{self, Copied, Kinds, Receiver};
-use crate::request::{FOREVER, Request, WITHOUT_SETTINGS, WITHOUT_TCP};
+use crate::request::{FOREVER, OBSERVE, Request, TELL_ALLOWED, WITHOUT_SETTINGS, WITHOUT_TCP};
 use crate::settings;
 use crate::sockaddr::Kind as SocketKind;
 use crate::spawn::{self, Command, Confinement, Failure};
@@ -40,6 +40,7 @@ use crate::sys::{Errno, Result, fd, landlock, memory, process, signal, socket};
 use crate::table::{Mode, Protocol, Table, UnixRule};
 use crate::task::{Callers, Tasks};
 use crate::tree::{self, Proven};
+use crate::watch::{Suspects, Watch};
 
 /// Descriptor of the table.
 pub const TABLE: i32 = 3;
@@ -98,14 +99,17 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     if table.has_unpinned_names() {
         return Err(Failure { stage: Stage::Table, error: Errno(libc::ENODATA) });
     }
-    let has_rules = |protocol| table.plan(protocol) != Mode::Closed;
+    let observes = request.options & OBSERVE != 0;
+    let watch = (request.options & (TELL_ALLOWED | OBSERVE) != 0).then(|| Watch::new(observes));
+    let has_rules = |protocol| observes || table.plan(protocol) != Mode::Closed;
     let walls = Walls {
         families: table.families(),
         udp: has_rules(Protocol::Udp) || has_rules(Protocol::UdpBind),
         icmp: has_rules(Protocol::Icmp),
-        outside_unix: table.unix_rules().next().is_some(),
+        outside_unix: observes || table.unix_rules().next().is_some(),
         namespaces: table.allows_user_namespaces(),
         confined: abi.has_tcp(),
+        sends: observes,
     };
     if request.options & WITHOUT_SETTINGS == 0 && !settings::are_sealed() {
         return Err(Failure { stage: Stage::Settings, error: Errno(libc::EPERM) });
@@ -120,10 +124,10 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
         filter: filter::program(walls),
     };
     let named = Named::of(table.unix_rules());
-    let outside = enter_domain(&table, abi).map_err(Failure::at(Stage::Domain))?;
+    let outside = enter_domain(&table, abi, observes).map_err(Failure::at(Stage::Domain))?;
     let command = spawn::spawn(request, &confinement)?;
     let mut warden =
-        Warden::new(command, Arc::clone(events), Reach { table, named, outside }, abi, proven, linger)
+        Warden::new(command, Arc::clone(events), Reach { table, named, outside, watch }, abi, proven, linger)
             .map_err(|error| {
                 tree::end(proven);
                 own(error)
@@ -143,8 +147,8 @@ fn probe_inspection() -> Result<()> {
 
 /// Enters the domain that keeps us, and whatever thread we make from now on, from outside abstract unix sockets: it is the kernel that knows which are outside. If
 /// the policy names some, threads that are not in it are made first.
-fn enter_domain(table: &Table<Mapping>, abi: Abi) -> Result<Option<Outside>> {
-    let names_any = table.unix_rules().any(|rule| matches!(rule, UnixRule::Abstract(_)));
+fn enter_domain(table: &Table<Mapping>, abi: Abi, observes: bool) -> Result<Option<Outside>> {
+    let names_any = observes || table.unix_rules().any(|rule| matches!(rule, UnixRule::Abstract(_)));
     let outside = if names_any { Some(Outside::start()?) } else { None };
     if abi.has_scopes() {
         landlock::enter(&landlock::abstract_names()?)?;
@@ -185,6 +189,7 @@ struct Reach {
     table: Table<Mapping>,
     named: Vec<Named>,
     outside: Option<Outside>,
+    watch: Option<Watch>,
 }
 
 /// Watches the tree: control commands, state changes of the command, the end.
@@ -244,6 +249,8 @@ impl Warden {
             outside: reach.outside,
             scoped: abi.has_scopes(),
             ring: Ring::new().ok(),
+            watch: reach.watch,
+            suspects: Suspects::default(),
             copy: Copied::default(),
             kinds: Kinds::default(),
         };

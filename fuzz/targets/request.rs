@@ -13,12 +13,16 @@ fuzz_target!(|input: &[u8]| {
     for word in [counts[0], counts[1], request.options, request.open_files, request.linger] {
         written.extend(word.to_le_bytes());
     }
+    for number in request.stdio {
+        assert!(number >= 0, "a descriptor that can not be was taken");
+        written.extend(number.to_le_bytes());
+    }
     for text in request.arguments.iter().chain(&request.environment).chain([&request.directory]) {
         written.extend(text.as_bytes_with_nul());
     }
     assert_eq!(written, input);
-    // Four bits, docs/native.md.
-    assert!(request.options < 16, "an option that does not exist was taken");
+    // Six bits, docs/native.md.
+    assert!(request.options < 64, "an option that does not exist was taken");
 
     let program = request.arguments[0].as_bytes();
     let candidates = request.candidates();

@@ -144,7 +144,8 @@ describe('exec of a table', () => {
       ...['a', '', '--x', 'PATH=/usr/bin:/bin', `SANDLOCK_LIBRARY=${library}`],
       ...[`STUB_RECORDS=${folder}/records`, `STUB_SEEN=${seen}`, 'ONLY=é', ''],
     ];
-    const header = '\u0003\0\0\0\u0005\0\0\0\u0001\0\0\0\0\0\0\0\u0007\0\0\0';
+    const stdio = '\0\0\0\0\u0001\0\0\0\u0002\0\0\0';
+    const header = `\u0003\0\0\0\u0005\0\0\0\u0001\0\0\0\0\0\0\0\u0007\0\0\0${stdio}`;
     const request = `${header}${strings.join('\0')}\0`;
     expect(readFileSync(seen, 'utf8')).toBe(`${library}\0${TABLE}${request}`);
   });
@@ -334,8 +335,8 @@ describe('exec that can not run the command', () => {
   });
 
   it('because the library has another version exits 125', () => {
-    const text = `sandlock: ${library} speaks version 2 of the native interface, 1 is needed: rebuild or reinstall sandlock\n`;
-    expect(outcome(['exec', 'p.bin', '--', 'c'], { STUB_ABI: '2' })).toEqual([125, text]);
+    const text = `sandlock: ${library} speaks version 1 of the native interface, 2 is needed: rebuild or reinstall sandlock\n`;
+    expect(outcome(['exec', 'p.bin', '--', 'c'], { STUB_ABI: '1' })).toEqual([125, text]);
   });
 
   it('because the library is missing names the path', () => {

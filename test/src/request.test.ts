@@ -9,8 +9,8 @@ const NO_PROC: RequestSource['readRaw'] = () => {
 function decode(bytes: Buffer): { header: number[]; strings: string[] } {
   expect(bytes.at(-1)).toBe(0);
   return {
-    header: [0, 4, 8, 12, 16].map((offset) => bytes.readUInt32LE(offset)),
-    strings: bytes.subarray(20, -1).toString('latin1').split('\0'),
+    header: [0, 4, 8, 12, 16, 20, 24, 28].map((offset) => bytes.readUInt32LE(offset)),
+    strings: bytes.subarray(32, -1).toString('latin1').split('\0'),
   };
 }
 
@@ -25,7 +25,7 @@ describe('a request', () => {
       readRaw: NO_PROC,
     });
     expect(decode(bytes)).toEqual({
-      header: [3, 3, 1, 0, 10],
+      header: [3, 3, 1, 0, 10, 0, 1, 2],
       strings: ['ls', '', '-l', 'HOME=/root', 'EMPTY=', 'A=b=c', ''],
     });
   });
@@ -38,7 +38,7 @@ describe('a request', () => {
       degraded: [],
       readRaw: NO_PROC,
     });
-    expect(decode(bytes)).toEqual({ header: [1, 0, 1, 0, 10], strings: ['\xc3\xa9', ''] });
+    expect(decode(bytes)).toEqual({ header: [1, 0, 1, 0, 10, 0, 1, 2], strings: ['\xc3\xa9', ''] });
   });
 
   it('whose strings Node could not decode takes the bytes from /proc', () => {
@@ -54,7 +54,7 @@ describe('a request', () => {
       readRaw: (path) => Buffer.from(files[path] ?? '', 'latin1'),
     });
     expect(decode(bytes)).toEqual({
-      header: [3, 2, 1, 0, 10],
+      header: [3, 2, 1, 0, 10, 0, 1, 2],
       strings: ['cat', '\xe9.txt', '', 'A=\xe9', 'B=2', ''],
     });
   });
@@ -68,6 +68,28 @@ describe('a request', () => {
       readRaw: NO_PROC,
     });
     expect(decode(bytes).strings).toEqual(['\xef\xbf\xbd', 'A=\xef\xbf\xbd', '']);
+  });
+
+  it('names what is told, the directory and the descriptors', () => {
+    const source = {
+      command: ['ls'],
+      environment: {},
+      lingerSeconds: 10,
+      degraded: ['landlock-tcp', 'kernel-settings'],
+      terminal: false,
+      stdio: [7, 8, 9],
+      directory: '/tmp',
+      readRaw: NO_PROC,
+    } as const;
+    const strings = ['ls', '/tmp'];
+    expect(decode(encodeRequest(source))).toEqual({ header: [1, 0, 10, 0, 10, 7, 8, 9], strings });
+    for (const [telling, bit] of [
+      ['refused', 0],
+      ['all', 16],
+      ['observe', 32],
+    ] as const) {
+      expect(decode(encodeRequest({ ...source, degraded: [], telling })).header[2]).toBe(bit);
+    }
   });
 
   it('with a NUL in an argument is refused', () => {

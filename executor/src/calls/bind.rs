@@ -49,11 +49,12 @@ fn bind_inet(
         // The "port" of an echo socket is the identifier of its own requests.
         _ => may_send(Protocol::Icmp),
     };
-    if !is_allowed {
-        let error = Errno(libc::EACCES);
+    let decided = if is_allowed { Ok(inet) } else { Err(Errno(libc::EACCES)) };
+    if let Err(error) = receiver.judged(notification, Call::Bind, kind, socket, inet, decided) {
         receiver.tell_denied(notification, Call::Bind, kind, &inet, error);
         return Err(error);
     }
+    // Not what was judged: to bind an unspecified address means every address, not loopback.
     bound(socket, &inet.name())
 }
 
@@ -96,6 +97,10 @@ fn bind_unix(
     };
     let Some(path) = path else {
         receiver.still_waiting(notification)?;
+        if receiver.observes() && !autobind {
+            let name = [b"@", bytes.get(3..).unwrap_or_default()].concat();
+            receiver.judged_unix(notification, Call::Bind, &name, true)?;
+        }
         return bound(socket, &Name::new(bytes));
     };
     let umask = Status::read(notification.tid)?.umask;
@@ -141,10 +146,12 @@ fn listen_inet(
 ) -> Result<Outcome> {
     let error = Errno(libc::EACCES);
     let (ip, port) = sockaddr::from_kernel(&socket::local_name(socket)?).ok_or(error)?;
-    if receiver.table.lookup(Protocol::TcpBind, ip, port) == Verdict::Allow {
+    let inet = Inet { ip, port, scope: 0, form: sockaddr::Form::V6 };
+    let is_allowed = receiver.table.lookup(Protocol::TcpBind, ip, port) == Verdict::Allow;
+    let decided = if is_allowed { Ok(inet) } else { Err(error) };
+    if receiver.judged(notification, Call::Listen, kind, socket, inet, decided).is_ok() {
         return socket::listen(socket, backlog).map(|()| Outcome::Done(0));
     }
-    let inet = Inet { ip, port, scope: 0, form: sockaddr::Form::V6 };
     receiver.tell_denied(notification, Call::Listen, kind, &inet, error);
     Err(error)
 }

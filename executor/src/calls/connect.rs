@@ -13,6 +13,7 @@ use crate::sys::socket::Name;
 use crate::sys::uring::Attempt;
 use crate::sys::{Errno, Result, socket};
 use crate::table::{Mode, Protocol, Verdict};
+use crate::watch::Teller;
 
 /// connect(fd, address, length)
 pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
@@ -28,15 +29,22 @@ pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<O
     let target = connect_target(kind, name.as_bytes())?;
     receiver.still_waiting(notification)?;
     match target {
-        Target::Disconnect => at_once(&socket, &Name::new(&[0; 16])),
+        Target::Disconnect => {
+            receiver.disconnects(&socket);
+            at_once(&socket, &Name::new(&[0; 16]))
+        }
         Target::Inet(inet) => to_inet(receiver, notification, kind, socket, inet),
         Target::Path(path) => {
-            let file = unix::open_allowed(receiver, notification, &path)?;
+            let file = unix::open_allowed(receiver, notification, Call::Connect, &path)?;
             let name = unix::pinned(&file);
-            to_unix(receiver, notification, kind, socket, name, Some(file))
+            to_unix(receiver, notification, kind, socket, name, Held { _file: Some(file), tell: None })
         }
-        Target::Abstract(name) => match unix::abstract_reach(receiver, &name)? {
-            Reach::Inside => to_unix(receiver, notification, kind, socket, name, None),
+        Target::Abstract(name) => match unix::abstract_reach(receiver, notification, Call::Connect, &name)? {
+            Reach::Inside => {
+                let bytes = name.as_bytes().get(3..).unwrap_or_default();
+                let tell = Some(receiver.scope_teller(notification.tid, Call::Connect, bytes));
+                to_unix(receiver, notification, kind, socket, name, Held { _file: None, tell })
+            }
             Reach::Named => {
                 let work = move || socket::connect(&socket, &name).map(|()| 0);
                 receiver.outside(notification, Box::new(work))
@@ -54,8 +62,10 @@ fn to_inet(
     socket: OwnedFd,
     inet: Inet,
 ) -> Result<Outcome> {
-    match receiver.decide(kind, &socket, inet) {
+    let decided = receiver.decide(kind, &socket, inet);
+    match receiver.judged(notification, Call::Connect, kind, &socket, inet, decided) {
         Ok(inet) => {
+            receiver.explain_suspects(notification, kind, &inet);
             let name = inet.name();
             // Datagram sockets only note the peer. A socket that does not wait connects or fails at once.
             if !matches!(kind, Kind::Tcp { .. }) || !waits(&socket)? {
@@ -64,12 +74,17 @@ fn to_inet(
             let attempt = receiver.ring.as_mut().map(|ring| ring.connect(&socket, &name));
             match attempt {
                 Some(Attempt::Over(result)) => result.map(|()| Outcome::Done(0)),
-                begun => wait_for(receiver, notification, socket, name, begun == Some(Attempt::Begun), None),
+                begun => {
+                    wait_for(receiver, notification, socket, name, begun == Some(Attempt::Begun), NOTHING)
+                }
             }
         }
         Err(_) if is_probe(receiver, kind, &inet) => probe(&socket, kind, &inet),
         Err(error) => {
             let (kind, inet) = meant(receiver, kind, inet);
+            if matches!(kind, Kind::Udp { .. }) {
+                receiver.suspect(notification, inet.port);
+            }
             receiver.tell_denied(notification, Call::Connect, kind, &inet, error);
             Err(error)
         }
@@ -113,39 +128,56 @@ fn probe(socket: &OwnedFd, kind: Kind, inet: &Inet) -> Result<Outcome> {
     Ok(Outcome::Done(0))
 }
 
+/// What a connect to a unix socket needs until it is over.
+struct Held {
+    /// The file that the name leads through.
+    _file: Option<OwnedFd>,
+    /// To tell a refusal of the kernel's.
+    tell: Option<Teller>,
+}
+
+const NOTHING: Held = Held { _file: None, tell: None };
+
+impl Held {
+    fn end<T>(self, result: Result<T>) -> Result<T> {
+        if let (Err(error), Some(tell)) = (&result, &self.tell) {
+            tell(*error);
+        }
+        result
+    }
+}
+
 fn to_unix(
     receiver: &mut Receiver,
     notification: &Notification,
     kind: Kind,
     socket: OwnedFd,
     name: Name,
-    file: Option<OwnedFd>,
+    held: Held,
 ) -> Result<Outcome> {
     if matches!(kind, Kind::Unix { datagram: true, .. }) || !waits(&socket)? {
-        return at_once(&socket, &name);
+        return held.end(at_once(&socket, &name));
     }
-    wait_for(receiver, notification, socket, name, false, file)
+    wait_for(receiver, notification, socket, name, false, held)
 }
 
 fn at_once(fd: &OwnedFd, name: &Name) -> Result<Outcome> {
     socket::connect(fd, name).map(|()| Outcome::Done(0))
 }
 
-/// Connects in a thread of its own. `is_begun`: this very call has begun to connect already. `file` stays open until then: `name` may lead through it.
+/// Connects in a thread of its own. `is_begun`: this very call has begun to connect already.
 fn wait_for(
     receiver: &Receiver,
     notification: &Notification,
     socket: OwnedFd,
     name: Name,
     is_begun: bool,
-    file: Option<OwnedFd>,
+    held: Held,
 ) -> Result<Outcome> {
     let listener = Arc::clone(&receiver.listener);
     let (id, caller) = (notification.id, notification.tid);
     let work = move || {
-        let result = until_connected(&listener, id, caller, &socket, &name);
-        drop(file);
-        match result {
+        match held.end(until_connected(&listener, id, caller, &socket, &name)) {
             // A time limit (SO_SNDTIMEO) ran out on the connection that this call began: to the kernel ours was the second attempt.
             Err(Errno(libc::EALREADY)) if is_begun => Err(Errno(libc::EINPROGRESS)),
             result => result,

@@ -35,28 +35,38 @@ pub(super) fn destination(
     socket: &OwnedFd,
     message: &Message,
 ) -> Result<Destination> {
-    let Some(bytes) = &message.name else { return Ok(PEER) };
+    let Some(bytes) = &message.name else {
+        receiver.sent_to_peer(message.call, kind, socket);
+        return Ok(PEER);
+    };
     if let Kind::Unix { datagram: false, stream } = kind {
         // A connected socket takes no other peer; what exactly it answers is the kernel's to say. SEQPACKET ignores the name.
         return Ok(Destination { name: stream.then(|| Name::new(&(1u16).to_ne_bytes())), ..PEER });
     }
     let target = send_target(kind, bytes.as_bytes())?;
     match target {
-        Target::NoName => Ok(PEER),
-        Target::Inet(inet) => match receiver.decide(kind, socket, inet) {
-            Ok(inet) => Ok(Destination { name: Some(inet.name()), ..PEER }),
-            Err(error) => {
-                receiver.still_waiting(notification)?;
-                receiver.tell_denied(notification, message.call, kind, &inet, error);
-                Err(error)
+        Target::NoName => {
+            receiver.sent_to_peer(message.call, kind, socket);
+            Ok(PEER)
+        }
+        Target::Inet(inet) => {
+            let decided = receiver.decide(kind, socket, inet);
+            match receiver.judged(notification, message.call, kind, socket, inet, decided) {
+                Ok(inet) => Ok(Destination { name: Some(inet.name()), ..PEER }),
+                Err(error) => {
+                    receiver.still_waiting(notification)?;
+                    receiver.tell_denied(notification, message.call, kind, &inet, error);
+                    Err(error)
+                }
             }
-        },
+        }
         Target::Path(path) => {
-            let file = unix::open_allowed(receiver, notification, &path)?;
+            let file = unix::open_allowed(receiver, notification, message.call, &path)?;
             Ok(Destination { name: Some(unix::pinned(&file)), file: Some(file), ..PEER })
         }
         Target::Abstract(name) => {
-            let is_outside = unix::abstract_reach(receiver, &name)? == Reach::Named;
+            let is_outside =
+                unix::abstract_reach(receiver, notification, message.call, &name)? == Reach::Named;
             Ok(Destination { name: Some(name), is_outside, ..PEER })
         }
         Target::Kernel => Ok(Destination { name: Some(unix::netlink_kernel()), ..PEER }),

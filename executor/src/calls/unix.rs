@@ -3,9 +3,10 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStringExt;
 
+use crate::event::Call;
 use crate::receiver::Receiver;
-use crate::sys::fd::FileIdentity;
 use crate::sys::seccomp::Notification;
 use crate::sys::socket::Name;
 use crate::sys::{Errno, Result, fd};
@@ -26,7 +27,12 @@ pub(super) fn enter_directory(notification: &Notification) -> Result<()> {
 
 /// Opens the socket file at the caller's `path`, if it was bound inside the sandbox or the policy names it. EACCES: it is another one. Errors
 /// of the path itself are the kernel's.
-pub(super) fn open_allowed(receiver: &Receiver, notification: &Notification, path: &Name) -> Result<OwnedFd> {
+pub(super) fn open_allowed(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    call: Call,
+    path: &Name,
+) -> Result<OwnedFd> {
     let path = CString::new(path.as_bytes()).map_err(|_| Errno(libc::EINVAL))?;
     enter_directory(notification)?;
     receiver.still_waiting(notification)?;
@@ -35,18 +41,26 @@ pub(super) fn open_allowed(receiver: &Receiver, notification: &Notification, pat
     if identity.mode & libc::S_IFMT != libc::S_IFSOCK {
         return Err(Errno(libc::ECONNREFUSED));
     }
-    let is_allowed = receiver.inside.has(&identity) || is_named(receiver, &identity);
-    if is_allowed { Ok(file) } else { Err(DENIED) }
+    if receiver.inside.has(&identity) {
+        return Ok(file);
+    }
+    // By the name its owner bound it to, which links and moves of the file do not change. A socket bound to a relative name is named by no rule.
+    // Asked only where it matters: the kernel lists every unix socket of the machine to answer.
+    let is_asked = !receiver.named.is_empty() || receiver.observes();
+    let names = if is_asked { crate::inside::bound_names(&identity).unwrap_or_default() } else { Vec::new() };
+    let is_named = names.iter().any(|name| receiver.named.iter().any(|rule| rule.covers(name)));
+    if is_named && receiver.watch.is_none() {
+        return Ok(file);
+    }
+    let bound = names.into_iter().find(|name| name.first() == Some(&b'/'));
+    receiver.judged_unix(notification, call, &bound.unwrap_or_else(|| path_of(&file)), is_named)?;
+    Ok(file)
 }
 
-/// Whether `allow_unix` names the socket behind that file: by the name its owner bound it to, which links and moves of the file do not change. A socket bound to a
-/// relative name is named by no rule.
-fn is_named(receiver: &Receiver, identity: &FileIdentity) -> bool {
-    if receiver.named.is_empty() {
-        return false; // the kernel would list every unix socket of the machine to answer
-    }
-    let names = crate::inside::bound_names(identity).unwrap_or_default();
-    names.iter().any(|name| receiver.named.iter().any(|rule| rule.covers(name)))
+/// The path of an open file, to be told.
+fn path_of(file: &OwnedFd) -> Vec<u8> {
+    let link = std::fs::read_link(format!("/proc/self/fd/{}", file.as_raw_fd()));
+    link.map_or(Vec::new(), |path| path.into_os_string().into_vec())
 }
 
 /// How an abstract name may be reached.
@@ -59,14 +73,21 @@ pub(super) enum Reach {
 }
 
 /// EACCES where the kernel has no such scope (Landlock ABI < 6) and the policy does not name it.
-pub(super) fn abstract_reach(receiver: &Receiver, name: &Name) -> Result<Reach> {
+pub(super) fn abstract_reach(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    call: Call,
+    name: &Name,
+) -> Result<Reach> {
     let bytes = name.as_bytes().get(3..).unwrap_or_default(); // after family and NUL
     let is_named = receiver.table.unix_rules().any(|rule| rule == UnixRule::Abstract(bytes));
-    match (is_named, receiver.scoped) {
-        (true, _) => Ok(Reach::Named),
-        (false, true) => Ok(Reach::Inside),
-        (false, false) => Err(DENIED),
+    if !is_named && receiver.scoped && !receiver.observes() {
+        return Ok(Reach::Inside);
     }
+    if !is_named || receiver.watch.is_some() {
+        receiver.judged_unix(notification, call, &[b"@", bytes].concat(), is_named)?;
+    }
+    Ok(Reach::Named)
 }
 
 /// A socket name that leads to exactly this open file.
