@@ -16,8 +16,12 @@ export interface ExecArguments {
   readonly deny: readonly string[];
   /** Print no denials. */
   readonly quiet: boolean;
-  /** File to which every denial is appended as a line of JSON. */
+  /** File to which every refusal is appended as a line of JSON. */
   readonly log: string | undefined;
+  /** Allowed calls go to the log as well. */
+  readonly logAllowed: boolean;
+  /** Print at the end what was reached and refused. */
+  readonly summary: boolean;
   /** How long processes may outlive the command before they are ended, in seconds; FOREVER is without end. */
   readonly lingerSeconds: number;
   /** What the kernel may lack, by name. */
@@ -46,6 +50,8 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
   const lingers: string[] = [];
   const degraded: string[] = [];
   let quiet = false;
+  let logAllowed = false;
+  let summary = false;
 
   for (let index = 0; index < own.length; index += 1) {
     const argument = own[index] ?? '';
@@ -64,6 +70,8 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
     else if (name === '--allow-degraded') degraded.push(parseDegraded(value()));
     else if (name === '--linger') lingers.push(value());
     else if (argument === '--quiet' || argument === '-q') quiet = true;
+    else if (argument === '--log-allowed') logAllowed = true;
+    else if (argument === '--summary') summary = true;
     else if (argument === '--help' || argument === '-h') return 'help';
     else if (argument.startsWith('-')) throw unknownOption(argument, end !== -1);
     else policies.push(argument);
@@ -75,6 +83,7 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
     throw usage(`one policy is needed and ${policies.length} are given: ${policies.join(', ')}`);
   }
   if (logs.length > 1) throw usage('--log is given twice');
+  if (logAllowed && logs.length === 0) throw usage('--log-allowed needs --log FILE');
   if (lingers.length > 1) throw usage('--linger is given twice');
   const lingerSeconds = parseLinger(lingers[0] ?? LINGER);
   const command = args.slice(end + 1);
@@ -83,7 +92,11 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
   if (policy === undefined && allow.length === 0 && deny.length === 0) {
     throw usage('no policy: name a file, or give rules by --allow; without any, nothing is run');
   }
-  return { policy, allow, deny, quiet, log: logs[0], lingerSeconds, degraded, command };
+  const log = logs[0];
+  return {
+    ...{ policy, allow, deny, quiet, log, logAllowed, summary },
+    ...{ lingerSeconds, degraded, command },
+  };
 }
 
 function parseDegraded(name: string): string {

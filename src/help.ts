@@ -31,6 +31,8 @@ Runs COMMAND so that it reaches what POLICY allows and nothing else. Without a p
   --deny RULE    refuse this, whatever is allowed; may be repeated
   -q, --quiet    print no line for what is refused
   --log FILE     append every refusal to FILE as a line of JSON
+  --log-allowed  log what is allowed as well
+  --summary      print at the end what was reached and refused
   --linger TIME  how many seconds processes may outlive COMMAND before they are ended: 10, or forever
   --allow-degraded NAME
                  run although landlock-tcp (Linux 6.7) or landlock-scopes (6.12) is missing, or root

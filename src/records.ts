@@ -6,9 +6,9 @@
 /** A call that carried a destination. */
 export type Call = 'connect' | 'sendto' | 'sendmsg' | 'sendmmsg' | 'bind' | 'listen' | 'other';
 
-/** One refused call. */
-export interface DeniedRecord {
-  readonly kind: 'denied';
+/** One call on which the policy had a say. */
+export interface DecidedRecord {
+  readonly kind: 'denied' | 'allowed';
   /** Milliseconds since 1970, with a fraction. */
   readonly timeMs: number;
   readonly pid: number;
@@ -16,20 +16,37 @@ export interface DeniedRecord {
   /** Name of the thread, chosen by the program: at most 15 bytes, may hold anything. */
   readonly program: string;
   readonly call: Call;
-  readonly protocol: 'tcp' | 'udp' | 'icmp' | 'other';
-  /** `192.0.2.1` or `2001:db8::1`. */
+  readonly protocol: 'tcp' | 'udp' | 'icmp' | 'unix' | 'other';
+  /** `192.0.2.1` or `2001:db8::1`; of a UNIX socket its path, or `@` and its name. */
   readonly address: string;
-  /** 0 for icmp. */
+  /** 0 for icmp and unix. */
   readonly port: number;
-  /** What the program was answered, positive. */
+  /** What the program was answered, positive; 0: the call was made (it was allowed, or is only observed). */
   readonly errno: number;
   /** Records lost so far because they were not read in time. */
   readonly dropped: number;
 }
 
+/** A program was answered an address for a name. */
+export interface NameRecord {
+  readonly kind: 'name';
+  readonly timeMs: number;
+  readonly pid: number;
+  readonly tid: number;
+  readonly program: string;
+  /** Lower case, without final dot. */
+  readonly name: string;
+  /** Undefined: the answer had none. */
+  readonly address: string | undefined;
+  /** Response code of DNS. */
+  readonly code: number;
+  readonly dropped: number;
+}
+
 /** Any record; what a kind does not use is left out. */
 export type ExecutorRecord =
-  | DeniedRecord
+  | DecidedRecord
+  | NameRecord
   | { readonly kind: 'started'; readonly pid: number }
   /** A process that can not be looked at: its trapped calls fail. */
   | { readonly kind: 'opaque'; readonly pid: number; readonly program: string }
@@ -52,17 +69,34 @@ const CALLS: readonly Call[] = [
   'bind',
   'listen',
 ];
-const PROTOCOLS = ['tcp', 'udp', 'icmp'] as const;
+const PROTOCOLS = ['tcp', 'udp', 'icmp', 'unix'] as const;
 
-/** Decodes one record. A kind that this version does not know gives undefined and is skipped. */
-export function decodeRecord(bytes: Buffer): ExecutorRecord | undefined {
+const KIND_TEXT = 10;
+
+/** Decodes records in the order in which they were read; undefined: none yet, or of a kind that this version does not know. */
+export function createRecordDecoder(): (bytes: Buffer) => ExecutorRecord | undefined {
+  let text: Buffer[] = [];
+  return (bytes) => {
+    if (bytes.readUInt8(0) === KIND_TEXT) {
+      // Copied: the caller reads the next record into the same bytes.
+      text.push(Buffer.from(bytes.subarray(2, 2 + bytes.readUInt8(1))));
+      return undefined;
+    }
+    const joined = text.length === 0 ? '' : Buffer.concat(text).toString();
+    text = [];
+    return decodeRecord(bytes, joined);
+  };
+}
+
+/** Decodes one record and the text before it. A kind that this version does not know gives undefined and is skipped. */
+export function decodeRecord(bytes: Buffer, text = ''): ExecutorRecord | undefined {
   const code = bytes.readInt32LE(12);
   const dropped = bytes.readUInt32LE(60);
   switch (bytes.readUInt8(0)) {
     case 1:
       return { kind: 'started', pid: bytes.readUInt32LE(4) };
     case 2:
-      return decodeDenied(bytes, code, dropped);
+      return decodeDecided('denied', bytes, text);
     case 3:
       return { kind: 'stopped', signal: code };
     case 4:
@@ -73,6 +107,10 @@ export function decodeRecord(bytes: Buffer): ExecutorRecord | undefined {
       return { kind: 'ended', killed: code, dropped };
     case 7:
       return { kind: 'opaque', pid: bytes.readUInt32LE(4), program: decodeName(bytes) };
+    case 8:
+      return decodeDecided('allowed', bytes, text);
+    case 9:
+      return { kind: 'name', ...decodeCaller(bytes), ...decodeAnswer(bytes, text), code, dropped };
     default:
       return undefined;
   }
@@ -89,20 +127,32 @@ export function formatAddress(bytes: Uint8Array): string {
   return new URL(`http://[${groups.join(':')}]`).hostname.slice(1, -1);
 }
 
-function decodeDenied(bytes: Buffer, code: number, dropped: number): DeniedRecord {
+function decodeDecided(kind: DecidedRecord['kind'], bytes: Buffer, text: string): DecidedRecord {
+  const protocol = PROTOCOLS[bytes.readUInt8(1)] ?? 'other';
   return {
-    kind: 'denied',
+    kind,
+    ...decodeCaller(bytes),
+    call: CALLS[bytes.readUInt32LE(56)] ?? 'other',
+    protocol,
+    address: protocol === 'unix' ? text : formatAddress(bytes.subarray(16, 32)),
+    port: bytes.readUInt16LE(2),
+    errno: Math.abs(bytes.readInt32LE(12)),
+    dropped: bytes.readUInt32LE(60),
+  };
+}
+
+function decodeCaller(bytes: Buffer): Pick<DecidedRecord, 'timeMs' | 'pid' | 'tid' | 'program'> {
+  return {
     timeMs: Number(bytes.readBigUInt64LE(48) / 1000n) / 1000,
     pid: bytes.readUInt32LE(4),
     tid: bytes.readUInt32LE(8),
     program: decodeName(bytes),
-    call: CALLS[bytes.readUInt32LE(56)] ?? 'other',
-    protocol: PROTOCOLS[bytes.readUInt8(1)] ?? 'other',
-    address: formatAddress(bytes.subarray(16, 32)),
-    port: bytes.readUInt16LE(2),
-    errno: Math.abs(code),
-    dropped,
   };
+}
+
+function decodeAnswer(bytes: Buffer, name: string): Pick<NameRecord, 'name' | 'address'> {
+  const address = bytes.subarray(16, 32);
+  return { name, address: address.some(Boolean) ? formatAddress(address) : undefined };
 }
 
 function decodeName(bytes: Buffer): string {
