@@ -10,8 +10,8 @@ import { printable } from './standard-error.ts';
 export interface DenialReporter {
   /** Text for one more denial; `hint` is asked for only if it is printed. */
   report(decision: Decision, hint: () => string): string;
-  /** What is still to be said at the end; `dropped` counts the records that were lost. */
-  finish(dropped: number): string;
+  /** What is still to be said at the end. */
+  finish(): string;
 }
 
 /** Lines in a row before counting begins. */
@@ -65,14 +65,14 @@ export function createDenialReporter(): DenialReporter {
       told.set(what, { what, lineMs: timeMs, repeats: 0 });
       return text;
     },
-    finish(dropped) {
+    finish() {
       const repeated = [...told.values()].filter(({ repeats }) => repeats > 0);
       const shown = repeated.sort((a, b) => b.repeats - a.repeats).slice(0, BURST);
       const rest = repeated.slice(BURST).reduce((sum, { repeats }) => sum + repeats, 0);
       const lines = shown.map(
         ({ what, repeats }) => `sandlock: denied ${times(repeats)} more: ${what}\n`,
       );
-      return `${lines.join('')}${formatHeld(held + rest + dropped)}`;
+      return `${lines.join('')}${formatHeld(held + rest)}`;
     },
   };
 }

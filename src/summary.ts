@@ -8,8 +8,8 @@ import { printable } from './standard-error.ts';
 /** Collects decisions. */
 export interface Summary {
   add(decision: Decision): void;
-  /** The text, lines with newlines; `lost` records could not be counted. */
-  format(lost: number): string;
+  /** The text, lines with newlines. */
+  format(): string;
 }
 
 /** Different lines that are counted apart. */
@@ -36,7 +36,7 @@ export function createSummary(): Summary {
       else if (lines.size < MOST) lines.set(key, { verdict: decision.verdict, text, count: 1 });
       else others[decision.verdict] += 1;
     },
-    format(lost) {
+    format() {
       const all = [...lines.values()].sort((a, b) => b.count - a.count);
       const part = (verdict: Decision['verdict'], word: string): string[] => {
         const own = all.filter((line) => line.verdict === verdict);
@@ -46,8 +46,6 @@ export function createSummary(): Summary {
       };
       const text = [...part('allow', 'reached'), ...part('deny', 'refused')];
       if (text.length === 0) text.push('no network call was made that a policy decides');
-      if (lost > 0)
-        text.push(`${lost} decisions were lost and are not counted: they came too fast`);
       return text.map((line) => `sandlock: ${line}\n`).join('');
     },
   };

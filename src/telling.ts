@@ -74,9 +74,10 @@ export function createTeller(table: Buffer, options: TellingOptions): Teller {
       probes.flush().forEach(tell);
       if (dropped > 0) log?.addLost(dropped);
       log?.flush();
-      if (!quiet) say(denials.finish(dropped));
+      if (!quiet) say(denials.finish());
+      if (dropped > 0 && !quiet) say(formatLost(dropped));
       if (killed > 0 && !quiet) say(formatKilled(killed));
-      if (summary !== undefined) say(summary.format(dropped));
+      if (summary !== undefined) say(summary.format());
     },
   };
 }
@@ -107,6 +108,11 @@ function createLazyExplainer(table: Buffer): Explaining.Explainer {
       else loaded.learn(record);
     },
   };
+}
+
+function formatLost(count: number): string {
+  const what = count === 1 ? '1 record was' : `${count} records were`;
+  return `sandlock: ${what} lost: calls came faster than they could be told\n`;
 }
 
 function formatKilled(count: number): string {

@@ -79,7 +79,7 @@ function runOne(
   if (handle < 0) throw startFailure('front', -handle, command[0] ?? '');
   const bytes = Buffer.alloc(RECORD_BYTES);
   let ended = 'lost';
-  while (library.next(handle, bytes) > 0) {
+  while (library.next(handle, bytes, -1) > 0) {
     const record = decodeRecord(bytes);
     if (record?.kind === 'failed') throw startFailure(record.stage, record.errno, command[0] ?? '');
     if (record?.kind === 'ended') break;

@@ -237,26 +237,26 @@ describe.each(users)('as $name', (user) => {
     expect(loud.stdout).toBe(
       `tcp=${a.at} 0 -\ntcp=${b.at} -1 ECONNREFUSED\nsendto=${u.at} -1 ECONNREFUSED\n`,
     );
-    expect(loud.stderr.replaceAll(/\[\d+\]$/gm, '[N]')).toBe(
+    expect(loud.stderr.replaceAll(/\[\d+\](; .*)?$/gm, '[N]')).toBe(
       `sandlock: denied tcp 127.0.0.2:${b.port} — connect[N]\n` +
         `sandlock: denied udp [::1]:${u.port} — send[N]\n`,
     );
     const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
     const events = lines.map((line) => JSON.parse(line) as Record<string, unknown>);
-    const common = { event: 'denied', errno: 'ECONNREFUSED' };
+    const common = {
+      ...{ event: 'decision', verdict: 'deny', errno: 'ECONNREFUSED' },
+      ...{ time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) },
+      ...{ pid: expect.any(Number), tid: expect.any(Number) },
+    };
     expect(events).toEqual([
-      {
-        ...{ ...common, program: 'connect', call: 'connect', protocol: 'tcp' },
-        ...{ address: '127.0.0.2', port: b.port },
-        ...{ time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) },
-        ...{ pid: expect.any(Number), tid: expect.any(Number) },
-      },
-      {
-        ...{ ...common, program: 'send', call: 'sendto', protocol: 'udp' },
-        ...{ address: '::1', port: u.port },
-        ...{ time: expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) },
-        ...{ pid: expect.any(Number), tid: expect.any(Number) },
-      },
+      expect.objectContaining({
+        ...{ ...common, program: 'connect', syscall: 'connect', protocol: 'tcp' },
+        ...{ destination: b.rule, address: '127.0.0.2', port: b.port },
+      }),
+      expect.objectContaining({
+        ...{ ...common, program: 'send', syscall: 'sendto', protocol: 'udp' },
+        ...{ destination: u.rule, address: '::1', port: u.port },
+      }),
     ]);
     const quiet = await runSandboxed(user, policy, both);
     expect(quiet).toEqual({ ...loud, stderr: '' });
@@ -268,16 +268,16 @@ describe.each(users)('as $name', (user) => {
       options: [],
     });
     expect(closed.stdout).toBe(`tcp=${a.at} -1 EACCES\n`);
-    expect(closed.stderr.replaceAll(/\[\d+\]$/gm, '[N]')).toBe(
+    expect(closed.stderr.replaceAll(/\[\d+\](; .*)?$/gm, '[N]')).toBe(
       `sandlock: denied tcp ${a.rule} — connect[N]\n`,
     );
     const listening = await runSandboxed(user, POLICY, probe('walls', 'listen'), { options: [] });
-    expect(listening.stderr.replaceAll(/\[\d+\]$/gm, '[N]')).toBe(
+    expect(listening.stderr.replaceAll(/\[\d+\](; .*)?$/gm, '[N]')).toBe(
       'sandlock: denied listen tcp 0.0.0.0:0 — walls[N]\n',
     );
   });
 
-  test('a storm of refusals: a few lines and a count that add up, every one of them in the log', async () => {
+  test('a storm of refusals: one line and a count, every one of them in the log', async () => {
     const [, b] = await openTcp('127.0.0.1', '127.0.0.2');
     const log = join(makeDirectory(), 'log');
     const outcome = await runSandboxed(
@@ -288,9 +288,10 @@ describe.each(users)('as $name', (user) => {
     );
     expect(outcome.stdout).toBe(`tcp=${b.at} -1 ECONNREFUSED\n`.repeat(500));
     const lines = outcome.stderr.trimEnd().split('\n');
-    const counted = lines.map((line) => Number(/… (\d+) more denied$/.exec(line)?.[1] ?? 1));
-    expect(counted.reduce((sum, count) => sum + count, 0)).toBe(500);
-    expect(lines.length).toBeLessThan(20);
+    expect(lines.map((line) => line.replace(/\[\d+\].*/, ''))).toEqual([
+      `sandlock: denied tcp ${b.rule} — connect`,
+      `sandlock: denied 499 times more: tcp ${b.rule} — connect`,
+    ]);
     expect(readFileSync(log, 'utf8').trimEnd().split('\n').length).toBe(500);
     expect(await b.take()).toEqual([]);
   });

@@ -50,6 +50,7 @@ describe('the modules', () => {
     expect(reach('src/sandlock.ts')).toEqual({
       files: [
         'src/binding.ts',
+        'src/decision.ts',
         'src/denials.ts',
         'src/errno.ts',
         'src/errors.ts',
@@ -57,11 +58,16 @@ describe('the modules', () => {
         'src/exec.ts',
         'src/files.ts',
         'src/library-path.ts',
+        'src/log.ts',
         'src/outcome.ts',
+        'src/probes.ts',
         'src/records.ts',
         'src/request.ts',
+        'src/run.ts',
         'src/sandlock.ts',
         'src/standard-error.ts',
+        'src/summary.ts',
+        'src/telling.ts',
       ],
       others: ['node:fs', 'node:path'],
     });

@@ -1,6 +1,6 @@
 /** Records of the executor: bytes laid out by hand after docs/native.md, and what is read from them. */
 import { describe, expect, it } from 'vitest';
-import { decodeRecord, formatAddress } from '../../src/records.ts';
+import { createRecordDecoder, decodeRecord, formatAddress } from '../../src/records.ts';
 
 function record(fill: (bytes: Buffer) => void): Buffer {
   const bytes = Buffer.alloc(64);
@@ -56,7 +56,8 @@ describe('a record', () => {
     [5, { kind: 'failed', stage: 'exec', errno: 9 }],
     [6, { kind: 'ended', killed: 9, dropped: 3 }],
     [7, { kind: 'opaque', pid: 77, program: 'exec' }],
-    [8, undefined],
+    [10, undefined],
+    [99, undefined],
     [0, undefined],
   ])('of kind %i is read', (kind, expected) => {
     const bytes = record((b) => {
@@ -67,6 +68,53 @@ describe('a record', () => {
       b.writeUInt32LE(3, 60);
     });
     expect(decodeRecord(bytes)).toEqual(expected);
+  });
+
+  it('of kind allowed is like one of kind denied', () => {
+    const denied = record((b) => b.set([2, 1, 53]));
+    const allowed = record((b) => b.set([8, 1, 53]));
+    expect(decodeRecord(allowed)).toEqual({ ...decodeRecord(denied), kind: 'allowed' });
+  });
+
+  it('takes the text that was written before it, and no other', () => {
+    const text = (part: string): Buffer =>
+      record((b) => {
+        b.set([10, part.length]);
+        b.write(part, 2);
+      });
+    const decode = createRecordDecoder();
+    const path = `/run/${'x'.repeat(70)}.sock`;
+    const unix = record((b) => b.set([2, 3]));
+    // One buffer for all, as the reader has it.
+    const bytes = Buffer.alloc(64);
+    const read = [text(path.slice(0, 62)), text(path.slice(62)), unix, unix].map((next) => {
+      next.copy(bytes);
+      return decode(bytes);
+    });
+    expect(read).toEqual([
+      undefined,
+      undefined,
+      expect.objectContaining({ kind: 'denied', protocol: 'unix', address: path, port: 0 }),
+      expect.objectContaining({ kind: 'denied', protocol: 'unix', address: '' }),
+    ]);
+  });
+
+  it('of kind name gives the name and its address, or that it has none', () => {
+    const bytes = record((b) => {
+      b.set([9]);
+      b.writeUInt32LE(4711, 4);
+      b.writeUInt32LE(4712, 8);
+      b.set([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 1], 16);
+      b.write('curl', 32);
+    });
+    const answer = {
+      ...{ kind: 'name', timeMs: 0, pid: 4711, tid: 4712, program: 'curl' },
+      ...{ name: 'example.com', address: '192.0.2.1', code: 0, dropped: 0 },
+    };
+    expect(decodeRecord(bytes, 'example.com')).toEqual(answer);
+    bytes.fill(0, 16, 32);
+    bytes.writeInt32LE(3, 12);
+    expect(decodeRecord(bytes, 'example.com')).toEqual({ ...answer, address: undefined, code: 3 });
   });
 
   it('of kind failed has a positive errno however the executor signed it', () => {
