@@ -4,6 +4,9 @@
  * a run without refusals does not pay for it.
  */
 import { formatAddress, ipv4Bytes, parseIpv4, parseIpv6 } from '../compiler/address.ts';
+import { type Explanation, explain, type RuleRef } from '../compiler/explain.ts';
+import { explainUnix } from '../compiler/explain-unix.ts';
+import { formatHint } from '../compiler/explanation-text.ts';
 import type { Protocol } from '../compiler/model.ts';
 import type { Table } from '../compiler/table.ts';
 import { openShipped } from './compiling.ts';
@@ -61,15 +64,44 @@ function pinnedNames(table: Table): Map<string, string> {
 
 function explainRecord(table: Table, record: DecidedRecord, name: string | undefined): Explained {
   const known = name === undefined ? {} : { name };
-  const protocol = protocolOf(record);
+  const explanation = explanationOf(table, record, name);
+  if (explanation === undefined) return { ...known, ...NO_EXPLANATION };
+  const { rules, reason, suggestion } = explanation;
+  const [rule] = rules;
+  return {
+    ...known,
+    ...(rule === undefined ? { reason } : { rule: placeOf(rule) }),
+    ...(suggestion === undefined
+      ? {}
+      : { suggestion: { list: suggestion.list, rule: suggestion.rule } }),
+    hint: formatHint(explanation),
+  };
+}
+
+function placeOf({ text, source, line, column }: RuleRef): NonNullable<Explained['rule']> {
+  return { text, source, line, column };
+}
+
+/** Undefined: the table knows nothing of such a call. */
+function explanationOf(
+  table: Table,
+  record: DecidedRecord,
+  name: string | undefined,
+): Explanation | undefined {
+  const { protocol, port } = record;
+  if (protocol === 'unix') {
+    const isAbstract = record.address.startsWith('@');
+    const text = isAbstract ? record.address.slice(1) : record.address;
+    return explainUnix(table, { protocol, kind: isAbstract ? 'abstract' : 'path', text });
+  }
+  const asked = protocolOf(record);
   const address = addressOf(record.address);
-  if (protocol === undefined || address === undefined) return { ...known, ...NO_EXPLANATION };
-  const [rule] = table.decidingRules(protocol, address, record.port);
-  if (rule === undefined) return { ...known, ...NO_EXPLANATION };
-  const { text, source, line, column } = rule;
-  const place = line === 0 ? source : `${source}:${line}:${column}`;
-  const hint = `by ${place} ${JSON.stringify(text)}`;
-  return { ...known, rule: { text, source, line, column }, hint };
+  if (asked === undefined || address === undefined) return undefined;
+  const question = { protocol: asked, address, port };
+  return explain(
+    table,
+    name === undefined || asked.endsWith('-bind') ? question : { ...question, name },
+  );
 }
 
 /** The table's protocol of a record; undefined: the table knows nothing of it. */
