@@ -9,7 +9,15 @@ const TSC = 'node_modules/typescript/bin/tsc';
 
 const CARGO = ['--manifest-path=executor/Cargo.toml'];
 const FUZZ = ['--manifest-path=fuzz/Cargo.toml'];
-const CLIPPY = [...CARGO, '--locked', '--quiet', '--all-targets', '--target-dir=executor/target'];
+// With the feature `fuzz`, so that what only harnesses and measurements use is looked at as well.
+const CLIPPY = [
+  ...CARGO,
+  '--locked',
+  '--quiet',
+  '--all-targets',
+  '--features=fuzz',
+  '--target-dir=executor/target',
+];
 
 const CHECKS = [
   byNode(

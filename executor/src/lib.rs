@@ -38,7 +38,7 @@ mod task;
 mod tree;
 mod watch;
 
-/// What parses hostile bytes, for the harnesses of fuzz/ and nobody else. No interface: it changes with them.
+/// What parses hostile bytes, for the harnesses of fuzz/, the measurements of examples/ and nobody else. No interface: it changes with them.
 #[cfg(feature = "fuzz")]
 pub mod fuzz {
     pub use crate::cmsg::{Control, translate};
@@ -48,6 +48,6 @@ pub mod fuzz {
     pub use crate::sys::memory::Remote;
     pub use crate::sys::socket::Name;
     pub use crate::sys::{Errno, Result};
-    pub use crate::table::{Defect, Mode, Protocol, Table, Verdict};
+    pub use crate::table::{Defect, Mode, Protocol, Table, Verdict, table_checksum};
     pub use crate::task::Status;
 }

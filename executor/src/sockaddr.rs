@@ -275,6 +275,7 @@ impl Inet {
 
     /// The same destination with an unspecified address replaced by the one Linux would use: the address the socket is bound to, or the
     /// loopback of the family (RFC 1122 leaves it open; net/ipv4/route.c, net/ipv6/tcp_ipv6.c and udp.c decide).
+    #[must_use]
     pub fn concrete(self, local: Option<IpAddr>) -> Self {
         let bound = local.map(|ip| ip.to_canonical()).filter(|ip| !ip.is_unspecified());
         let ip = match (self.ip, self.canonical()) {

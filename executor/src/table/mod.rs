@@ -22,6 +22,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use facts::Facts;
 use lookup::{Layout, Trie};
 
+#[cfg(feature = "fuzz")]
+pub use checksum::table_checksum;
 pub use facts::UnixRule;
 
 /// Bits of `Table::families` (docs/format.md, section `facts`).
