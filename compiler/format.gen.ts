@@ -57,12 +57,19 @@ export const PROTOCOL_UDP_BIND = 4;
 export const TRIE_ROOT_BITS = 0;
 export const TRIE_START_BYTES = 1;
 export const TRIE_KEY_BITS = 2;
-export const TRIE_PAD = 3;
+export const TRIE_SPANS = 3;
 export const TRIE_COUNT = 4;
 export const TRIE_ROOT = 8;
 export const TRIE_STARTS = 12;
 export const TRIE_SETS = 16;
-export const TRIE_RESERVED = 20;
+export const TRIE_BACKGROUND = 20;
+export const TRIE_RESERVED = 22;
+/** Bytes of a boundary's cell in a trie without spans: a port set. */
+export const SET_BYTES = 2;
+export const SPAN_BYTES = 4;
+export const SPAN_SET = 0;
+export const SPAN_BITS = 2;
+export const SPAN_RESERVED = 3;
 /** Descriptors before those of the sets: one per protocol and family. */
 export const PROTOCOL_TRIES = 10;
 export const ROOT_BITS_MAX = 18;
@@ -285,6 +292,12 @@ export const DEFECT_NAME_KIND = 47;
 export const DEFECT_RESOLVE = 48;
 /** the kind of a private name is unknown */
 export const DEFECT_PRIVATE_KIND = 49;
+/** a trie has cells of an unknown form */
+export const DEFECT_SPANS = 50;
+/** the background of a trie is a port set that does not exist, or that a closed protocol or a trie without spans can not have */
+export const DEFECT_BACKGROUND = 51;
+/** a span has more bits than its keys, or fewer than its trie's root */
+export const DEFECT_SPAN = 52;
 
 /** What each refusal means, by code. */
 export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
@@ -337,6 +350,9 @@ export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
   47: "the kind of a name is unknown",
   48: "the way in which names become addresses is unknown",
   49: "the kind of a private name is unknown",
+  50: "a trie has cells of an unknown form",
+  51: "the background of a trie is a port set that does not exist, or that a closed protocol or a trie without spans can not have",
+  52: "a span has more bits than its keys, or fewer than its trie's root",
 };
 
 /** Why a build stopped, by code. */

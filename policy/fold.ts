@@ -30,10 +30,11 @@ import {
 } from './ports';
 import { ENTRY_ACTION, ENTRY_BITS, ENTRY_LO, ENTRY_PORTS, lastHi, lastLo } from './prefix';
 
-/** Boundary: hi u64, lo u64, port set u32, unused u32. */
+/** Boundary: hi u64, lo u64, port set u32, bits u32 (spans.ts; not set here). */
 export const BOUNDARY: u32 = 24;
 export const BOUNDARY_LO: u32 = 8;
 export const BOUNDARY_SET: u32 = 16;
+export const BOUNDARY_BITS: u32 = 20;
 
 // Stack element: last address hi u64, lo u64, allowed u32, denied u32.
 const LEVEL: u32 = 24;

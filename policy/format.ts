@@ -76,12 +76,20 @@ export const PROTOCOL_UDP_BIND: u32 = 4;
 export const TRIE_ROOT_BITS: u32 = 0;
 export const TRIE_START_BYTES: u32 = 1;
 export const TRIE_KEY_BITS: u32 = 2;
-export const TRIE_PAD: u32 = 3;
+export const TRIE_SPANS: u32 = 3;
 export const TRIE_COUNT: u32 = 4;
 export const TRIE_ROOT: u32 = 8;
 export const TRIE_STARTS: u32 = 12;
 export const TRIE_SETS: u32 = 16;
-export const TRIE_RESERVED: u32 = 20;
+export const TRIE_BACKGROUND: u32 = 20;
+export const TRIE_RESERVED: u32 = 22;
+/** Bytes of a boundary's cell in a trie without spans: a port set. */
+export const SET_BYTES: u32 = 2;
+// The cell of a boundary in a trie with spans.
+export const SPAN_BYTES: u32 = 4;
+export const SPAN_SET: u32 = 0;
+export const SPAN_BITS: u32 = 2;
+export const SPAN_RESERVED: u32 = 3;
 /** Descriptors before those of the sets: one per protocol and family. */
 export const PROTOCOL_TRIES: u32 = 10;
 export const ROOT_BITS_MAX: u32 = 18;
@@ -323,3 +331,9 @@ export const DEFECT_NAME_KIND: u32 = 47;
 export const DEFECT_RESOLVE: u32 = 48;
 /** the kind of a private name is unknown */
 export const DEFECT_PRIVATE_KIND: u32 = 49;
+/** a trie has cells of an unknown form */
+export const DEFECT_SPANS: u32 = 50;
+/** the background of a trie is a port set that does not exist, or that a closed protocol or a trie without spans can not have */
+export const DEFECT_BACKGROUND: u32 = 51;
+/** a span has more bits than its keys, or fewer than its trie's root */
+export const DEFECT_SPAN: u32 = 52;

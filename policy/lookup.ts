@@ -13,10 +13,15 @@ import {
   SECTION_PORT_RANGES,
   SECTION_PORT_SETS,
   SECTION_TRIES,
+  SET_BYTES,
+  SPAN_BITS,
+  SPAN_BYTES,
+  TRIE_BACKGROUND,
   TRIE_BYTES,
   TRIE_ROOT,
   TRIE_ROOT_BITS,
   TRIE_SETS,
+  TRIE_SPANS,
   TRIE_START_BYTES,
   TRIE_STARTS,
 } from './format';
@@ -83,7 +88,8 @@ function findSet(pair: u32, high: u64, low: u64): u32 {
   const child: usize = rootBits == 0 ? 0 : <usize>(hi >> (64 - rootBits));
   const root = table + load<u32>(trie, TRIE_ROOT) + (child << 2);
   const starts = table + load<u32>(trie, TRIE_STARTS);
-  let from = load<u32>(root);
+  const first = load<u32>(root);
+  let from = first;
   let to = load<u32>(root, 4);
   const startBytes = <u32>load<u8>(trie, TRIE_START_BYTES);
   if (startBytes == 4) {
@@ -116,5 +122,25 @@ function findSet(pair: u32, high: u64, low: u64): u32 {
     }
   }
   // Boundary 0 has key 0, so there is always one at or before the key.
-  return <u32>load<u16>(table + load<u32>(trie, TRIE_SETS) + ((<usize>(from - 1)) << 1));
+  const boundary = <usize>(from - 1);
+  const cells = table + load<u32>(trie, TRIE_SETS);
+  if (load<u8>(trie, TRIE_SPANS) == 0) return <u32>load<u16>(cells + boundary * SET_BYTES);
+  const cell = cells + boundary * SPAN_BYTES;
+  const bits = <u32>load<u8>(cell, SPAN_BITS);
+  // A span lies in one child, so that of an earlier one does not reach here.
+  const applies =
+    bits == 0 ||
+    (from != first && isInSpan(starts + boundary * startBytes, startBytes, bits, hi, low));
+  return <u32>(applies ? load<u16>(cell) : load<u16>(trie, TRIE_BACKGROUND));
+}
+
+/** Whether a key of the same child has the first `bits` bits of the start. */
+function isInSpan(start: usize, startBytes: u32, bits: u32, hi: u64, low: u64): bool {
+  // Narrow starts lack the bits that the root has consumed, which are equal.
+  if (startBytes == 2)
+    return ((<u32>(hi >> 32) ^ <u32>load<u16>(start)) & 0xffff) >> (32 - bits) == 0;
+  if (startBytes == 4) return (<u32>(hi >> 32) ^ load<u32>(start)) >> (32 - bits) == 0;
+  const upper = hi ^ load<u64>(start);
+  if (bits <= 64) return upper >> <u64>(64 - bits) == 0;
+  return upper == 0 && (low ^ load<u64>(start, 8)) >> <u64>(128 - bits) == 0;
 }

@@ -1,11 +1,11 @@
 /**
- * Writes boundaries (fold.ts) as a trie of depth two (docs/format.md §4): the descriptor and its arrays root, starts and sets. Decides the
- * size class, that is rootBits and startBytes, and numbers the port sets of the table by first use.
+ * Writes boundaries (fold.ts) as a trie of depth two (docs/format.md §4): the descriptor and its arrays root, starts and cells. Decides the
+ * size class, that is rootBits and startBytes, and whether the trie has spans (spans.ts), and numbers the port sets of the table by first use.
  *
- * Sizes for n boundaries, c = ceil(log2 n):
+ * Sizes for n boundaries, c = ceil(log2 n), of which m are left with spans; a cell has 2 bytes without and 4 bytes with spans:
  *
- *     IPv4, n > 32768    rootBits 16       startBytes 2    4 (2^16 + 1) + 4 n bytes
- *     IPv4, else         rootBits c − 3    startBytes 4    about 0.25–0.5 n + 6 n
+ *     IPv4, n > 32768    rootBits 16       startBytes 2    4 (2^16 + 1) bytes + the smaller of 4 n and 6 m
+ *     IPv4, else         rootBits c − 3    startBytes 4    about 0.25–0.5 n   + the smaller of 6 n and 8 m
  *     IPv6               rootBits c − 2, at most 18; startBytes 8 when no boundary has bits below the upper half, else 16
  *
  * so a child holds 4 to 8 boundaries where keys are spread evenly; IPv6 gets one bit more because addresses in use share their top three
@@ -13,21 +13,27 @@
  */
 import { fail } from './arena';
 import { beginArray, endArray } from './cells';
-import { BOUNDARY, BOUNDARY_LO, BOUNDARY_SET } from './fold';
+import { BOUNDARY, BOUNDARY_BITS, BOUNDARY_LO, BOUNDARY_SET } from './fold';
 import {
   FAILURE_PORT_SETS,
   PORT_SETS_MAX,
   ROOT_BITS_MAX,
+  SET_BYTES,
+  SPAN_BITS,
+  SPAN_BYTES,
+  TRIE_BACKGROUND,
   TRIE_COUNT,
   TRIE_KEY_BITS,
   TRIE_ROOT,
   TRIE_ROOT_BITS,
   TRIE_SETS,
+  TRIE_SPANS,
   TRIE_START_BYTES,
   TRIE_STARTS,
 } from './format';
 import { List, newList } from './list';
 import { EMPTY, portSetCount } from './ports';
+import { background, leaveOut, leftOut, measureSpans } from './spans';
 
 /** From here on IPv4 uses two-byte starts: below, the root of 256 KiB would outweigh what they save. */
 const WIDE_ROOT_COUNT: u32 = 32768;
@@ -56,16 +62,21 @@ export function numberSet(id: u32): u32 {
  * table is laid out. In a membership trie the port set is 0 or 1 and stands for itself.
  */
 export function writeTrie(descriptor: usize, boundaries: List, keyBits: u32, member: bool): void {
-  const count = boundaries.count;
-  const rootBits = chooseRootBits(count, keyBits);
+  const rootBits = chooseRootBits(boundaries.count, keyBits);
   const startBytes = chooseStartBytes(boundaries, keyBits, rootBits);
+  const spans = chooseSpans(boundaries, keyBits, rootBits, startBytes);
+  if (spans) {
+    leaveOut(boundaries);
+    store<u8>(descriptor, 1, TRIE_SPANS);
+    store<u16>(descriptor, <u16>(member ? background : numberSet(background)), TRIE_BACKGROUND);
+  }
   store<u8>(descriptor, <u8>rootBits, TRIE_ROOT_BITS);
   store<u8>(descriptor, <u8>startBytes, TRIE_START_BYTES);
   store<u8>(descriptor, <u8>keyBits, TRIE_KEY_BITS);
-  store<u32>(descriptor, count, TRIE_COUNT);
+  store<u32>(descriptor, boundaries.count, TRIE_COUNT);
   store<u32>(descriptor, writeRoot(boundaries, rootBits), TRIE_ROOT);
   store<u32>(descriptor, writeStarts(boundaries, startBytes), TRIE_STARTS);
-  store<u32>(descriptor, writeSets(boundaries, member), TRIE_SETS);
+  store<u32>(descriptor, writeCells(boundaries, spans, member), TRIE_SETS);
 }
 
 function chooseRootBits(count: u32, keyBits: u32): u32 {
@@ -84,6 +95,15 @@ function chooseStartBytes(boundaries: List, keyBits: u32, rootBits: u32): u32 {
     if (load<u64>(boundary, BOUNDARY_LO) != 0) return 16;
   }
   return 8;
+}
+
+/** Whether spans make the trie smaller. */
+function chooseSpans(boundaries: List, keyBits: u32, rootBits: u32, startBytes: u32): bool {
+  const most: u32 = startBytes == 8 ? 64 : keyBits;
+  measureSpans(boundaries, max(rootBits, 1), most);
+  const count = <u64>boundaries.count;
+  const plain = count * <u64>(startBytes + SET_BYTES);
+  return (count - <u64>leftOut) * <u64>(startBytes + SPAN_BYTES) < plain;
 }
 
 function writeRoot(boundaries: List, rootBits: u32): u32 {
@@ -118,15 +138,17 @@ function writeStarts(boundaries: List, startBytes: u32): u32 {
   return endArray(<u32>bytes);
 }
 
-function writeSets(boundaries: List, member: bool): u32 {
-  const bytes = (<u64>boundaries.count) << 1;
+function writeCells(boundaries: List, spans: bool, member: bool): u32 {
+  const cellBytes = spans ? SPAN_BYTES : SET_BYTES;
+  const bytes = <u64>boundaries.count * <u64>cellBytes;
   let cell = beginArray(bytes);
   const end = boundaries.at(boundaries.count);
   for (let boundary = boundaries.ptr; boundary < end; boundary += BOUNDARY) {
     const set = load<u32>(boundary, BOUNDARY_SET);
     // numberSet allocates elsewhere in the arena and never moves the section of cells.
     store<u16>(cell, <u16>(member ? set : numberSet(set)));
-    cell += 2;
+    if (spans) store<u16>(cell, <u16>load<u32>(boundary, BOUNDARY_BITS), SPAN_BITS);
+    cell += cellBytes;
   }
   return endArray(<u32>bytes);
 }

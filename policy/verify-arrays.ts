@@ -1,26 +1,33 @@
-/** Checks the arrays of the tries: root, then starts, then port sets, one trie after another. Their places are checked already. */
+/** Checks the arrays of the tries: root, then starts, then cells, one trie after another. Their places are checked already. */
 import { report } from './defect';
 import {
   DEFECT_CLOSED,
+  DEFECT_RESERVED,
   DEFECT_ROOT,
   DEFECT_SET,
   DEFECT_SET_REPEATED,
+  DEFECT_SPAN,
   DEFECT_START,
-  MODE_CLOSED,
-  PLAN_BYTES,
   PROTOCOL_TRIES,
-  SECTION_PLAN,
   SECTION_PORT_SETS,
   SECTION_TRIES,
+  SET_BYTES,
+  SPAN_BITS,
+  SPAN_BYTES,
+  SPAN_RESERVED,
+  TRIE_BACKGROUND,
   TRIE_BYTES,
   TRIE_COUNT,
+  TRIE_KEY_BITS,
   TRIE_ROOT,
   TRIE_ROOT_BITS,
   TRIE_SETS,
+  TRIE_SPANS,
   TRIE_START_BYTES,
   TRIE_STARTS,
 } from './format';
 import { sectionCount, sectionOffset } from './section';
+import { isClosed } from './verify-cells';
 
 /** Key of the start read last, top-aligned as in lookup.ts. */
 let keyHi: u64 = 0;
@@ -33,7 +40,7 @@ export function checkArrays(table: usize): bool {
     const trie = tries + <usize>i * TRIE_BYTES;
     if (!checkRoot(table, trie)) return false;
     if (!checkStarts(table, trie)) return false;
-    if (!checkSets(table, trie, i)) return false;
+    if (!checkCells(table, trie, i)) return false;
   }
   return true;
 }
@@ -97,27 +104,39 @@ function readKey(start: usize, startBytes: u32, child: u32, rootBits: u32): void
   }
 }
 
-function checkSets(table: usize, trie: usize, index: u32): bool {
-  const sets = load<u32>(trie, TRIE_SETS);
+/** Port sets exist, a closed protocol has none but the empty one, spans have possible lengths, and every boundary changes something. */
+function checkCells(table: usize, trie: usize, index: u32): bool {
+  const cells = load<u32>(trie, TRIE_SETS);
   const count = load<u32>(trie, TRIE_COUNT);
+  const spans = load<u8>(trie, TRIE_SPANS) != 0;
+  const cellBytes = spans ? SPAN_BYTES : SET_BYTES;
+  const background = <u32>load<u16>(trie, TRIE_BACKGROUND);
   const member = index >= PROTOCOL_TRIES;
   const limit: u32 = member ? 2 : sectionCount(table, SECTION_PORT_SETS) - 1;
   const closed = !member && isClosed(table, index >> 1);
-  // Above every 16-bit port set, so the first boundary repeats nothing.
+  // What applies before the boundary: above every 16-bit port set at first, so the first boundary repeats nothing.
   let before: u32 = 0x10000;
   for (let i: u32 = 0; i < count; i++) {
-    const offset = sets + (i << 1);
+    const offset = cells + i * cellBytes;
     const set = <u32>load<u16>(table + offset);
     if (set >= limit) return report(DEFECT_SET, offset);
     if (closed && set != 0) return report(DEFECT_CLOSED, offset);
-    if (set == before) return report(DEFECT_SET_REPEATED, offset);
-    before = set;
+    const bits = spans ? <u32>load<u8>(table + offset, SPAN_BITS) : 0;
+    if (spans) {
+      if (!isSpanLength(trie, bits)) return report(DEFECT_SPAN, offset + SPAN_BITS);
+      if (load<u8>(table + offset, SPAN_RESERVED) != 0) {
+        return report(DEFECT_RESERVED, offset + SPAN_RESERVED);
+      }
+    }
+    if (set == (bits == 0 ? before : background)) return report(DEFECT_SET_REPEATED, offset);
+    before = bits == 0 ? set : background;
   }
   return true;
 }
 
-function isClosed(table: usize, protocol: u32): bool {
-  return (
-    load<u32>(table + sectionOffset(table, SECTION_PLAN) + protocol * PLAN_BYTES) == MODE_CLOSED
-  );
+/** 0 is no span; a span lies in one child and ends where starts have bits. */
+function isSpanLength(trie: usize, bits: u32): bool {
+  if (bits == 0) return true;
+  const most: u32 = load<u8>(trie, TRIE_START_BYTES) == 8 ? 64 : <u32>load<u8>(trie, TRIE_KEY_BITS);
+  return bits >= <u32>load<u8>(trie, TRIE_ROOT_BITS) && bits <= most;
 }

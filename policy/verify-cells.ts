@@ -5,6 +5,7 @@ import {
   CELL_BYTES,
   DEFECT_ARRAY_ALIGN,
   DEFECT_ARRAY_PLACE,
+  DEFECT_BACKGROUND,
   DEFECT_KEY_BITS,
   DEFECT_PLAN_MODE,
   DEFECT_PLAN_RULES,
@@ -13,6 +14,7 @@ import {
   DEFECT_RESERVED,
   DEFECT_ROOT_BITS,
   DEFECT_SHARING,
+  DEFECT_SPANS,
   DEFECT_START_BYTES,
   DEFECT_TRIE_COUNT,
   MODE_CLOSED,
@@ -22,6 +24,7 @@ import {
   PLAN_RESERVED,
   PORT_RANGE_BYTES,
   PORT_SET_BYTES,
+  PROTOCOL_TRIES,
   PROTOCOLS,
   ROOT_BITS_MAX,
   RULE_ACTION,
@@ -33,15 +36,18 @@ import {
   SECTION_PORT_SETS,
   SECTION_RULES,
   SECTION_TRIES,
+  SET_BYTES,
   SHARING_MAX,
+  SPAN_BYTES,
+  TRIE_BACKGROUND,
   TRIE_BYTES,
   TRIE_COUNT,
   TRIE_KEY_BITS,
-  TRIE_PAD,
   TRIE_RESERVED,
   TRIE_ROOT,
   TRIE_ROOT_BITS,
   TRIE_SETS,
+  TRIE_SPANS,
   TRIE_START_BYTES,
   TRIE_STARTS,
 } from './format';
@@ -80,18 +86,20 @@ export function checkTries(table: usize): bool {
   let named: u64 = 0;
   for (let i: u32 = 0; i < count; i++) {
     const offset = tries + i * TRIE_BYTES;
-    if (!checkTrie(table, offset, (i & 1) == 0 ? 32 : 128)) return false;
+    if (!checkTrie(table, offset, i)) return false;
     const trie = table + offset;
     const boundaries = <u64>load<u32>(trie, TRIE_COUNT);
     const startBytes = <u64>load<u8>(trie, TRIE_START_BYTES);
-    named += padded(rootBytes(trie)) + padded(boundaries * startBytes) + padded(boundaries << 1);
+    named += padded(rootBytes(trie));
+    named += padded(boundaries * startBytes) + padded(boundaries * cellBytesOf(trie));
     if (named > limit) return report(DEFECT_SHARING, offset + TRIE_ROOT);
   }
   return true;
 }
 
-function checkTrie(table: usize, offset: u32, keyBits: u32): bool {
+function checkTrie(table: usize, offset: u32, index: u32): bool {
   const trie = table + offset;
+  const keyBits: u32 = (index & 1) == 0 ? 32 : 128;
   const rootBits = <u32>load<u8>(trie, TRIE_ROOT_BITS);
   const startBytes = <u32>load<u8>(trie, TRIE_START_BYTES);
   const count = <u64>load<u32>(trie, TRIE_COUNT);
@@ -104,11 +112,14 @@ function checkTrie(table: usize, offset: u32, keyBits: u32): bool {
   if (<u32>load<u8>(trie, TRIE_KEY_BITS) != keyBits) {
     return report(DEFECT_KEY_BITS, offset + TRIE_KEY_BITS);
   }
-  if (load<u8>(trie, TRIE_PAD) != 0) return report(DEFECT_RESERVED, offset + TRIE_PAD);
+  if (load<u8>(trie, TRIE_SPANS) > 1) return report(DEFECT_SPANS, offset + TRIE_SPANS);
   if (count == 0) return report(DEFECT_TRIE_COUNT, offset + TRIE_COUNT);
   if (!checkArray(table, offset + TRIE_ROOT, rootBytes(trie))) return false;
   if (!checkArray(table, offset + TRIE_STARTS, count * <u64>startBytes)) return false;
-  if (!checkArray(table, offset + TRIE_SETS, count << 1)) return false;
+  if (!checkArray(table, offset + TRIE_SETS, count * cellBytesOf(trie))) return false;
+  const background = <u32>load<u16>(trie, TRIE_BACKGROUND);
+  const limit: u32 = load<u8>(trie, TRIE_SPANS) == 0 ? 1 : setLimit(table, index);
+  if (background >= limit) return report(DEFECT_BACKGROUND, offset + TRIE_BACKGROUND);
   for (let field = TRIE_RESERVED; field < TRIE_BYTES; field++) {
     if (load<u8>(trie + field) != 0) return report(DEFECT_RESERVED, offset + field);
   }
@@ -127,6 +138,21 @@ function checkArray(table: usize, field: u32, bytes: u64): bool {
 
 function rootBytes(trie: usize): u64 {
   return (((<u64>1) << (<u64>load<u8>(trie, TRIE_ROOT_BITS))) + 1) << 2;
+}
+
+function cellBytesOf(trie: usize): u64 {
+  return <u64>(load<u8>(trie, TRIE_SPANS) == 0 ? SET_BYTES : SPAN_BYTES);
+}
+
+/** Port sets that a trie may name are below this: in a trie of membership 0 and 1, for a closed protocol only 0. */
+function setLimit(table: usize, index: u32): u32 {
+  if (index >= PROTOCOL_TRIES) return 2;
+  return isClosed(table, index >> 1) ? 1 : sectionCount(table, SECTION_PORT_SETS) - 1;
+}
+
+export function isClosed(table: usize, protocol: u32): bool {
+  const plan = table + sectionOffset(table, SECTION_PLAN) + protocol * PLAN_BYTES;
+  return load<u32>(plan, PLAN_MODE) == MODE_CLOSED;
 }
 
 function padded(bytes: u64): u64 {

@@ -11,9 +11,9 @@ import { describeQuery, encodeQueries } from '../reference/random.ts';
 
 describe('large sets are folded into what trying every prefix gives, by both builds', () => {
   test.each([
-    ['6,000 prefixes', 6_000, undefined, { ipv4: [11, 4], ipv6: [12, 16] }],
-    ['6,000 prefixes, IPv6 in upper halves', 6_000, UPPER, { ipv4: [11, 4], ipv6: [12, 8] }],
-    ['30,000 prefixes', 30_000, undefined, { ipv4: [16, 2], ipv6: [14, 16] }],
+    ['6,000 prefixes', 6_000, undefined, { ipv4: [11, 4, 1], ipv6: [12, 16, 1] }],
+    ['6,000 prefixes, IPv6 in upper halves', 6_000, UPPER, { ipv4: [11, 4, 1], ipv6: [12, 8, 1] }],
+    ['30,000 prefixes', 30_000, undefined, { ipv4: [16, 2, 1], ipv6: [14, 16, 1] }],
   ] as const)('%s', (_, size, hosts, widths) => {
     const large = createLargeDraft(size, size, hosts);
     const queries = large.queries(20_000);
@@ -29,9 +29,10 @@ describe('large sets are folded into what trying every prefix gives, by both bui
   });
 });
 
-/** rootBits and startBytes of a trie. */
+/** rootBits and startBytes of a trie, and whether it has spans. */
 function sizeClass(bytes: Uint8Array, trie: number): readonly number[] {
   const table = edit(bytes);
   const descriptor = table.cell(F.SECTION_TRIES, trie);
-  return [F.TRIE_ROOT_BITS, F.TRIE_START_BYTES].map((field) => table.get8(descriptor + field));
+  const fields = [F.TRIE_ROOT_BITS, F.TRIE_START_BYTES, F.TRIE_SPANS];
+  return fields.map((field) => table.get8(descriptor + field));
 }

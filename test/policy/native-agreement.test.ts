@@ -100,7 +100,13 @@ test('90 large tables with one wrong cell in an array are judged alike by both r
       codes.add(defect?.code ?? 0);
     }
   }
-  const arrays = [F.DEFECT_ROOT, F.DEFECT_START, F.DEFECT_SET, F.DEFECT_SET_REPEATED];
+  const arrays = [
+    F.DEFECT_ROOT,
+    F.DEFECT_START,
+    F.DEFECT_SET,
+    F.DEFECT_SET_REPEATED,
+    F.DEFECT_SPAN,
+  ];
   expect(arrays.filter((code) => !codes.has(code))).toEqual([]);
 });
 
@@ -115,12 +121,18 @@ function breakArray(random: Random, table: Uint8Array): { bytes: Uint8Array; wha
   const [field, width, cells] = random.pick([
     [F.TRIE_ROOT, 4, (1 << editor.get8(trie + F.TRIE_ROOT_BITS)) + 1],
     [F.TRIE_STARTS, startBytes, count],
-    [F.TRIE_SETS, 2, count],
+    [F.TRIE_SETS, editor.get8(trie + F.TRIE_SPANS) === 0 ? 2 : 4, count],
   ] as const);
   const index = random.pick([0, 1, cells - 1, random.below(cells)]);
   const at = editor.get(trie + field) + index * width;
   const from = random.oneIn(2) ? at : Math.max(editor.get(trie + field), at - width);
+  const what = `field ${field}, cell ${index}`;
+  if (field === F.TRIE_SETS && random.oneIn(3)) {
+    editor.set16(at, editor.get16(trie + F.TRIE_BACKGROUND));
+    return { bytes: seal(editor.bytes), what: `${what}: the background` };
+  }
   const change = random.pick([-1, 0, 1, 3, 0x4000]);
-  editor.set16(at, (editor.get16(from) + change) & 0xffff);
-  return { bytes: seal(editor.bytes), what: `field ${field}, cell ${index}` };
+  const half = width === 4 && random.oneIn(2) ? 2 : 0;
+  editor.set16(at + half, (editor.get16(from + half) + change) & 0xffff);
+  return { bytes: seal(editor.bytes), what };
 }

@@ -73,7 +73,7 @@ describe.each(BUILDS)('$build', ({ module }) => {
       rules: 14,
       names: 3,
       sets: 1,
-      boundaries: 32 + 13,
+      boundaries: 15 + 16,
       portSets: 11,
       bytes: tableOf(module, MIXED).length,
     });

@@ -220,13 +220,38 @@ export function badTables(build: Builder): readonly BadTable[] {
     'IPv4 with keys of 128 bits',
     put8(trie(0, F.TRIE_KEY_BITS), 128),
   );
-  add(
-    'trie-pad',
-    F.DEFECT_RESERVED,
-    'the fourth byte of a descriptor',
-    put8(trie(0, F.TRIE_PAD), 1),
-  );
+  add('spans-2', F.DEFECT_SPANS, 'cells of a third form', put8(trie(0, F.TRIE_SPANS), 2));
   add('trie-reserved', F.DEFECT_RESERVED, 'the last byte of a descriptor', put8(trie(7, 39), 1));
+  const background = (index: number): ((table: Editor) => number) => trie(index, F.TRIE_BACKGROUND);
+  add(
+    'background-unknown',
+    F.DEFECT_BACKGROUND,
+    'a background that is no port set',
+    put8(background(0), 0xff),
+  );
+  add(
+    'background-member',
+    F.DEFECT_BACKGROUND,
+    'a background that is neither in nor out',
+    put8(background(F.PROTOCOL_TRIES), 2),
+  );
+  add(
+    'background-without-spans',
+    F.DEFECT_BACKGROUND,
+    'a background where no span ends',
+    put8(background(4), 1),
+    build(NESTED),
+  );
+  add(
+    'background-closed',
+    F.DEFECT_BACKGROUND,
+    'icmp is closed, behind its spans applies what behind those of udp',
+    (table) => {
+      const [from, to] = [table.cell(F.SECTION_TRIES, 2), table.cell(F.SECTION_TRIES, 4)];
+      table.bytes.copyWithin(to, from, from + F.TRIE_BYTES);
+      return background(4)(table);
+    },
+  );
   add('trie-empty', F.DEFECT_TRIE_COUNT, 'no boundary', put(trie(2, F.TRIE_COUNT), 0));
   add(
     'array-misaligned',
@@ -604,18 +629,86 @@ export function badTables(build: Builder): readonly BadTable[] {
     table.set(at, 0xfffffff0);
     return at;
   });
+  /** The first cell of a trie without spans, and of one with spans, in NESTED and in MIXED. */
+  const plain = (table: Editor): number => sets(table, 4);
+  const spans = (table: Editor): number => sets(table, 0);
+  const nested = build(NESTED);
   add('set-unknown', F.DEFECT_SET, 'a boundary with a port set that is not there', (table) => {
-    table.set16(sets(table, 0) + 2, 0xffff);
-    return sets(table, 0) + 2;
+    table.set16(spans(table) + F.SPAN_BYTES, 0xffff);
+    return spans(table) + F.SPAN_BYTES;
   });
+  add(
+    'set-unknown-without-spans',
+    F.DEFECT_SET,
+    'the same in a trie without spans',
+    (table) => {
+      table.set16(plain(table) + F.SET_BYTES, 0xffff);
+      return plain(table) + F.SET_BYTES;
+    },
+    nested,
+  );
   add('member-2', F.DEFECT_SET, 'a member that is neither in nor out', (table) => {
-    table.set16(sets(table, F.PROTOCOL_TRIES) + 2, 2);
-    return sets(table, F.PROTOCOL_TRIES) + 2;
+    table.set16(sets(table, F.PROTOCOL_TRIES) + F.SPAN_BYTES, 2);
+    return sets(table, F.PROTOCOL_TRIES) + F.SPAN_BYTES;
   });
-  add('set-repeated', F.DEFECT_SET_REPEATED, 'two neighbours with the same port set', (table) => {
-    table.set16(sets(table, 0) + 2, table.get16(sets(table, 0)));
-    return sets(table, 0) + 2;
+  add('span-too-long', F.DEFECT_SPAN, 'an IPv4 prefix of 33 bits', (table) => {
+    const at = spans(table) + F.SPAN_BITS;
+    table.set8(at, 33);
+    return at;
   });
+  add(
+    'span-beyond-starts',
+    F.DEFECT_SPAN,
+    'an IPv6 prefix of 65 bits whose start holds 64',
+    (table) => {
+      const at = sets(table, 1) + F.SPAN_BITS;
+      table.set8(at, 65);
+      return at;
+    },
+    nested,
+  );
+  add(
+    'span-wider-than-child',
+    F.DEFECT_SPAN,
+    'a prefix of 2 bits under a root of 3',
+    (table) => {
+      const at = spans(table) + F.SPAN_BITS;
+      table.set8(at, 2);
+      return at;
+    },
+    nested,
+  );
+  add('span-reserved', F.DEFECT_RESERVED, 'the last byte of a cell', (table) => {
+    const at = spans(table) + F.SPAN_RESERVED;
+    table.set8(at, 1);
+    return at;
+  });
+  add(
+    'set-repeated',
+    F.DEFECT_SET_REPEATED,
+    'two neighbours with the same port set',
+    (table) => {
+      table.set16(plain(table) + F.SET_BYTES, table.get16(plain(table)));
+      return plain(table) + F.SET_BYTES;
+    },
+    nested,
+  );
+  add('span-of-background', F.DEFECT_SET_REPEATED, 'a span that changes nothing', (table) => {
+    const at = sets(table, 2) + F.SPAN_BYTES;
+    table.set16(at, table.get16(background(2)(table)));
+    return at;
+  });
+  add(
+    'background-repeated',
+    F.DEFECT_SET_REPEATED,
+    'a boundary that gives back what a span gave back already',
+    (table) => {
+      const last = sets(table, 6) + 3 * F.SPAN_BYTES;
+      table.set(last - F.SPAN_BYTES, table.get(last));
+      table.set(last, table.get16(background(6)(table)));
+      return last;
+    },
+  );
   add(
     'closed-protocol-allows',
     F.DEFECT_CLOSED,
@@ -623,7 +716,7 @@ export function badTables(build: Builder): readonly BadTable[] {
     (table) => {
       const [from, to] = [table.cell(F.SECTION_TRIES, 0), table.cell(F.SECTION_TRIES, 4)];
       table.bytes.copyWithin(to, from, from + F.TRIE_BYTES);
-      return sets(table, 0) + 2;
+      return spans(table) + F.SPAN_BYTES;
     },
   );
   return list;
@@ -662,7 +755,7 @@ function shareAll(table: Editor): number {
     const [ipv6, empty] = [table.cell(F.SECTION_TRIES, index + 1), table.cell(F.SECTION_TRIES, 1)];
     table.bytes.copyWithin(ipv6, empty, empty + F.TRIE_BYTES);
   }
-  const end = table.get(first + F.TRIE_SETS) + 2 * table.get(first + F.TRIE_COUNT);
+  const end = table.get(first + F.TRIE_SETS) + F.SPAN_BYTES * table.get(first + F.TRIE_COUNT);
   const cut = Math.ceil(end / 8) * 8;
   table.cut(F.SECTION_CELLS, cut, table.cell(F.SECTION_FACTS, 0) - cut);
   const limit = F.SHARING_MAX * table.get(table.record(F.SECTION_CELLS, F.DIRECTORY_SIZE));
@@ -671,7 +764,9 @@ function shareAll(table: Editor): number {
     const trie = table.cell(F.SECTION_TRIES, index);
     const count = table.get(trie + F.TRIE_COUNT);
     const root = ((1 << table.get8(trie + F.TRIE_ROOT_BITS)) + 1) * 4;
-    for (const bytes of [root, count * table.get8(trie + F.TRIE_START_BYTES), count * 2]) {
+    const cellBytes = table.get8(trie + F.TRIE_SPANS) === 0 ? F.SET_BYTES : F.SPAN_BYTES;
+    const starts = count * table.get8(trie + F.TRIE_START_BYTES);
+    for (const bytes of [root, starts, count * cellBytes]) {
       named += Math.ceil(bytes / 8) * 8;
     }
     if (named > limit) return trie + F.TRIE_ROOT;

@@ -60,12 +60,19 @@ pub(crate) const PROTOCOL_UDP_BIND: u32 = 4;
 pub(crate) const TRIE_ROOT_BITS: u32 = 0;
 pub(crate) const TRIE_START_BYTES: u32 = 1;
 pub(crate) const TRIE_KEY_BITS: u32 = 2;
-pub(crate) const TRIE_PAD: u32 = 3;
+pub(crate) const TRIE_SPANS: u32 = 3;
 pub(crate) const TRIE_COUNT: u32 = 4;
 pub(crate) const TRIE_ROOT: u32 = 8;
 pub(crate) const TRIE_STARTS: u32 = 12;
 pub(crate) const TRIE_SETS: u32 = 16;
-pub(crate) const TRIE_RESERVED: u32 = 20;
+pub(crate) const TRIE_BACKGROUND: u32 = 20;
+pub(crate) const TRIE_RESERVED: u32 = 22;
+/// Bytes of a boundary's cell in a trie without spans: a port set.
+pub(crate) const SET_BYTES: u32 = 2;
+pub(crate) const SPAN_BYTES: u32 = 4;
+pub(crate) const SPAN_SET: u32 = 0;
+pub(crate) const SPAN_BITS: u32 = 2;
+pub(crate) const SPAN_RESERVED: u32 = 3;
 /// Descriptors before those of the sets: one per protocol and family.
 pub(crate) const PROTOCOL_TRIES: u32 = 10;
 pub(crate) const ROOT_BITS_MAX: u32 = 18;
@@ -254,3 +261,9 @@ pub(crate) const DEFECT_NAME_KIND: u32 = 47;
 pub(crate) const DEFECT_RESOLVE: u32 = 48;
 /// the kind of a private name is unknown
 pub(crate) const DEFECT_PRIVATE_KIND: u32 = 49;
+/// a trie has cells of an unknown form
+pub(crate) const DEFECT_SPANS: u32 = 50;
+/// the background of a trie is a port set that does not exist, or that a closed protocol or a trie without spans can not have
+pub(crate) const DEFECT_BACKGROUND: u32 = 51;
+/// a span has more bits than its keys, or fewer than its trie's root
+pub(crate) const DEFECT_SPAN: u32 = 52;

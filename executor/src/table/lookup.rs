@@ -1,12 +1,16 @@
 //! The look-up (docs/format.md §4–6): what `Table` keeps of a verified table, and the two binary searches that decide.
 //!
-//! A key is held top-aligned in 128 bits, IPv4 in the upper 32, so both families find their child by the same shift. Every read is
+//! A key is held top-aligned in two halves, IPv4 in the top 32 bits, so both families find their child by the same shift. Every read is
 //! bounds-checked and `None` stands for "outside", which a verified table never gives; the caller denies then.
+
+use std::net::IpAddr;
+use std::ops::BitXor;
 
 use super::bytes::View;
 use super::format_gen::{
-    MODE_CLOSED, PLAN_BYTES, SECTION_PLAN, SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_TRIES, TRIE_BYTES,
-    TRIE_ROOT, TRIE_ROOT_BITS, TRIE_SETS, TRIE_START_BYTES, TRIE_STARTS,
+    MODE_CLOSED, PLAN_BYTES, SECTION_PLAN, SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_TRIES,
+    TRIE_BACKGROUND, TRIE_BYTES, TRIE_ROOT, TRIE_ROOT_BITS, TRIE_SETS, TRIE_SPANS, TRIE_START_BYTES,
+    TRIE_STARTS,
 };
 use super::{Defect, Mode, Protocol};
 
@@ -29,9 +33,18 @@ enum Start {
 pub(super) struct Trie {
     root_bits: u32,
     start: Start,
+    /// Port set behind spans; none where cells are port sets alone.
+    background: Option<u16>,
     root: usize,
     starts: usize,
-    sets: usize,
+    cells: usize,
+}
+
+/// A key: an address, top-aligned.
+#[derive(Clone, Copy, Debug)]
+struct Key {
+    upper: u64,
+    lower: u64,
 }
 
 /// What a look-up needs to know of a table, read once.
@@ -70,13 +83,15 @@ impl Layout {
         *choose(protocol, &self.plan)
     }
 
-    pub(super) fn tries(&self, protocol: Protocol) -> &[Trie; 2] {
-        choose(protocol, &self.tries)
-    }
-
-    /// Whether the port set at `key` holds `port`.
-    pub(super) fn holds(&self, bytes: &[u8], trie: &Trie, key: u128, port: u16) -> Option<bool> {
-        let set = trie.find(bytes, key)?;
+    /// Whether the port set at an address in canonical form holds `port`.
+    pub(super) fn holds(&self, bytes: &[u8], protocol: Protocol, address: IpAddr, port: u16) -> Option<bool> {
+        let [ipv4, ipv6] = choose(protocol, &self.tries);
+        let set = match address {
+            IpAddr::V4(address) => {
+                ipv4.find(bytes, Key { upper: u64::from(address.to_bits()) << 32, lower: 0 })
+            }
+            IpAddr::V6(address) => ipv6.find(bytes, Key::of(address.to_bits())?),
+        }?;
         let cell = self.port_sets.checked_add(usize::from(set) * 4)?;
         let (first, end) = (index(bytes, cell)?, index(bytes, cell.checked_add(4)?)?);
         let ranges = cells::<4>(bytes, self.port_ranges, first, end)?;
@@ -97,47 +112,95 @@ impl Trie {
                 8 => Start::Eight,
                 _ => Start::Sixteen,
             },
+            background: match view.u8(offset + u64::from(TRIE_SPANS))? {
+                0 => None,
+                _ => u16::try_from(view.u16(offset + u64::from(TRIE_BACKGROUND))?).ok(),
+            },
             root: place(u64::from(view.u32(offset + u64::from(TRIE_ROOT))?))?,
             starts: place(u64::from(view.u32(offset + u64::from(TRIE_STARTS))?))?,
-            sets: place(u64::from(view.u32(offset + u64::from(TRIE_SETS))?))?,
+            cells: place(u64::from(view.u32(offset + u64::from(TRIE_SETS))?))?,
         })
     }
 
-    /// The port set of the boundary that covers `key`.
-    fn find(&self, bytes: &[u8], key: u128) -> Option<u16> {
-        // A shift by all 128 bits gives the only child of a root without bits.
-        let child = usize::try_from(key.checked_shr(128 - self.root_bits).unwrap_or(0)).ok()?;
-        let root = self.root.checked_add(child.checked_mul(4)?)?;
-        let (from, to) = (index(bytes, root)?, index(bytes, root.checked_add(4)?)?);
-        let after = from.checked_add(self.count_until(bytes, from, to, key)?)?;
-        // Boundary 0 has key 0, so there is always one at or before the key, perhaps of an earlier child.
-        let cell = self.sets.checked_add(after.checked_sub(1)?.checked_mul(2)?)?;
-        bytes.get(cell..cell.checked_add(2)?)?.try_into().ok().map(u16::from_le_bytes)
-    }
-
-    /// How many of the boundaries `from..to` begin at or before `key`.
-    fn count_until(&self, bytes: &[u8], from: usize, to: usize, key: u128) -> Option<usize> {
-        let [upper, lower] = [key >> 96, (key >> 64) & 0xffff_ffff];
-        Some(match self.start {
+    /// The port set that applies at `key`.
+    fn find(&self, bytes: &[u8], key: Key) -> Option<u16> {
+        let Key { upper, lower } = key;
+        match self.start {
             Start::Two => {
-                let key = u16::try_from(upper & 0xffff).ok()?;
-                cells(bytes, self.starts, from, to)?
-                    .partition_point(|&start| u16::from_le_bytes(start) <= key)
+                let key = u16::try_from((upper >> 32) & 0xffff).ok()?;
+                // The root has consumed the upper half: it is equal in all of a child.
+                self.search(bytes, upper, key, u16::from_le_bytes, |different| u64::from(different) << 32)
             }
             Start::Four => {
-                let key = u32::try_from(upper).ok()?;
-                cells(bytes, self.starts, from, to)?
-                    .partition_point(|&start| u32::from_le_bytes(start) <= key)
+                let key = u32::try_from(upper >> 32).ok()?;
+                self.search(bytes, upper, key, u32::from_le_bytes, |different| u64::from(different) << 32)
             }
-            Start::Eight => {
-                let key = u64::try_from((upper << 32) | lower).ok()?;
-                cells(bytes, self.starts, from, to)?
-                    .partition_point(|&start| u64::from_le_bytes(start) <= key)
+            Start::Eight => self.search(bytes, upper, upper, u64::from_le_bytes, |different| different),
+            Start::Sixteen => {
+                // Two little-endian halves, the upper one first: read as one number they stand the wrong way round.
+                let read = |start| u128::from_le_bytes(start).rotate_left(64);
+                let key = (u128::from(upper) << 64) | u128::from(lower);
+                self.search(bytes, upper, key, read, |different| different)
             }
-            // Two little-endian halves, the upper one first: read as one number they stand the wrong way round.
-            Start::Sixteen => cells(bytes, self.starts, from, to)?
-                .partition_point(|&start| u128::from_le_bytes(start).rotate_left(64) <= key),
-        })
+        }
+    }
+
+    /// Searches the child of `upper` for the last start at or before `key`. `align` moves the bits in which two starts differ to the top of
+    /// the key's width.
+    fn search<const N: usize, T, D>(
+        &self,
+        bytes: &[u8],
+        upper: u64,
+        key: T,
+        read: impl Fn([u8; N]) -> T,
+        align: impl Fn(T) -> D,
+    ) -> Option<u16>
+    where
+        T: Copy + PartialOrd + BitXor<Output = T>,
+        D: Leading,
+    {
+        // A shift by all 64 bits gives the only child of a root without bits.
+        let child = usize::try_from(upper.checked_shr(64 - self.root_bits).unwrap_or(0)).ok()?;
+        let root = self.root.checked_add(child.checked_mul(4)?)?;
+        let (from, to) = (index(bytes, root)?, index(bytes, root.checked_add(4)?)?);
+        let run = cells::<N>(bytes, self.starts, from, to)?;
+        let after = run.partition_point(|&start| read(start) <= key);
+        // Boundary 0 has key 0, so there is always one at or before the key, perhaps of an earlier child.
+        let boundary = from.checked_add(after)?.checked_sub(1)?;
+        let Some(background) = self.background else {
+            return cell(bytes, self.cells, boundary).map(u16::from_le_bytes);
+        };
+        let [low, high, bits, _] = cell(bytes, self.cells, boundary)?;
+        let applies = bits == 0 || {
+            // A span lies in one child, so that of an earlier one does not reach here.
+            let start = after.checked_sub(1).and_then(|last| run.get(last));
+            start.is_some_and(|&start| align(read(start) ^ key).leading_zeros() >= u32::from(bits))
+        };
+        Some(if applies { u16::from_le_bytes([low, high]) } else { background })
+    }
+}
+
+impl Key {
+    fn of(bits: u128) -> Option<Self> {
+        let lower = u64::try_from(bits & u128::from(u64::MAX)).ok()?;
+        Some(Self { upper: u64::try_from(bits >> 64).ok()?, lower })
+    }
+}
+
+/// Numbers whose bits are counted from the top.
+trait Leading {
+    fn leading_zeros(self) -> u32;
+}
+
+impl Leading for u64 {
+    fn leading_zeros(self) -> u32 {
+        self.leading_zeros()
+    }
+}
+
+impl Leading for u128 {
+    fn leading_zeros(self) -> u32 {
+        self.leading_zeros()
     }
 }
 
@@ -159,6 +222,12 @@ fn cells<const N: usize>(bytes: &[u8], offset: usize, from: usize, to: usize) ->
     let to = offset.checked_add(to.checked_mul(N)?)?;
     let (cells, _) = bytes.get(from..to)?.as_chunks();
     Some(cells)
+}
+
+/// Cell `index` of the array at `offset`.
+fn cell<const N: usize>(bytes: &[u8], offset: usize, index: usize) -> Option<[u8; N]> {
+    let from = offset.checked_add(index.checked_mul(N)?)?;
+    bytes.get(from..from.checked_add(N)?)?.try_into().ok()
 }
 
 fn index(bytes: &[u8], offset: usize) -> Option<usize> {

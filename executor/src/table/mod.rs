@@ -20,7 +20,7 @@ mod tests;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use facts::Facts;
-use lookup::{Layout, Trie};
+use lookup::Layout;
 
 #[cfg(feature = "fuzz")]
 pub use checksum::table_checksum;
@@ -106,13 +106,8 @@ impl<B: AsRef<[u8]>> Table<B> {
 
     /// Decides on a destination, or, for the bind protocols, on an address to bind. `port` is 0 for ICMP.
     pub fn lookup(&self, protocol: Protocol, address: IpAddr, port: u16) -> Verdict {
-        let [ipv4, ipv6] = self.layout.tries(protocol);
         let address = if protocol.is_bind() { address.to_canonical() } else { canonical(address) };
-        let (trie, key): (&Trie, u128) = match address {
-            IpAddr::V4(address) => (ipv4, u128::from(address.to_bits()) << 96),
-            IpAddr::V6(address) => (ipv6, address.to_bits()),
-        };
-        match self.layout.holds(self.bytes.as_ref(), trie, key, port) {
+        match self.layout.holds(self.bytes.as_ref(), protocol, address, port) {
             Some(true) => Verdict::Allow,
             _ => Verdict::Deny,
         }

@@ -1,4 +1,4 @@
-//! Checks the arrays of the tries: root, then starts, then port sets, one trie after another. Their places are checked already.
+//! Checks the arrays of the tries: root, then starts, then cells, one trie after another. Their places are checked already.
 //!
 //! Each array is first judged whole, by comparisons without branches that the compiler turns into vector code; only one that fails is walked
 //! cell by cell, to find the first defect. Tries share arrays, so those that have passed are remembered: a set that a single rule
@@ -9,10 +9,12 @@ use std::collections::HashSet;
 use super::Defect;
 use super::bytes::{View, ensure};
 use super::format_gen::{
-    DEFECT_CLOSED, DEFECT_ROOT, DEFECT_SET, DEFECT_SET_REPEATED, DEFECT_START, MODE_CLOSED, PLAN_BYTES,
-    PROTOCOL_TRIES, SECTION_PLAN, SECTION_PORT_SETS, SECTION_TRIES, TRIE_BYTES, TRIE_COUNT, TRIE_ROOT,
-    TRIE_ROOT_BITS, TRIE_SETS, TRIE_START_BYTES, TRIE_STARTS,
+    DEFECT_CLOSED, DEFECT_RESERVED, DEFECT_ROOT, DEFECT_SET, DEFECT_SET_REPEATED, DEFECT_SPAN, DEFECT_START,
+    PROTOCOL_TRIES, SECTION_PORT_SETS, SECTION_TRIES, SPAN_BITS, SPAN_RESERVED, TRIE_BACKGROUND, TRIE_BYTES,
+    TRIE_COUNT, TRIE_KEY_BITS, TRIE_ROOT, TRIE_ROOT_BITS, TRIE_SETS, TRIE_SPANS, TRIE_START_BYTES,
+    TRIE_STARTS,
 };
+use super::verify_cells::is_closed;
 
 /// What decides whether root and starts are right.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -24,53 +26,56 @@ struct Keys {
     starts: u64,
 }
 
-/// What decides whether port sets are right.
+/// What decides whether cells are right.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Sets {
+struct Cells {
     offset: u64,
     count: u32,
     /// Port sets are below this.
-    limit: u64,
+    limit: u32,
     closed: bool,
+    spans: Option<Spans>,
+}
+
+/// What decides whether the spans of a trie are right.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Spans {
+    background: u32,
+    least: u32,
+    most: u32,
 }
 
 pub(super) fn check_arrays(view: View<'_>) -> Result<(), Defect> {
     let tries = view.section(SECTION_TRIES)?;
-    let port_sets = view.section(SECTION_PORT_SETS)?.count - 1;
     let mut right_keys = HashSet::new();
-    let mut right_sets = HashSet::new();
+    let mut right_cells = HashSet::new();
     for index in 0..tries.count {
-        let field = |offset: u32| tries.at(index, TRIE_BYTES) + u64::from(offset);
-        let member = index >= u64::from(PROTOCOL_TRIES);
-        let keys = Keys {
-            root_bits: view.u8(field(TRIE_ROOT_BITS))?,
-            start_bytes: view.u8(field(TRIE_START_BYTES))?,
-            count: view.u32(field(TRIE_COUNT))?,
-            root: u64::from(view.u32(field(TRIE_ROOT))?),
-            starts: u64::from(view.u32(field(TRIE_STARTS))?),
-        };
-        let sets = Sets {
-            offset: u64::from(view.u32(field(TRIE_SETS))?),
-            count: keys.count,
-            limit: if member { 2 } else { port_sets },
-            closed: !member && is_closed(view, index / 2)?,
-        };
+        let trie = tries.at(index, TRIE_BYTES);
+        let keys = Keys::read(view, trie)?;
+        let cells = Cells::read(view, trie, index, keys)?;
         if right_keys.insert(keys) {
             keys.check_root(view)?;
             keys.check_starts(view)?;
         }
-        if right_sets.insert(sets) {
-            sets.check(view)?;
+        if right_cells.insert(cells) {
+            cells.check(view)?;
         }
     }
     Ok(())
 }
 
-fn is_closed(view: View<'_>, protocol: u64) -> Result<bool, Defect> {
-    Ok(view.u32(view.section(SECTION_PLAN)?.at(protocol, PLAN_BYTES))? == MODE_CLOSED)
-}
-
 impl Keys {
+    fn read(view: View<'_>, trie: u64) -> Result<Self, Defect> {
+        let field = |offset: u32| trie + u64::from(offset);
+        Ok(Self {
+            root_bits: view.u8(field(TRIE_ROOT_BITS))?,
+            start_bytes: view.u8(field(TRIE_START_BYTES))?,
+            count: view.u32(field(TRIE_COUNT))?,
+            root: u64::from(view.u32(field(TRIE_ROOT))?),
+            starts: u64::from(view.u32(field(TRIE_STARTS))?),
+        })
+    }
+
     fn children(&self) -> u64 {
         1 << self.root_bits
     }
@@ -83,8 +88,14 @@ impl Keys {
 
     /// The root leads from 0 to the number of boundaries and never descends.
     fn check_root(&self, view: View<'_>) -> Result<(), Defect> {
+        let root = self.root_cells(view)?;
+        let descents = count_pairs(root, u32::from_le_bytes, |before, after| before > after);
+        let ends = [root.first(), root.last()].map(|cell| cell.map(|&cell| u32::from_le_bytes(cell)));
+        if descents == 0 && ends == [Some(0), Some(self.count)] {
+            return Ok(());
+        }
         let mut before = 0;
-        for (child, &cell) in (0..).zip(self.root_cells(view)?) {
+        for (child, &cell) in (0..).zip(root) {
             let first = u32::from_le_bytes(cell);
             let right = if child == 0 {
                 first == 0
@@ -101,30 +112,34 @@ impl Keys {
 
     /// Keys ascend, the first is 0, and each lies in the child whose run it stands in.
     fn check_starts(&self, view: View<'_>) -> Result<(), Defect> {
-        // The key of a start, top-aligned as in `lookup.rs`.
+        // The upper half of a start's key, top-aligned as in `lookup.rs`.
         match self.start_bytes {
             2 => self.check_keys(view, u16::from_le_bytes, |start, child| {
                 // The root has consumed at least the upper half; the start holds the lower one.
                 let upper = child >> self.root_bits.saturating_sub(16);
-                (u128::from(upper << 16) | u128::from(start)) << 96
+                ((upper << 16) | u64::from(start)) << 32
             }),
-            4 => self.check_keys(view, u32::from_le_bytes, |start, _| u128::from(start) << 96),
-            8 => self.check_keys(view, u64::from_le_bytes, |start, _| u128::from(start) << 64),
-            _ => self.check_keys(view, |start| u128::from_le_bytes(start).rotate_left(64), |start, _| start),
+            4 => self.check_keys(view, u32::from_le_bytes, |start, _| u64::from(start) << 32),
+            8 => self.check_keys(view, u64::from_le_bytes, |start, _| start),
+            _ => self.check_keys(
+                view,
+                |start| u128::from_le_bytes(start).rotate_left(64),
+                |start, _| u64::try_from(start >> 64).unwrap_or(u64::MAX),
+            ),
         }
     }
 
-    /// The checks of `check_starts` for starts of `N` bytes; `read` gives a start, `key` its key in a child.
-    fn check_keys<const N: usize, T: Copy + PartialOrd>(
+    /// The checks of `check_starts` for starts of `N` bytes; `read` gives a start, `upper` the upper half of its key in a child.
+    fn check_keys<const N: usize, T: Copy + PartialOrd + Default>(
         &self,
         view: View<'_>,
         read: impl Fn([u8; N]) -> T,
-        key: impl Fn(T, u64) -> u128,
+        upper: impl Fn(T, u64) -> u64,
     ) -> Result<(), Defect> {
         let bytes = u64::from(self.count) * N as u64;
         let (starts, _) = view.range(self.starts, self.starts + bytes)?.as_chunks::<N>();
         let root = self.root_cells(view)?;
-        if self.keys_ascend(root, starts, &read, &key) {
+        if self.keys_ascend(root, starts, &read, &upper) {
             return Ok(());
         }
         let mut before = None;
@@ -134,9 +149,12 @@ impl Keys {
         for (child, &end) in (0..).zip(root.iter().skip(1)) {
             let end = u32::from_le_bytes(end);
             for (index, &start) in starts.by_ref().take(end.saturating_sub(first) as usize) {
-                let key = key(read(start), child);
-                let ascends = before.map_or(key == 0, |before| key > before);
-                ensure(ascends && self.is_in(key, child), DEFECT_START, self.starts + index * N as u64)?;
+                let start = read(start);
+                // In one child equal uppers mean equal keys but for starts of 16 bytes, which are compared whole.
+                let key = (upper(start, child), start);
+                let ascends = before.map_or(key == (0, T::default()), |before| key > before);
+                let right = ascends && self.is_in(key.0, child);
+                ensure(right, DEFECT_START, self.starts + index * N as u64)?;
                 before = Some(key);
             }
             first = end;
@@ -144,18 +162,18 @@ impl Keys {
         Ok(())
     }
 
-    fn is_in(&self, key: u128, child: u64) -> bool {
-        key.checked_shr(128 - self.root_bits).unwrap_or(0) == u128::from(child)
+    fn is_in(&self, upper: u64, child: u64) -> bool {
+        upper.checked_shr(64 - self.root_bits).unwrap_or(0) == child
     }
 
     /// Whether all keys are right. First and last start of each child lie in it, and starts descend nowhere but between children: then
     /// what is between lies in the child, too, and children follow each other in ascending order.
-    fn keys_ascend<const N: usize, T: Copy + PartialOrd>(
+    fn keys_ascend<const N: usize, T: Copy + PartialOrd + Default>(
         &self,
         root: &[[u8; 4]],
         starts: &[[u8; N]],
         read: impl Fn([u8; N]) -> T,
-        key: impl Fn(T, u64) -> u128,
+        upper: impl Fn(T, u64) -> u64,
     ) -> bool {
         let mut between = 0;
         let mut before: Option<T> = None;
@@ -169,44 +187,131 @@ impl Keys {
             (rest, first) = (after, end);
             let (Some(&low), Some(&high)) = (run.first(), run.last()) else { continue };
             let (low, high) = (read(low), read(high));
-            if !self.is_in(key(low, child), child) || !self.is_in(key(high, child), child) {
+            if !self.is_in(upper(low, child), child) || !self.is_in(upper(high, child), child) {
                 return false;
             }
             match before {
-                None if key(low, child) != 0 => return false,
-                Some(before) if before >= low => between += 1,
-                _ => {}
+                None if upper(low, child) != 0 || low != T::default() => return false,
+                Some(before) => between += usize::from(before >= low),
+                None => {}
             }
             before = Some(high);
         }
-        let next = starts.iter().skip(1);
-        let descents: usize = starts.iter().zip(next).map(|(&a, &b)| usize::from(read(a) >= read(b))).sum();
-        descents == between
+        count_pairs(starts, read, |before, after| before >= after) == between
     }
 }
 
-impl Sets {
-    /// Port sets exist, neighbours differ, and a closed protocol has none but the empty one.
+impl Cells {
+    fn read(view: View<'_>, trie: u64, index: u64, keys: Keys) -> Result<Self, Defect> {
+        let field = |offset: u32| trie + u64::from(offset);
+        let member = index >= u64::from(PROTOCOL_TRIES);
+        let spans = Spans {
+            background: view.u16(field(TRIE_BACKGROUND))?,
+            least: keys.root_bits,
+            most: if keys.start_bytes == 8 { 64 } else { view.u8(field(TRIE_KEY_BITS))? },
+        };
+        let port_sets = view.section(SECTION_PORT_SETS)?.count - 1;
+        Ok(Self {
+            offset: u64::from(view.u32(field(TRIE_SETS))?),
+            count: keys.count,
+            limit: if member { 2 } else { u32::try_from(port_sets).unwrap_or(u32::MAX) },
+            closed: !member && is_closed(view, index / 2)?,
+            spans: (view.u8(field(TRIE_SPANS))? != 0).then_some(spans),
+        })
+    }
+
     fn check(&self, view: View<'_>) -> Result<(), Defect> {
-        let (sets, _) = view.range(self.offset, self.offset + u64::from(self.count) * 2)?.as_chunks();
-        if self.are_right(sets) {
+        match self.spans {
+            None => self.check_sets(view),
+            Some(spans) => self.check_spans(view, spans),
+        }
+    }
+
+    fn array<'a, const N: usize>(&self, view: View<'a>) -> Result<&'a [[u8; N]], Defect> {
+        let (cells, _) = view.range(self.offset, self.offset + u64::from(self.count) * N as u64)?.as_chunks();
+        Ok(cells)
+    }
+
+    /// Port sets exist, neighbours differ, and a closed protocol has none but the empty one.
+    fn check_sets(&self, view: View<'_>) -> Result<(), Defect> {
+        let sets = self.array(view)?;
+        let highest = sets.iter().fold(0, |highest, &set| u16::from_le_bytes(set).max(highest));
+        let repeated = count_pairs(sets, u16::from_le_bytes, |before, after| before == after);
+        if repeated == 0 && u32::from(highest) < if self.closed { 1 } else { self.limit } {
             return Ok(());
         }
         let mut before = None;
         for (boundary, &set) in (0..).zip(sets) {
             let offset = self.offset + boundary * 2;
-            let set = u16::from_le_bytes(set);
-            ensure(u64::from(set) < self.limit, DEFECT_SET, offset)?;
-            ensure(!self.closed || set == 0, DEFECT_CLOSED, offset)?;
+            let set = u32::from(u16::from_le_bytes(set));
+            self.check_set(set, offset)?;
             ensure(before != Some(set), DEFECT_SET_REPEATED, offset)?;
             before = Some(set);
         }
         Ok(())
     }
 
-    fn are_right(&self, sets: &[[u8; 2]]) -> bool {
-        let highest = sets.iter().fold(0, |highest, &set| u16::from_le_bytes(set).max(highest));
-        let repeated: usize = sets.iter().zip(sets.iter().skip(1)).map(|(a, b)| usize::from(a == b)).sum();
-        repeated == 0 && u64::from(highest) < if self.closed { 1 } else { self.limit }
+    fn check_set(&self, set: u32, offset: u64) -> Result<(), Defect> {
+        ensure(set < self.limit, DEFECT_SET, offset)?;
+        ensure(!self.closed || set == 0, DEFECT_CLOSED, offset)
     }
+
+    /// The same, and spans have possible lengths.
+    #[expect(clippy::needless_bitwise_bool, reason = "conditions without branches become vector code")]
+    fn check_spans(&self, view: View<'_>, spans: Spans) -> Result<(), Defect> {
+        let cells = self.array(view)?;
+        let limit = if self.closed { 1 } else { self.limit };
+        let wrong = |cell: [u8; 4]| {
+            let cell = u32::from_le_bytes(cell);
+            // The bits and the reserved byte: a span from `least` to `most`, or 0.
+            let (set, bits) = (cell & 0xffff, cell >> 16);
+            let no_span = (bits != 0) & (bits.wrapping_sub(spans.least) > spans.most - spans.least);
+            let same = (bits != 0) & (set == spans.background);
+            no_span | same | (set >= limit)
+        };
+        let wrong_cells = count_each(cells, wrong);
+        let repeated = count_pairs(cells, u32::from_le_bytes, |before, after| {
+            let before = if before >> 16 == 0 { before } else { spans.background };
+            before == after
+        });
+        if wrong_cells == 0 && repeated == 0 {
+            return Ok(());
+        }
+        let mut before = None;
+        for (boundary, &[low, high, bits, reserved]) in (0..).zip(cells) {
+            let offset = self.offset + boundary * 4;
+            let set = u32::from(u16::from_le_bytes([low, high]));
+            self.check_set(set, offset)?;
+            let bits = u32::from(bits);
+            let possible = bits == 0 || (spans.least..=spans.most).contains(&bits);
+            ensure(possible, DEFECT_SPAN, offset + u64::from(SPAN_BITS))?;
+            ensure(reserved == 0, DEFECT_RESERVED, offset + u64::from(SPAN_RESERVED))?;
+            let surroundings = if bits == 0 { before } else { Some(spans.background) };
+            ensure(surroundings != Some(set), DEFECT_SET_REPEATED, offset)?;
+            before = Some(if bits == 0 { set } else { spans.background });
+        }
+        Ok(())
+    }
+}
+
+/// Cells that are counted in 16 bits at once, so that the compiler can count in lanes as narrow as the cells.
+const BLOCK: usize = 1 << 12;
+
+/// How many cells are `wrong`.
+fn count_each<const N: usize>(cells: &[[u8; N]], wrong: impl Fn([u8; N]) -> bool) -> usize {
+    let in_block = |block: &[[u8; N]]| block.iter().map(|&cell| u16::from(wrong(cell))).sum::<u16>();
+    cells.chunks(BLOCK).map(|block| usize::from(in_block(block))).sum()
+}
+
+/// How many neighbours are `wrong` beside each other.
+fn count_pairs<const N: usize, T>(
+    cells: &[[u8; N]],
+    read: impl Fn([u8; N]) -> T,
+    wrong: impl Fn(T, T) -> bool,
+) -> usize {
+    let after = cells.get(1..).unwrap_or_default();
+    let in_block = |(before, after): (&[[u8; N]], &[[u8; N]])| {
+        before.iter().zip(after).map(|(&a, &b)| u16::from(wrong(read(a), read(b)))).sum::<u16>()
+    };
+    cells.chunks(BLOCK).zip(after.chunks(BLOCK)).map(in_block).map(usize::from).sum()
 }

@@ -3,13 +3,14 @@
 use super::Defect;
 use super::bytes::{View, ensure};
 use super::format_gen::{
-    ACTION_ALLOW, DEFECT_ARRAY_ALIGN, DEFECT_ARRAY_PLACE, DEFECT_KEY_BITS, DEFECT_PLAN_MODE,
-    DEFECT_PLAN_RULES, DEFECT_PORT_RANGE, DEFECT_PORT_SET, DEFECT_RESERVED, DEFECT_ROOT_BITS, DEFECT_SHARING,
-    DEFECT_START_BYTES, DEFECT_TRIE_COUNT, MODE_CLOSED, MODE_SUPERVISED, PLAN_BYTES, PLAN_RESERVED,
-    PORT_RANGE_BYTES, PORT_SET_BYTES, PROTOCOLS, ROOT_BITS_MAX, RULE_ACTION, RULE_BYTES, RULE_PROTOCOL,
-    SECTION_CELLS, SECTION_PLAN, SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_RULES, SECTION_TRIES,
-    SHARING_MAX, TRIE_BYTES, TRIE_COUNT, TRIE_KEY_BITS, TRIE_PAD, TRIE_RESERVED, TRIE_ROOT, TRIE_ROOT_BITS,
-    TRIE_SETS, TRIE_START_BYTES, TRIE_STARTS,
+    ACTION_ALLOW, DEFECT_ARRAY_ALIGN, DEFECT_ARRAY_PLACE, DEFECT_BACKGROUND, DEFECT_KEY_BITS,
+    DEFECT_PLAN_MODE, DEFECT_PLAN_RULES, DEFECT_PORT_RANGE, DEFECT_PORT_SET, DEFECT_RESERVED,
+    DEFECT_ROOT_BITS, DEFECT_SHARING, DEFECT_SPANS, DEFECT_START_BYTES, DEFECT_TRIE_COUNT, MODE_CLOSED,
+    MODE_SUPERVISED, PLAN_BYTES, PLAN_RESERVED, PORT_RANGE_BYTES, PORT_SET_BYTES, PROTOCOL_TRIES, PROTOCOLS,
+    ROOT_BITS_MAX, RULE_ACTION, RULE_BYTES, RULE_PROTOCOL, SECTION_CELLS, SECTION_PLAN, SECTION_PORT_RANGES,
+    SECTION_PORT_SETS, SECTION_RULES, SECTION_TRIES, SET_BYTES, SHARING_MAX, SPAN_BYTES, TRIE_BACKGROUND,
+    TRIE_BYTES, TRIE_COUNT, TRIE_KEY_BITS, TRIE_RESERVED, TRIE_ROOT, TRIE_ROOT_BITS, TRIE_SETS, TRIE_SPANS,
+    TRIE_START_BYTES, TRIE_STARTS,
 };
 
 /// A protocol is closed exactly when no rule allows anything of it.
@@ -45,15 +46,16 @@ pub(super) fn check_tries(view: View<'_>) -> Result<(), Defect> {
     let mut named = 0;
     for index in 0..tries.count {
         let offset = tries.at(index, TRIE_BYTES);
-        named += check_trie(view, offset, if index % 2 == 0 { 32 } else { 128 })?;
+        named += check_trie(view, offset, index)?;
         ensure(named <= limit, DEFECT_SHARING, offset + u64::from(TRIE_ROOT))?;
     }
     Ok(())
 }
 
 /// Checks a descriptor; returns the bytes of its arrays, each rounded up to 8.
-fn check_trie(view: View<'_>, trie: u64, key_bits: u32) -> Result<u64, Defect> {
+fn check_trie(view: View<'_>, trie: u64, index: u64) -> Result<u64, Defect> {
     let field = |offset: u32| trie + u64::from(offset);
+    let key_bits = if index.is_multiple_of(2) { 32 } else { 128 };
     let root_bits = view.u8(field(TRIE_ROOT_BITS))?;
     let start_bytes = view.u8(field(TRIE_START_BYTES))?;
     ensure(root_bits <= ROOT_BITS_MAX, DEFECT_ROOT_BITS, field(TRIE_ROOT_BITS))?;
@@ -65,23 +67,39 @@ fn check_trie(view: View<'_>, trie: u64, key_bits: u32) -> Result<u64, Defect> {
     };
     ensure(fits, DEFECT_START_BYTES, field(TRIE_START_BYTES))?;
     ensure(view.u8(field(TRIE_KEY_BITS))? == key_bits, DEFECT_KEY_BITS, field(TRIE_KEY_BITS))?;
-    ensure(view.u8(field(TRIE_PAD))? == 0, DEFECT_RESERVED, field(TRIE_PAD))?;
+    let spans = view.u8(field(TRIE_SPANS))?;
+    ensure(spans <= 1, DEFECT_SPANS, field(TRIE_SPANS))?;
     let count = u64::from(view.u32(field(TRIE_COUNT))?);
     ensure(count > 0, DEFECT_TRIE_COUNT, field(TRIE_COUNT))?;
     let mut named = 0;
     let arrays = [
         (TRIE_ROOT, ((1 << root_bits) + 1) * 4),
         (TRIE_STARTS, count * u64::from(start_bytes)),
-        (TRIE_SETS, count * 2),
+        (TRIE_SETS, count * u64::from(if spans == 0 { SET_BYTES } else { SPAN_BYTES })),
     ];
     for (array, bytes) in arrays {
         check_array(view, field(array), bytes)?;
         named += bytes.next_multiple_of(8);
     }
+    let background = u64::from(view.u16(field(TRIE_BACKGROUND))?);
+    let limit = if spans == 0 { 1 } else { set_limit(view, index)? };
+    ensure(background < limit, DEFECT_BACKGROUND, field(TRIE_BACKGROUND))?;
     for offset in field(TRIE_RESERVED)..field(TRIE_BYTES) {
         ensure(view.u8(offset)? == 0, DEFECT_RESERVED, offset)?;
     }
     Ok(named)
+}
+
+/// Port sets that a trie may name are below this: in a trie of membership 0 and 1, for a closed protocol only 0.
+fn set_limit(view: View<'_>, index: u64) -> Result<u64, Defect> {
+    if index >= u64::from(PROTOCOL_TRIES) {
+        return Ok(2);
+    }
+    Ok(if is_closed(view, index / 2)? { 1 } else { view.section(SECTION_PORT_SETS)?.count - 1 })
+}
+
+pub(super) fn is_closed(view: View<'_>, protocol: u64) -> Result<bool, Defect> {
+    Ok(view.u32(view.section(SECTION_PLAN)?.at(protocol, PLAN_BYTES))? == MODE_CLOSED)
 }
 
 /// Checks the place of an array of `bytes` bytes, whose offset stands at `field`.

@@ -1,5 +1,6 @@
 //! A second reader of accepted tables, written from docs/format.md §4–6 without any search: it walks every child of the root and every
-//! boundary of its run, and every range of the port set. Panics where a table leads outside, which an accepted one must not.
+//! boundary of its run, the end of every span, and every range of the port set. Panics where a table leads outside, which an accepted
+//! one must not.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -86,6 +87,24 @@ impl Scan {
     }
 }
 
+/// Boundaries as they would be if no span ended by itself: behind the last key that shares its first bits the background begins.
+fn without_spans(boundaries: &[(u128, u16, u32)], key_bits: u32, background: u16) -> Vec<(u128, u16)> {
+    let last_key = u128::MAX >> (128 - key_bits);
+    let mut plain = Vec::new();
+    for (index, &(key, set, bits)) in boundaries.iter().enumerate() {
+        plain.push((key, set));
+        if bits == 0 {
+            continue;
+        }
+        let last = key | last_key.checked_shr(bits).unwrap_or(0);
+        let next = boundaries.get(index + 1).map_or(last_key, |&(next, ..)| next - 1);
+        if last < next {
+            plain.push((last + 1, background));
+        }
+    }
+    plain
+}
+
 struct Bytes<'a>(&'a [u8]);
 
 impl Bytes<'_> {
@@ -94,6 +113,9 @@ impl Bytes<'_> {
         let (root_bits, start_bytes) = (u32::from(self.0[at]), usize::from(self.0[at + 1]));
         let (root, starts, sets) = (self.u32(at + 8), self.u32(at + 12), self.u32(at + 16));
         let mut boundaries = Vec::new();
+        let spans = self.0[at + 3] == 1;
+        let background = self.u32(at + 20) as u16;
+        let cell_bytes = if spans { 4 } else { 2 };
         for child in 0..1usize << root_bits {
             for boundary in self.u32(root + child * 4)..self.u32(root + child * 4 + 4) {
                 let start = &self.0[starts + boundary * start_bytes..][..start_bytes];
@@ -103,11 +125,14 @@ impl Bytes<'_> {
                     16 => little(&start[..8]) << 64 | little(&start[8..]),
                     _ => little(start),
                 };
-                boundaries.push((key, little(&self.0[sets + boundary * 2..][..2]) as u16));
+                let cell = &self.0[sets + boundary * cell_bytes..][..cell_bytes];
+                let bits = if spans { u32::from(cell[2]) } else { 0 };
+                boundaries.push((key, little(&cell[..2]) as u16, bits));
             }
         }
         assert_eq!(boundaries.len(), self.u32(at + 4));
-        boundaries
+        let key_bits = u32::from(self.0[at + 2]);
+        without_spans(&boundaries, key_bits, background)
     }
 
     fn port_sets(&self) -> Vec<Vec<(u16, u16)>> {

@@ -8,8 +8,12 @@ const SHORT_ROOT: u8 = 8;
 pub struct Boundaries {
     root_bits: u8,
     start_bytes: u8,
+    /// Port set behind spans; none when the trie has none.
+    background: Option<u16>,
     /// Ascending, the first key is 0; neighbours have different port sets.
     pub boundaries: Vec<(u128, u16)>,
+    /// Bits of each boundary that is a span, else 0.
+    bits: Vec<u8>,
 }
 
 /// What a table shall say.
@@ -65,7 +69,7 @@ impl Description {
             port_sets.extend(((port_ranges.len() / 4) as u32).to_le_bytes());
         }
         for (protocol, [ipv4, ipv6]) in (0u8..).zip(&self.tries) {
-            let is_open = [ipv4, ipv6].iter().any(|trie| trie.boundaries.iter().any(|&(_, set)| set != 0));
+            let is_open = [ipv4, ipv6].iter().any(|trie| trie.names_ports());
             plan.extend(u64::from(is_open).to_le_bytes());
             if is_open {
                 // allow, any address, port set 1, the text "any" as its source as well
@@ -83,6 +87,11 @@ impl Description {
 }
 
 impl Boundaries {
+    /// Whether any port set but the empty one stands in it.
+    fn names_ports(&self) -> bool {
+        self.background.is_some_and(|set| set != 0) || self.boundaries.iter().any(|&(_, set)| set != 0)
+    }
+
     fn read(input: &mut &[u8], key_bits: u8, port_sets: u16, long: &mut bool) -> Self {
         let [shape, count] = take(input);
         // Two bits of the shape ask for a long root, so that few inputs cost what it costs.
@@ -112,7 +121,38 @@ impl Boundaries {
         keys.sort_by_key(|&(key, _)| key);
         keys.dedup_by_key(|&mut (key, _)| key);
         keys.dedup_by_key(|&mut (_, set)| set);
-        Self { root_bits, start_bytes, boundaries: keys }
+        let [spans] = take(input);
+        let mut own = Self { root_bits, start_bytes, background: None, boundaries: keys, bits: vec![] };
+        own.bits = vec![0; own.boundaries.len()];
+        if spans & 1 == 1 {
+            own.make_spans(
+                input,
+                u16::from(spans >> 1) % port_sets,
+                if start_bytes == 8 { 64 } else { key_bits },
+            );
+        }
+        own
+    }
+
+    /// Makes some boundaries spans, any of their lengths; drops those that change nothing then.
+    fn make_spans(&mut self, input: &mut &[u8], background: u16, most: u8) {
+        let mut kept = (vec![], vec![]);
+        let mut before = None;
+        for &(key, set) in &self.boundaries {
+            let [length] = take(input);
+            let bits = self.root_bits.max(1) + (length >> 1) % most;
+            // A span of the background would change nothing.
+            let is_span = length & 1 == 1 && bits <= most && set != background;
+            let bits = if is_span { bits } else { 0 };
+            if !is_span && before == Some(set) {
+                continue;
+            }
+            kept.0.push((key, set));
+            kept.1.push(bits);
+            before = Some(if bits == 0 { set } else { background });
+        }
+        (self.boundaries, self.bits) = kept;
+        self.background = Some(background);
     }
 
     /// Adds the descriptor and its arrays; offsets are relative to the cells until `assemble`.
@@ -137,15 +177,21 @@ impl Boundaries {
             _ => key.rotate_left(64).to_le_bytes().to_vec(),
         };
         let starts = self.boundaries.iter().flat_map(|&(key, _)| start(key)).collect();
-        let sets = self.boundaries.iter().flat_map(|&(_, set)| set.to_le_bytes()).collect();
-        tries.extend([self.root_bits, self.start_bytes, key_bits, 0]);
+        let cell = |(&(_, set), &bits): (&(u128, u16), &u8)| {
+            let [low, high] = set.to_le_bytes();
+            let cell = [low, high, bits, 0];
+            cell[..if self.background.is_some() { 4 } else { 2 }].to_vec()
+        };
+        let sets = self.boundaries.iter().zip(&self.bits).flat_map(cell).collect();
+        tries.extend([self.root_bits, self.start_bytes, key_bits, u8::from(self.background.is_some())]);
         tries.extend((self.boundaries.len() as u32).to_le_bytes());
         for array in [root, starts, sets] {
             tries.extend((cells.len() as u32).to_le_bytes());
             cells.extend::<Vec<u8>>(array);
             cells.resize(cells.len().next_multiple_of(8), 0);
         }
-        tries.extend([0; 20]);
+        tries.extend(self.background.unwrap_or(0).to_le_bytes());
+        tries.extend([0; 18]);
     }
 }
 
