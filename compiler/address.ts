@@ -101,7 +101,9 @@ export function fromNumber(value: bigint, length: 4 | 16): Uint8Array {
 
 /** Whether 16 bytes lie in ::ffff:0:0/96, the IPv4-mapped addresses. */
 export function isMapped(bytes: Uint8Array): boolean {
-  return bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((b) => b === 0);
+  if (bytes[10] !== 0xff || bytes[11] !== 0xff) return false;
+  for (let i = 0; i < 10; i++) if (bytes[i] !== 0) return false;
+  return true;
 }
 
 /**

@@ -3,7 +3,7 @@
  * so a name that no rule has can not be answered; it may well have an address that some rule covers.
  */
 import type { Explanation } from './explain.ts';
-import { suggestRule, toRef } from './explain.ts';
+import { nearRef, suggestRule } from './explain.ts';
 import type { Protocol } from './model.ts';
 import { nearest } from './nearest.ts';
 import { toCanonical } from './stored-address.ts';
@@ -52,5 +52,5 @@ function similarNames(table: Table, protocol: Protocol, name: string): Explanati
     .covering('allow', protocol, toCanonical(address))
     .map((rule) => table.rule(rule))
     .find(({ target }) => target.kind === 'name' && target.name === close);
-  return found === undefined ? [] : [{ ...toRef(found), nearness: 'name' }];
+  return found === undefined ? [] : [nearRef(found, 'name')];
 }

@@ -50,6 +50,11 @@ export type Cause =
  */
 export type Nearness = 'port' | 'protocol' | 'address' | 'prefix' | 'name';
 
+/** A rule that comes close. */
+export interface NearRef extends RuleRef {
+  readonly nearness: Nearness;
+}
+
 /** What to add so that the destination is allowed. */
 export interface Suggestion {
   /** The list of `[network]`. */
@@ -72,10 +77,13 @@ export interface Explanation {
   /** The allow rules that match as well and that the deny rules overrule. */
   readonly overruled: readonly RuleRef[];
   /** Of a denial, allow rules that come close, closest first; few. */
-  readonly nearest: readonly (RuleRef & { readonly nearness: Nearness })[];
+  readonly nearest: readonly NearRef[];
   /** Of a denial that an allow rule can change. */
   readonly suggestion: Suggestion | undefined;
 }
+
+const DESTINATIONS: readonly Protocol[] = ['tcp', 'udp', 'icmp'];
+const BINDS: readonly Protocol[] = ['tcp-bind', 'udp-bind'];
 
 /** Explains what the table decides. */
 export function explain(table: Table, question: Question): Explanation {
@@ -87,14 +95,14 @@ export function explain(table: Table, question: Question): Explanation {
   const verdict = table.lookup(protocol, address, port);
   const allowing = table.index().covering('allow', protocol, wide);
   const holds = (rule: number): boolean => table.index().holdsPort(rule, port);
-  const refs = (rules: readonly number[]): RuleRef[] =>
+  const toRefs = (rules: readonly number[]): RuleRef[] =>
     rules.map((rule) => toRef(table.rule(rule)));
-  const matching = refs(allowing.filter(holds));
+  const matching = toRefs(allowing.filter(holds));
   const none = { overruled: [], nearest: [], suggestion: undefined };
   if (verdict === 'allow') {
     return { verdict, cause: 'allow-rule', reason: 'a rule allows it', rules: matching, ...none };
   }
-  const denying = refs(table.index().covering('deny', protocol, wide).filter(holds));
+  const denying = toRefs(table.index().covering('deny', protocol, wide).filter(holds));
   if (denying.length > 0) {
     const reason = 'a deny rule refuses it';
     return { verdict, cause: 'deny-rule', reason, rules: denying, ...none, overruled: matching };
@@ -164,26 +172,20 @@ function findNearest(
       'protocol',
     );
   }
-  const around = table.near().around(protocol, wide);
-  const samePort = around.filter(({ rule }) => index.holdsPort(rule, port));
+  const near = table.near();
   add(
-    samePort.map(({ rule }) => rule),
+    near.around(protocol, wide, MOST_OF_A_KIND, 0, (rule) => index.holdsPort(rule, port)),
     'address',
   );
-  const nearBits = NEAR_BITS[isMapped(wide) ? 4 : 6];
-  add(
-    around.filter(({ bits }) => bits >= nearBits).map(({ rule }) => rule),
-    'prefix',
-  );
-  return found.map(({ rule, nearness }) => ({ ...toRef(table.rule(rule)), nearness }));
+  const leastBits = NEAR_BITS[isMapped(wide) ? 4 : 6];
+  const isFresh = (rule: number): boolean => !found.some((other) => other.rule === rule);
+  add(near.around(protocol, wide, MOST_OF_A_KIND, leastBits, isFresh), 'prefix');
+  return found.map(({ rule, nearness }) => nearRef(table.rule(rule), nearness));
 }
 
 /** Destinations are mistaken for destinations, binds for binds. */
 function relatedProtocols(protocol: Protocol): readonly Protocol[] {
-  const all: readonly Protocol[] = isBind(protocol)
-    ? ['tcp-bind', 'udp-bind']
-    : ['tcp', 'udp', 'icmp'];
-  return all.filter((other) => other !== protocol);
+  return (isBind(protocol) ? BINDS : DESTINATIONS).filter((other) => other !== protocol);
 }
 
 /** The narrowest rule that allows it. */
@@ -210,7 +212,7 @@ export function suggestRule(
   return {
     list,
     rule: `${scheme === 'tcp' ? '' : `${scheme}://`}${host}${protocol === 'icmp' ? '' : `:${port}`}`,
-    after: lastRule(table, list === 'allow' ? ['tcp', 'udp', 'icmp'] : ['tcp-bind', 'udp-bind']),
+    after: lastRule(table, list === 'allow' ? DESTINATIONS : BINDS),
   };
 }
 
@@ -229,7 +231,35 @@ function lastRule(table: Table, protocols: readonly Protocol[]): Suggestion['aft
   return last === undefined ? undefined : { source: last.source, line: last.line };
 }
 
-/** What is told of a rule. */
-export function toRef({ action, text, source, line, column }: Rule): RuleRef {
-  return { action, text, source, line, column };
+/** What is told of a rule; the same object each time, since a million verdicts may be about one rule. */
+export function toRef(rule: Rule): RuleRef {
+  return remember(refs, rule, ({ action, text, source, line, column }) => ({
+    action,
+    text,
+    source,
+    line,
+    column,
+  }));
+}
+
+/** A rule that comes close, and how; the same object each time. */
+export function nearRef(rule: Rule, nearness: Nearness): NearRef {
+  return remember(nearRefs[nearness], rule, () => ({ ...toRef(rule), nearness }));
+}
+
+const refs = new WeakMap<Rule, RuleRef>();
+const nearRefs: Readonly<Record<Nearness, WeakMap<Rule, NearRef>>> = {
+  port: new WeakMap(),
+  protocol: new WeakMap(),
+  address: new WeakMap(),
+  prefix: new WeakMap(),
+  name: new WeakMap(),
+};
+
+function remember<T>(known: WeakMap<Rule, T>, rule: Rule, make: (rule: Rule) => T): T {
+  const found = known.get(rule);
+  if (found !== undefined) return found;
+  const made = make(rule);
+  known.set(rule, made);
+  return made;
 }

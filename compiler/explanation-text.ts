@@ -5,9 +5,17 @@
 import type { Explanation, Nearness, RuleRef, Suggestion } from './explain.ts';
 
 /** `policy.toml:4:3 "tcp://10.0.0.0/8:443"`, or `--allow "…"` for a rule from an option. */
-export function formatRule({ text, source, line, column }: RuleRef): string {
-  return `${formatPlace(source, line, column)} ${JSON.stringify(text)}`;
+export function formatRule(rule: RuleRef): string {
+  const known = texts.get(rule);
+  if (known !== undefined) return known;
+  const { text, source, line, column } = rule;
+  const made = `${formatPlace(source, line, column)} ${JSON.stringify(text)}`;
+  texts.set(rule, made);
+  return made;
 }
+
+/** Texts of rules that were shown before: `check` shows one rule a million times. */
+const texts = new WeakMap<RuleRef, string>();
 
 function formatPlace(source: string, line: number, column: number): string {
   if (line === 0) return source;

@@ -13,68 +13,89 @@ import { isMapped } from './stored-address.ts';
 import type { Tries } from './stored-tries.ts';
 
 /** A rule and how many leading bits it shares with the address, counted in the family's own bits. */
-export interface NearRule {
+interface NearRule {
   readonly rule: number;
   readonly bits: number;
 }
 
 /** Searches among the allow rules of a table. */
 export interface NearRules {
-  /** Rules around an address of 16 bytes, closest first, each once; those that cover it are not looked for but may be among them. */
-  around(protocol: Protocol, wide: Uint8Array): readonly NearRule[];
+  /**
+   * The rules closest to an address of 16 bytes that are accepted, at most `most` of them, each once; those that cover it are not looked for
+   * but may be among them. Rules with fewer than `leastBits` bits in common are not.
+   */
+  around(
+    protocol: Protocol,
+    wide: Uint8Array,
+    most: number,
+    leastBits: number,
+    accepts: (rule: number) => boolean,
+  ): readonly number[];
 }
 
-/** Entries that are looked at on either side: enough to pass a few that have other ports. */
+/** Entries that are looked at on either side: enough to pass a few that are not accepted. */
 const WINDOW = 32;
 /** Sets that are looked into. */
 const MOST_SETS = 64;
 
 /** Searches in an index; nothing is prepared before the first question. */
 export function createNearRules(index: RuleIndex, tries: Tries): NearRules {
-  const orders = new Map<string, Uint32Array>();
-  const orderOf = (protocol: Protocol, family: 4 | 6): Uint32Array => {
-    const key = `${protocol}/${family}`;
-    const known = orders.get(key);
+  const orders = new Map<number, Uint32Array>();
+  const orderOf = (kind: number): Uint32Array => {
+    const known = orders.get(kind);
     if (known !== undefined) return known;
-    const made = sortEntries(index.entries, PROTOCOL_NUMBERS[protocol], family);
-    orders.set(key, made);
+    const made = sortEntries(index.entries, kind);
+    orders.set(kind, made);
     return made;
   };
   return {
-    around(protocol, wide) {
+    around(protocol, wide, most, leastBits, accepts) {
       const family = isMapped(wide) ? 4 : 6;
-      const order = orderOf(protocol, family);
+      const order = orderOf(((2 * PROTOCOL_NUMBERS[protocol] + 1) << 8) | family);
       const words = wordsOf(wide);
       const skipped = family === 4 ? 96 : 0;
-      const best = new Map<number, number>();
-      const note = (rule: number, bits: number): void => {
-        if (bits > (best.get(rule) ?? -1)) best.set(rule, bits);
+      const found: NearRule[] = [];
+      const add = (rule: number, bits: number): void => {
+        if (bits >= leastBits && accepts(rule) && !found.some((other) => other.rule === rule)) {
+          found.push({ rule, bits });
+        }
       };
-      const place = lowerBound(index.entries, order, words);
-      const end = Math.min(order.length, place + WINDOW);
-      for (let i = Math.max(0, place - WINDOW); i < end; i++) {
-        const entry = order[i] ?? 0;
-        const bits = (index.entries.kinds[entry] ?? 0) & 0xff;
-        const common = Math.min(bits, commonBits(words, index.entries.words, 4 * entry));
-        note(index.entries.rules[entry] ?? 0, common - skipped);
+      const common = (at: number): number => {
+        const entry = order[at];
+        return entry === undefined
+          ? -1
+          : commonBits(words, index.entries.words, 4 * entry) - skipped;
+      };
+      // Away from the address on either side there are ever fewer bits in common, so taking the closer side first gives all in order.
+      let right = lowerBound(index.entries, order, words);
+      let left = right - 1;
+      for (let steps = 2 * WINDOW; steps > 0 && found.length < most; steps--) {
+        const [before, after] = [common(left), common(right)];
+        const bits = Math.max(before, after);
+        if (bits < 0 || bits < leastBits) break;
+        const entry = order[before >= after ? left-- : right++] ?? 0;
+        add(index.entries.rules[entry] ?? 0, bits);
       }
-      const address = toNumber(family === 4 ? wide.subarray(12) : wide);
-      let asked = 0;
-      for (const [set, rules] of index.group('allow', protocol).sets) {
-        if (asked++ === MOST_SETS) break;
-        const bits = nearestMember(tries, set, family, address);
-        if (bits !== undefined) for (const rule of rules) note(rule, bits);
+      const { sets } = index.group('allow', protocol);
+      if (sets.size > 0) {
+        const address = toNumber(family === 4 ? wide.subarray(12) : wide);
+        let asked = 0;
+        for (const [set, rules] of sets) {
+          if (asked++ === MOST_SETS) break;
+          const bits = nearestMember(tries, set, family, address);
+          if (bits !== undefined) for (const rule of rules) add(rule, bits);
+        }
       }
-      return [...best]
-        .map(([rule, bits]) => ({ rule, bits }))
-        .sort((a, b) => b.bits - a.bits || a.rule - b.rule);
+      return found
+        .sort((a, b) => b.bits - a.bits || a.rule - b.rule)
+        .slice(0, most)
+        .map(({ rule }) => rule);
     },
   };
 }
 
-/** Entries of the allow rules of a protocol and family by address. */
-function sortEntries(entries: Entries, protocol: number, family: 4 | 6): Uint32Array {
-  const kind = ((2 * protocol + 1) << 8) | family;
+/** The entries of a group and family (rule-index.ts) by address. */
+function sortEntries(entries: Entries, kind: number): Uint32Array {
   const found = new Uint32Array(entries.count);
   let count = 0;
   for (let entry = 0; entry < entries.count; entry++) {

@@ -18,8 +18,13 @@ export type Words = readonly [number, number, number, number];
 
 /** The words of an address of 16 bytes. */
 export function wordsOf(wide: Uint8Array): Words {
-  const view = new DataView(wide.buffer, wide.byteOffset, 16);
-  return [view.getUint32(0), view.getUint32(4), view.getUint32(8), view.getUint32(12)];
+  return [wordAt(wide, 0), wordAt(wide, 4), wordAt(wide, 8), wordAt(wide, 12)];
+}
+
+/** Without a DataView, which would cost more than a look-up. */
+function wordAt(bytes: Uint8Array, at: number): number {
+  const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
+  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
 }
 
 /** The rules of one action and protocol. Numbers are those of rules, ascending. */

@@ -27,7 +27,9 @@ export function widen(address: Uint8Array): Uint8Array {
 
 /** Whether 16 bytes are in ::ffff:0:0/96, hence an IPv4 address. */
 export function isMapped(wide: Uint8Array): boolean {
-  return wide[10] === 0xff && wide[11] === 0xff && wide.subarray(0, 10).every((byte) => byte === 0);
+  if (wide[10] !== 0xff || wide[11] !== 0xff) return false;
+  for (let i = 0; i < 10; i++) if (wide[i] !== 0) return false;
+  return true;
 }
 
 /** Whether a protocol speaks of addresses that are bound, not of destinations. */

@@ -179,8 +179,8 @@ function createTable(instance: PolicyExports, ptr: number, bytes: Uint8Array): T
     names,
     namesFor: createNamesFor(instance, () => names().length),
     plan: () => plan,
-    facts: () => readFacts(reader),
-    unixRules: () => readUnixRules(reader),
+    facts: once(() => readFacts(reader)),
+    unixRules: once(() => readUnixRules(reader)),
     dns: () => readDns(reader),
     summary: () => summarise(reader),
   };

@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { checkDestinations } from './commands/check.ts';
 import { type CompileOptions, compileToFile } from './commands/compile.ts';
+import { diffPolicies } from './commands/diff.ts';
 import { examineHost } from './commands/doctor.ts';
 import { SandlockError } from './errors.ts';
 import { HELP, type HelpTopic } from './help.ts';
@@ -72,6 +73,14 @@ function createProgram(): Command {
     .addOption(json)
     .action((policy: string, destinations: string[], options: { format: Format }) =>
       checkDestinations(policy, destinations, options.format),
+    );
+  withHelp(program.command('diff'), 'diff')
+    .argument('<before>')
+    .argument('<after>')
+    .addOption(format)
+    .addOption(json)
+    .action((before: string, after: string, options: { format: Format }) =>
+      diffPolicies(before, after, options.format),
     );
   withHelp(program.command('doctor'), 'doctor')
     .option('--json')

@@ -1,7 +1,7 @@
 /** What `--help` prints: one screen for the command, a few lines for each of its commands. */
 
 /** Topics of the help. */
-export type HelpTopic = 'sandlock' | 'exec' | 'compile' | 'check' | 'doctor';
+export type HelpTopic = 'sandlock' | 'exec' | 'compile' | 'check' | 'diff' | 'doctor';
 
 /** The texts, each ending in a newline. */
 export const HELP: Readonly<Record<HelpTopic, string>> = {
@@ -9,11 +9,12 @@ export const HELP: Readonly<Record<HelpTopic, string>> = {
 
   sandlock exec POLICY -- COMMAND …        run COMMAND; its exit status is sandlock's
   sandlock compile POLICY -o policy.bin    turn a policy into a table
-  sandlock check POLICY DESTINATION …      what would be decided, and by which rule
+  sandlock check POLICY DESTINATION …      what would be decided, by which rule, and what to add
+  sandlock diff BEFORE AFTER               what became reachable, and what no longer is
   sandlock doctor                          what this machine offers, and whether sandlock can run
   sandlock COMMAND --help
 
-POLICY is a TOML file, or (exec, check) a table that was compiled from one.
+POLICY is a TOML file, or (but for compile) a table that was compiled from one.
 
   [network]
   allow = ["api.example.com:443", "tcp://10.20.0.0/16:5432", "udp://1.1.1.1:53"]
@@ -48,6 +49,15 @@ Turns a policy into a table. FILE is replaced as a whole, or not touched when PO
   --hosts FILE        look names up in FILE first, which has the form of /etc/hosts
   --offline           ask no resolver: a name that FILE lacks is an error
   --format FORMAT     text or json: how the summary or the errors are printed on standard error
+`,
+  diff: `sandlock diff BEFORE AFTER [options]
+
+Says what a command could reach under the policy AFTER and not under BEFORE (+), and the reverse (-), as
+prefixes and ports, not as rules. Either may be TOML or a table.
+
+  --json, --format FORMAT   text or json
+
+Exit status: 0 the same · 1 different · 2 bad policy or usage.
 `,
   check: `sandlock check POLICY [DESTINATION …] [options]
 

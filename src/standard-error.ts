@@ -40,5 +40,6 @@ export function writeOutput(data: string | Uint8Array): void {
 
 /** Makes text from an untrusted source fit for a terminal: control and format characters become `?`. */
 export function printable(text: string): string {
+  if (/^[ -~]*$/.test(text)) return text;
   return text.replace(/[\p{C}\p{Zl}\p{Zp}]/gu, '?');
 }

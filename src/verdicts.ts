@@ -4,7 +4,7 @@
  */
 import { formatAddress } from '../compiler/address.ts';
 import type { Destination } from '../compiler/destination.ts';
-import { type Explanation, explain } from '../compiler/explain.ts';
+import { type Explanation, explain, type Question } from '../compiler/explain.ts';
 import { explainUnknownName, pinnedAddresses } from '../compiler/explain-name.ts';
 import { explainUnix } from '../compiler/explain-unix.ts';
 import type { Protocol } from '../compiler/model.ts';
@@ -49,8 +49,24 @@ export function decideDestination(
   return addresses.map((address) => decide(table, text, { protocol, address, port, name }));
 }
 
-function decide(table: Table, text: string, question: Parameters<typeof explain>[1]): Verdict {
+function decide(table: Table, destination: string, question: Question): Verdict {
   const { protocol, address, port } = question;
-  const about = { destination: text, protocol, address: formatAddress(address), port };
-  return { ...about, ...explain(table, question) };
+  const { verdict, cause, reason, rules, overruled, nearest, suggestion } = explain(
+    table,
+    question,
+  );
+  // One literal: spreading both parts would cost more than the look-up.
+  return {
+    destination,
+    protocol,
+    address: formatAddress(address),
+    port,
+    verdict,
+    cause,
+    reason,
+    rules,
+    overruled,
+    nearest,
+    suggestion,
+  };
 }

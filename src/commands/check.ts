@@ -125,8 +125,8 @@ export function formatVerdict(verdict: Verdict): string {
     ? /[:/]:[^:]*$/.test(destination)
     : !destination.includes(address);
   const what = isNamed ? `${destination} (${address})` : destination;
-  const [first, ...others] = formatExplanation(verdict);
-  const lines = [`${verdict.verdict.padEnd(5)} ${what} — ${first}`];
-  for (const other of others) lines.push(`      ${other}`);
-  return lines.map((line) => `${printable(line)}\n`).join('');
+  const [first = '', ...others] = formatExplanation(verdict);
+  let text = `${verdict.verdict.padEnd(5)} ${printable(what)} — ${printable(first)}\n`;
+  for (const other of others) text += `      ${printable(other)}\n`;
+  return text;
 }

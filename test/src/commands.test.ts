@@ -324,6 +324,31 @@ describe('check', () => {
   });
 });
 
+describe('diff', () => {
+  it('exits like diff(1), and prints what changed', () => {
+    writeFileSync(join(folder, 'q.toml'), POLICY.replace('10.0.0.0/8', '10.0.0.0/9'));
+    sandlock('compile', 'p.toml', '-o', 'p.bin');
+    expect(sandlock('diff', 'p.bin', 'p.toml')).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(sandlock('diff', 'p.bin', 'q.toml')).toEqual({
+      status: 1,
+      stdout: '- tcp://10.128.0.0/9:443\n',
+      stderr: '',
+    });
+    const { status, stdout } = sandlock('diff', 'q.toml', 'p.bin', '--json');
+    expect(status).toBe(1);
+    const nothing = { unix: [], families: [], userns: false };
+    expect(JSON.parse(stdout)).toEqual({
+      same: false,
+      gained: {
+        reach: [{ protocol: 'tcp', target: '10.128.0.0/9', ports: '443' }],
+        ...nothing,
+      },
+      lost: { reach: [], ...nothing },
+    });
+    expect(sandlock('diff', 'p.bin').status).toBe(2);
+  });
+});
+
 describe('the command line', () => {
   it('prints its version', () => {
     expect(sandlock('--version')).toEqual({ status: 0, stdout: 'sandlock 0.1.0\n', stderr: '' });
@@ -334,6 +359,7 @@ describe('the command line', () => {
     ['exec', '--help'],
     ['compile', '--help'],
     ['check', '--help'],
+    ['diff', '--help'],
     ['help'],
     ['help', 'exec'],
   ])('%s %s prints help that fits a screen', (...args) => {
