@@ -143,15 +143,11 @@ function nearestMember(
   family: 4 | 6,
   address: bigint,
 ): number | undefined {
-  const trie = tries.ofSet(set, family);
   const width = family === 4 ? 32 : 128;
-  const found = trie.find(address);
-  const here = trie.at(found);
-  if (here.set === 1) return width;
-  // Intervals of members and others alternate, so the members next to it begin or end where this one does.
-  const members: bigint[] = [];
-  if (found > 0) members.push(here.start - 1n);
-  if (found + 1 < trie.count) members.push(trie.at(found + 1).start);
+  const { start, end, set: membership } = tries.ofSet(set, family).stretch(address);
+  if (membership === 1) return width;
+  // Members and others alternate, so the nearest members stand next to the stretch.
+  const members = [start - 1n, end + 1n].filter((one) => one >= 0n && one >> BigInt(width) === 0n);
   if (members.length === 0) return undefined;
   return Math.max(...members.map((member) => width - (member ^ address).toString(2).length));
 }

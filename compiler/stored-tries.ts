@@ -1,6 +1,7 @@
 /**
  * The tries of a verified table as boundaries: from which address on which port set applies (docs/format.md §4). policy.wasm reads them, so
- * that how a trie is stored is known in one room; here they become numbers that TypeScript can walk.
+ * that how a trie is stored is known in one room; here they become numbers that TypeScript can walk. Spans, which are one boundary as stored,
+ * become the two that they stand for.
  */
 import * as F from './format.gen.ts';
 import type { Protocol } from './model.ts';
@@ -13,15 +14,20 @@ export interface Boundary {
   readonly set: number;
 }
 
-/** One trie. Boundary 0 starts at address 0; each ends before the next, the last with the last address of the family. */
+/** Addresses with one port set, both ends included, from one boundary to the next. */
+export interface Stretch extends Boundary {
+  readonly end: bigint;
+}
+
+/** One trie. */
 export interface Trie {
   readonly family: 4 | 6;
+  /** Boundaries as they are stored. */
   readonly count: number;
-  /** All boundaries in order, read in blocks. */
+  /** All boundaries in order, the first at address 0; read in blocks. */
   boundaries(): Iterable<Boundary>;
-  at(boundary: number): Boundary;
-  /** Number of the boundary that applies to an address. */
-  find(address: bigint): number;
+  /** The stretch in which an address lies. */
+  stretch(address: bigint): Stretch;
 }
 
 /** The tries of an open table. */
@@ -29,6 +35,11 @@ export interface Tries {
   ofProtocol(protocol: Protocol, family: 4 | 6): Trie;
   /** Who is in the set of that number: port set 1. */
   ofSet(set: number, family: 4 | 6): Trie;
+}
+
+/** A boundary as it is stored; `bits` of a span, else 0. */
+interface Stored extends Boundary {
+  readonly bits: number;
 }
 
 /** Bytes of a boundary as policy.wasm writes it (policy/boundaries.ts). */
@@ -39,7 +50,7 @@ const BLOCK = 4096;
 /** The tries of the table at `table` in an instance's memory. */
 export function createTries(instance: PolicyExports, table: number): Tries {
   const scratch = createScratch(instance);
-  const read = (trie: number, family: 4 | 6, first: number, count: number): Boundary[] => {
+  const read = (trie: number, family: 4 | 6, first: number, count: number): Stored[] => {
     const ptr = scratch.room(BLOCK * BOUNDARY_BYTES);
     instance.readBoundaries(table, trie, first, count, ptr);
     const view = new DataView(instance.memory.buffer, ptr, count * BOUNDARY_BYTES);
@@ -47,21 +58,46 @@ export function createTries(instance: PolicyExports, table: number): Tries {
       const at = i * BOUNDARY_BYTES;
       const high = view.getBigUint64(at, true);
       const start = family === 4 ? high >> 32n : (high << 64n) | view.getBigUint64(at + 8, true);
-      return { start, set: view.getUint32(at + 16, true) };
+      const set = view.getUint32(at + 16, true);
+      return { start, set, bits: view.getUint32(at + 20, true) };
     });
   };
   const trieOf = (trie: number, family: 4 | 6): Trie => {
+    const width = family === 4 ? 32 : 128;
     const count = instance.boundaryCount(table, trie) >>> 0;
+    const background = instance.trieBackground(table, trie) >>> 0;
+    const behind = ({ start, bits }: Stored): bigint => start + (1n << BigInt(width - bits));
     return {
       family,
       count,
       *boundaries() {
+        /** Where the last span ends, if that has not been told. */
+        let ended: bigint | undefined;
         for (let first = 0; first < count; first += BLOCK) {
-          yield* read(trie, family, first, Math.min(BLOCK, count - first));
+          for (const stored of read(trie, family, first, Math.min(BLOCK, count - first))) {
+            const { start, set, bits } = stored;
+            if (ended !== undefined && ended < start) yield { start: ended, set: background };
+            yield { start, set };
+            ended = bits === 0 ? undefined : behind(stored);
+          }
+        }
+        if (ended !== undefined && ended >> BigInt(width) === 0n) {
+          yield { start: ended, set: background };
         }
       },
-      at: (boundary) => read(trie, family, boundary, 1)[0] as Boundary,
-      find: (address) => instance.findBoundary(table, trie, ...keyWords(address, family)) >>> 0,
+      stretch(address) {
+        const found = instance.findBoundary(table, trie, ...keyWords(address, family)) >>> 0;
+        const isLast = found + 1 === count;
+        const [stored, next] = read(trie, family, found, isLast ? 1 : 2);
+        const end = (next?.start ?? 1n << BigInt(width)) - 1n;
+        // There is always a boundary at or before an address.
+        const { start, set, bits } = stored as Stored;
+        if (bits === 0) return { start, end, set };
+        const rest = behind(stored as Stored);
+        return address < rest
+          ? { start, end: rest - 1n, set }
+          : { start: rest, end, set: background };
+      },
     };
   };
   const offset = (family: 4 | 6): number => (family === 4 ? 0 : 1);

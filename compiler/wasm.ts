@@ -38,6 +38,7 @@ export interface PolicyExports {
   isNamed(index: number, asked: number, bytes: number): number;
   holdsPort(set: number, port: number): number;
   boundaryCount(table: number, trie: number): number;
+  trieBackground(table: number, trie: number): number;
   readBoundaries(table: number, trie: number, first: number, count: number, out: number): void;
   findBoundary(table: number, trie: number, a: number, b: number, c: number, d: number): number;
 }

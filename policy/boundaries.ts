@@ -2,44 +2,56 @@
  * Reads a trie of an open table back into its boundaries (fold.ts has their form): for those who want to know what a table says as a whole
  * and not about one address. Trusts the table, as lookup.ts does; not used by it, so that look-ups stay as small as they are.
  */
-import { BOUNDARY, BOUNDARY_LO, BOUNDARY_SET } from './fold';
+import { BOUNDARY, BOUNDARY_BITS, BOUNDARY_LO, BOUNDARY_SET } from './fold';
 import {
   SECTION_TRIES,
+  SET_BYTES,
+  SPAN_BITS,
+  SPAN_BYTES,
+  TRIE_BACKGROUND,
   TRIE_BYTES,
   TRIE_COUNT,
   TRIE_KEY_BITS,
   TRIE_ROOT,
   TRIE_ROOT_BITS,
   TRIE_SETS,
+  TRIE_SPANS,
   TRIE_START_BYTES,
   TRIE_STARTS,
 } from './format';
 import { sectionOffset } from './section';
 
-/** Boundaries of the trie with that number. */
+/** Boundaries of the trie with that number, as they are stored: one for a span. */
 export function countBoundaries(table: usize, trie: u32): u32 {
   return load<u32>(descriptor(table, trie), TRIE_COUNT);
 }
 
+/** The port set that applies behind spans. */
+export function readBackground(table: usize, trie: u32): u32 {
+  return <u32>load<u16>(descriptor(table, trie), TRIE_BACKGROUND);
+}
+
 /**
- * Writes `count` boundaries from number `first` on to `out`, 24 bytes each: key as two u64, upper half first, port set u32, u32 zero. The
- * key of IPv4 stands in the upper 32 bits of the first half.
+ * Writes `count` boundaries from number `first` on to `out`, 24 bytes each: key as two u64, upper half first, port set u32, bits of the span
+ * u32 (0: it is none). The key of IPv4 stands in the upper 32 bits of the first half.
  */
 export function readBoundaries(table: usize, trie: u32, first: u32, count: u32, out: usize): void {
   const at = descriptor(table, trie);
-  const sets = table + load<u32>(at, TRIE_SETS);
+  const spans = load<u8>(at, TRIE_SPANS) != 0;
+  const cells = table + load<u32>(at, TRIE_SETS);
   let child = childOf(table, at, first);
   for (let i = first; i < first + count; i++) {
     while (rootCell(table, at, child + 1) <= i) child++;
     const to = out + <usize>(i - first) * BOUNDARY;
+    const cell = cells + <usize>i * (spans ? SPAN_BYTES : SET_BYTES);
     store<u64>(to, keyHi(table, at, i, child));
     store<u64>(to, keyLo(table, at, i), BOUNDARY_LO);
-    store<u32>(to, <u32>load<u16>(sets + ((<usize>i) << 1)), BOUNDARY_SET);
-    store<u32>(to, 0, BOUNDARY_SET + 4);
+    store<u32>(to, <u32>load<u16>(cell), BOUNDARY_SET);
+    store<u32>(to, spans ? <u32>load<u8>(cell, SPAN_BITS) : 0, BOUNDARY_BITS);
   }
 }
 
-/** The number of the boundary whose interval holds a key; IPv4 in the upper 32 bits of `hi`. */
+/** The number of the last boundary at or before a key; IPv4 in the upper 32 bits of `hi`. */
 export function findBoundary(table: usize, trie: u32, hi: u64, lo: u64): u32 {
   const at = descriptor(table, trie);
   let from: u32 = 0;

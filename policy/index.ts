@@ -6,6 +6,7 @@ import { allocate } from './arena';
 import {
   countBoundaries,
   findBoundary as findBoundaryOf,
+  readBackground,
   readBoundaries as readBoundariesOf,
 } from './boundaries';
 import { build as buildTable, builtBytes } from './build';
@@ -98,12 +99,17 @@ export function boundaryCount(table: usize, trie: u32): u32 {
   return countBoundaries(table, trie);
 }
 
+/** The port set that applies behind the spans of a trie of the table at `table`. */
+export function trieBackground(table: usize, trie: u32): u32 {
+  return readBackground(table, trie);
+}
+
 /** Writes `count` boundaries of a trie from number `first` on to `out`, 24 bytes each (boundaries.ts); all must exist. */
 export function readBoundaries(table: usize, trie: u32, first: u32, count: u32, out: usize): void {
   readBoundariesOf(table, trie, first, count, out);
 }
 
-/** Number of the boundary that applies to an address: four big-endian words, of IPv4 the address and three zeros. */
+/** Number of the last boundary at or before an address: four big-endian words, of IPv4 the address and three zeros. */
 export function findBoundary(table: usize, trie: u32, a: u32, b: u32, c: u32, d: u32): u32 {
   return findBoundaryOf(table, trie, ((<u64>a) << 32) | <u64>b, ((<u64>c) << 32) | <u64>d);
 }
