@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
 import { checkDestinations } from './commands/check.ts';
 import { type CompileOptions, compileToFile } from './commands/compile.ts';
+import { printCompletion } from './commands/completion.ts';
 import { diffPolicies } from './commands/diff.ts';
 import { examineHost } from './commands/doctor.ts';
 import { SandlockError } from './errors.ts';
@@ -85,6 +86,7 @@ function createProgram(): Command {
   withHelp(program.command('doctor'), 'doctor')
     .option('--json')
     .action((options: { json?: true }) => examineHost(options.json === true));
+  withHelp(program.command('completion'), 'completion').argument('<shell>').action(printCompletion);
   // Dispatched before this file is loaded; named here for the suggestion after a misspelling.
   program.command('exec');
   return program;
