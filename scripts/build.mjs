@@ -1,7 +1,7 @@
 // Builds everything into dist/: `npm run build`, or some parts of it: `node scripts/build.mjs policy native`.
 //
 //   policy     policy/ → build/policy.{release,debug}.wasm, dist/policy.wasm
-//   generated  the copies of shared facts (constants, schema, error codes)
+//   generated  the copies of shared facts (constants, schema, error codes, manual)
 //   native     executor/ → dist/libsandlock.so
 //   bundle     src/ and compiler/ → dist/*.cjs, dist/index.js, dist/types
 //   playground docs/playground/ → dist/playground, a page with the compiler in it
@@ -14,7 +14,7 @@ import { pathToFileURL } from 'node:url';
 import { install, main, root, run, ScriptError } from './setup.mjs';
 
 /** The generators; each also takes `--check`. */
-export const GENERATORS = ['gen-format', 'gen-schema', 'gen-errors'];
+export const GENERATORS = ['gen-format', 'gen-schema', 'gen-errors', 'gen-man'];
 
 const PARTS = {
   generated: buildGenerated,

@@ -49,7 +49,8 @@ function isTopic(word: string): word is HelpTopic {
   return Object.hasOwn(HELP, word);
 }
 
-function createProgram(): Command {
+/** The command lines as commander knows them. */
+export function createProgram(): Command {
   const program = withHelp(new Command('sandlock'), 'sandlock')
     .version(`sandlock ${manifest.version}`, '-V, --version')
     .helpCommand(false)

@@ -15,28 +15,23 @@ export type HelpTopic =
 
 /** The texts, each ending in a newline. */
 export const HELP: Readonly<Record<HelpTopic, string>> = {
-  sandlock: `sandlock runs a command so that it reaches exactly the network destinations a
-policy allows.
+  sandlock: `sandlock runs a command that reaches only the destinations a policy allows.
 
-  sandlock exec POLICY -- COMMAND …      run COMMAND; ends as COMMAND ends
-  sandlock compile POLICY -o FILE        turn a policy into a table
-  sandlock check POLICY DESTINATION …    what would be decided, and why
-  sandlock diff BEFORE AFTER             what became reachable, and what no longer is
-  sandlock doctor                        whether sandlock can run on this machine
-  sandlock completion SHELL              completion for bash, zsh or fish
-  sandlock COMMAND --help
+  sandlock exec POLICY -- COMMAND …    run COMMAND; ends as COMMAND ends
+  sandlock compile POLICY -o FILE      turn a policy into a table
+  sandlock check POLICY DESTINATION …  what would be decided, and why
+  sandlock diff BEFORE AFTER           what became reachable, and what no longer is
+  sandlock doctor                      whether sandlock can run on this machine
+  sandlock completion SHELL            completion for bash, zsh or fish
 
   -V, --version  print the version
-  -h, --help     print help; also: sandlock help COMMAND
+  -h, --help     print this, or after a command its own help
 
 POLICY is a TOML file, or (but for compile) a table that was compiled from one.
 
   [network]
   allow = ["api.example.com:443", "10.20.0.0/16:5432", "udp://1.1.1.1:53"]
   deny  = ["10.20.9.0/24:*"]
-
-Exit status of exec: the command's own · 2 bad policy or usage · 125 sandlock
-failed · 126 the command can not be executed · 127 it was not found
 `,
   exec: `sandlock exec POLICY [options] -- COMMAND …
 
@@ -55,6 +50,8 @@ refused fails with ECONNREFUSED, or EACCES where no rule is of that protocol.
                  kernel-settings (root); sandlock doctor says which is needed
 
 --allow and --deny need a policy in TOML or none: a table can not be changed.
+Exit status: COMMAND's own · 2 bad policy or usage · 125 sandlock failed
+126 COMMAND can not be executed · 127 it was not found
 `,
   compile: `sandlock compile POLICY -o FILE [options]
 

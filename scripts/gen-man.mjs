@@ -1,0 +1,97 @@
+// Writes docs/man/*: sandlock(1) from what --help says and the prose in docs/man/sandlock.1.md, sandlock-policy(5) from docs/policy.md.
+// `--check` fails when a committed page is not what this would write.
+
+import { readFileSync, writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { plain, toRoff } from './roff.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const read = (path) => readFileSync(`${root}${path}`, 'utf8');
+
+const bundled = await build({
+  absWorkingDir: root,
+  entryPoints: ['src/help-text.ts'],
+  bundle: true,
+  format: 'esm',
+  write: false,
+  logLevel: 'error',
+});
+const { commandPages, helpPages } = await import(
+  `data:text/javascript,${encodeURIComponent(bundled.outputFiles[0]?.text ?? '')}`
+);
+const { version } = JSON.parse(read('package.json'));
+
+/** Day of the last change of commands or language; a page has to have one. */
+const DATE = '2026-11-26';
+
+const PAGES = {
+  'docs/man/sandlock.1': () =>
+    page('SANDLOCK', 1, read('docs/man/sandlock.1.md'), {
+      synopsis: synopsis(),
+      commands: commandPages().map(commandRoff).join(''),
+      options: optionsRoff(helpPages().find(({ topic }) => topic === 'sandlock').options),
+    }),
+  'docs/man/sandlock-policy.5': () => {
+    // The page on the language is written for the web; its title is the name of this one.
+    const text = read('docs/policy.md').replace(/^# .*\n/, '');
+    const head =
+      '# NAME\n\nsandlock-policy - which network destinations a command may reach\n\n# DESCRIPTION\n';
+    const tail = '\n# SEE ALSO\n\n`sandlock(1)`, `toml(5)`\n';
+    return page('SANDLOCK-POLICY', 5, `${head}${text}${tail}`, {});
+  },
+};
+
+function page(name, section, markdown, parts) {
+  const title = `.TH ${name} ${section} ${DATE} "sandlock ${version}" "sandlock"`;
+  const note = '.\\" Written by scripts/gen-man.mjs. Do not edit.';
+  return `${note}\n${title}\n${toRoff(markdown, parts)}`;
+}
+
+function synopsis() {
+  return commandPages()
+    .map(({ topic, usage }) => `.B sandlock ${topic}\n${plain(usage)}\n.br\n`)
+    .join('')
+    .replace(/\.br\n$/, '');
+}
+
+function commandRoff({ topic, usage, summary, options }) {
+  const head = `.SS sandlock ${topic} ${plain(usage)}\n${plain(capital(summary))}.\n`;
+  return head + optionsRoff(options);
+}
+
+function optionsRoff(options) {
+  return options
+    .map(({ forms, text }) => {
+      const names = forms.map(({ name, argument }) =>
+        argument === undefined
+          ? `\\fB${plain(name)}\\fR`
+          : `\\fB${plain(name)}\\fR \\fI${plain(argument)}\\fR`,
+      );
+      return `.TP\n${names.join(', ')}\n${plain(capital(text))}.\n`;
+    })
+    .join('');
+}
+
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+let stale = 0;
+for (const [path, write] of Object.entries(PAGES)) {
+  const text = write();
+  if (!process.argv.includes('--check')) {
+    writeFileSync(`${root}${path}`, text);
+    continue;
+  }
+  let current = '';
+  try {
+    current = read(path);
+  } catch {
+    // Missing is as wrong as different.
+  }
+  if (current === text) continue;
+  console.error(`${path} is not current: run \`node scripts/gen-man.mjs\``);
+  stale += 1;
+}
+process.exitCode = stale === 0 ? 0 : 1;
