@@ -18,13 +18,15 @@ const KINDS: readonly FamilyName[] = [
   'inet6/dgram',
   'netlink/route',
   'alg',
+  'unix/pair',
 ];
 
 /**
  * Kinds that only their own full name stands for. A UNIX datagram socket honours a name in every message, so all messages have to be
- * looked at where it exists; `unix` brings it only where rules for UDP or ICMP demand that anyway (docs/enforcement.md).
+ * looked at where it exists; `unix` brings it only where rules for UDP or ICMP demand that anyway (docs/enforcement.md). `unix/pair` is less
+ * than `unix`, which has pairs with its sockets.
  */
-const BY_NAME_ONLY: ReadonlySet<FamilyName> = new Set(['unix/dgram']);
+const BY_NAME_ONLY: ReadonlySet<FamilyName> = new Set(['unix/dgram', 'unix/pair']);
 
 /** What programs may make when the policy does not say. */
 export const DEFAULT_FAMILIES: readonly FamilyName[] = KINDS.filter(

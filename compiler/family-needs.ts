@@ -30,7 +30,9 @@ export function findLostRules(
     const help = `add ${choice} to \`allow_families\`, or remove the rule`;
     errors.push(at.place({ code: 'SL3008', message, help }, { note }));
   }
-  if (facts.families.some((family) => family.startsWith('unix/'))) return errors;
+  // A pair is connected already and reaches nothing else.
+  const reaching = facts.families.filter((family) => family !== 'unix/pair');
+  if (reaching.some((family) => family.startsWith('unix/'))) return errors;
   for (const { item } of unixRules) {
     const message = 'the socket can never be reached: `allow_families` leaves out `unix`';
     const help = 'add "unix" to `allow_families`, or remove the socket';

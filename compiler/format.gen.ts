@@ -47,6 +47,10 @@ export const PLAN_MODE = 0;
 export const PLAN_RESERVED = 4;
 export const MODE_CLOSED = 0;
 export const MODE_SUPERVISED = 1;
+export const MODE_KERNEL = 2;
+export const MODE_OPEN = 3;
+/** Most ports that are left to the kernel: each is a rule of the command's Landlock domain, made at every start. */
+export const KERNEL_PORTS_MAX = 256;
 export const PROTOCOLS = 5;
 export const PROTOCOL_TCP = 0;
 export const PROTOCOL_UDP = 1;
@@ -135,8 +139,10 @@ export const FAMILY_INET6_STREAM = 32;
 export const FAMILY_INET6_DGRAM = 64;
 export const FAMILY_NETLINK_ROUTE = 128;
 export const FAMILY_ALG = 256;
+/** Pairs of socketpair(2), which are connected from the start, and no other UNIX socket. */
+export const FAMILY_UNIX_PAIR = 512;
 /** All families that there are. */
-export const FAMILIES_ALL = 511;
+export const FAMILIES_ALL = 1023;
 export const FLAG_ALLOW_USERNS = 1;
 /** All flags that there are. */
 export const FLAGS_ALL = 1;
@@ -224,7 +230,7 @@ export const DEFECT_PADDING = 13;
 export const DEFECT_TRAILING = 14;
 /** a section has a number of cells that no table can have */
 export const DEFECT_SECTION_COUNT = 15;
-/** the plan of a protocol is unknown */
+/** the plan of a protocol is unknown, or none that the protocol can have */
 export const DEFECT_PLAN_MODE = 16;
 /** the plan of a protocol contradicts its rules */
 export const DEFECT_PLAN_RULES = 17;
@@ -298,6 +304,10 @@ export const DEFECT_SPANS = 50;
 export const DEFECT_BACKGROUND = 51;
 /** a span has more bits than its keys, or fewer than its trie's root */
 export const DEFECT_SPAN = 52;
+/** the tries of a protocol that is not supervised tell addresses apart */
+export const DEFECT_ADDRESSES = 53;
+/** an open protocol does not have all ports, or one for the kernel has none */
+export const DEFECT_PORTS = 54;
 
 /** What each refusal means, by code. */
 export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
@@ -316,7 +326,7 @@ export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
   13: "a byte between two sections is not zero",
   14: "something follows the last section",
   15: "a section has a number of cells that no table can have",
-  16: "the plan of a protocol is unknown",
+  16: "the plan of a protocol is unknown, or none that the protocol can have",
   17: "the plan of a protocol contradicts its rules",
   18: "a trie's root has too many bits",
   19: "a trie's start width does not fit its family and root",
@@ -353,6 +363,8 @@ export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
   50: "a trie has cells of an unknown form",
   51: "the background of a trie is a port set that does not exist, or that a closed protocol or a trie without spans can not have",
   52: "a span has more bits than its keys, or fewer than its trie's root",
+  53: "the tries of a protocol that is not supervised tell addresses apart",
+  54: "an open protocol does not have all ports, or one for the kernel has none",
 };
 
 /** Why a build stopped, by code. */

@@ -87,7 +87,8 @@ export type FamilyName =
   | 'inet6/stream'
   | 'inet6/dgram'
   | 'netlink/route'
-  | 'alg';
+  | 'alg'
+  | 'unix/pair';
 
 /** What a policy says apart from its rules. */
 export interface Facts {

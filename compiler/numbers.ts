@@ -22,6 +22,7 @@ export const FAMILY_BITS: Readonly<Record<FamilyName, number>> = {
   'inet6/dgram': F.FAMILY_INET6_DGRAM,
   'netlink/route': F.FAMILY_NETLINK_ROUTE,
   alg: F.FAMILY_ALG,
+  'unix/pair': F.FAMILY_UNIX_PAIR,
 };
 
 /** Numbers of the ways in which names become addresses. */

@@ -17,8 +17,14 @@ import type {
 import { FAMILY_BITS, PROTOCOL_NUMBERS, RESOLVE_NUMBERS, UNIX_KIND_NUMBERS } from './numbers.ts';
 import { isMapped } from './stored-address.ts';
 
-/** What the executor has to do for a protocol: refuse it whole, or look every destination up. */
-export type Mode = 'closed' | 'supervised';
+/**
+ * By what the destinations of a protocol are held (docs/format.md §3): `closed`, nothing is allowed; `supervised`, every one is looked up; `kernel`, the
+ * kernel decides by the port; `open`, everything is allowed.
+ */
+export type Mode = 'closed' | 'supervised' | 'kernel' | 'open';
+
+/** The modes by their numbers in a table. */
+const MODES: readonly Mode[] = ['closed', 'supervised', 'kernel', 'open'];
 
 /** A section of a table: `offset` and `bytes` from the start of the file, `count` cells. */
 export interface Section {
@@ -57,9 +63,7 @@ export function sectionOf({ view }: TableReader, kind: number): Section {
 export function readPlan(reader: TableReader): Readonly<Record<Protocol, Mode>> {
   const { offset } = sectionOf(reader, F.SECTION_PLAN);
   const mode = (protocol: number): Mode =>
-    reader.view.getUint32(offset + protocol * F.PLAN_BYTES, true) === F.MODE_CLOSED
-      ? 'closed'
-      : 'supervised';
+    MODES[reader.view.getUint32(offset + protocol * F.PLAN_BYTES, true)] ?? 'supervised';
   return {
     tcp: mode(F.PROTOCOL_TCP),
     udp: mode(F.PROTOCOL_UDP),

@@ -7,7 +7,7 @@ import { allocate, fail } from './arena';
 import { cellBytes, copyCells } from './cells';
 import { checkFacts, checkNames, checkRules } from './check-draft';
 import { tableChecksum } from './checksum';
-import { gather, hasAllow, ipv4, ipv6 } from './draft';
+import { gather, ipv4, ipv6 } from './draft';
 import { fold } from './fold';
 import {
   ADDRESS_BYTES,
@@ -53,8 +53,6 @@ import {
   MAGIC_LOW,
   MAJOR,
   MINOR,
-  MODE_CLOSED,
-  MODE_SUPERVISED,
   NAME_BYTES,
   NAME_COUNT,
   NAME_FIRST,
@@ -78,6 +76,7 @@ import {
   UNIX_RULE_BYTES,
 } from './format';
 import { List, newList } from './list';
+import { writePlan } from './plan';
 import { FULL, initPorts, internRanges, rangeCount, rangesOf } from './ports';
 import { readSets, setIpv4, setIpv6 } from './sets';
 import { numberSet, tableSets, writeTrie } from './trie';
@@ -148,7 +147,7 @@ function layOut(draft: usize): usize {
   for (let pass = 0; pass < 2; pass++) {
     placed = <u64>HEADER_BYTES + <u64>SECTIONS * <u64>DIRECTORY_BYTES;
     directory = table == 0 ? 0 : table + HEADER_BYTES;
-    const plan = place(PROTOCOLS, PLAN_BYTES);
+    place(PROTOCOLS, PLAN_BYTES);
     const descriptors = place(tries.count, TRIE_BYTES);
     const portSets = place(tableSets.count + 1, PORT_SET_BYTES);
     const ranges = place(portRanges, PORT_RANGE_BYTES);
@@ -165,7 +164,6 @@ function layOut(draft: usize): usize {
       table = allocate(<usize>placed);
       continue;
     }
-    writePlan(draft, plan);
     writeDescriptors(descriptors, <u32>(cells - table));
     writePortSets(portSets, ranges);
     writeRules(draft, ruleCells);
@@ -192,6 +190,8 @@ function layOut(draft: usize): usize {
       load<usize>(draft, DRAFT_PRIVATE_NAMES),
       <usize>privateNames * PRIVATE_NAME_BYTES,
     );
+    // Read from what has just been written.
+    writePlan(table);
   }
   builtBytes = <u32>placed;
   writeHeader();
@@ -222,13 +222,6 @@ function writeHeader(): void {
   store<u32>(table, SECTIONS, HEADER_SECTIONS);
   store<u64>(table, <u64>builtBytes, HEADER_FILE_BYTES);
   store<u32>(table, tableChecksum(table, builtBytes), HEADER_CHECKSUM);
-}
-
-function writePlan(draft: usize, plan: usize): void {
-  for (let protocol: u32 = 0; protocol < PROTOCOLS; protocol++) {
-    const mode = hasAllow(draft, protocol) ? MODE_SUPERVISED : MODE_CLOSED;
-    store<u32>(plan + <usize>protocol * PLAN_BYTES, mode);
-  }
 }
 
 /** Copies the descriptors, making their array offsets absolute. */

@@ -63,17 +63,6 @@ const uses: List = newList(ENTRY);
 /** Prefixes that the rules of all protocols gathered so far stand for. */
 export let prefixes: u64 = 0;
 
-/** Whether some rule of the protocol allows something. */
-export function hasAllow(draft: usize, protocol: u32): bool {
-  const count = load<u32>(draft, DRAFT_RULE_COUNT);
-  for (let i: u32 = 0; i < count; i++) {
-    const rule = load<usize>(draft, DRAFT_RULES) + <usize>i * RULE_BYTES;
-    if (load<u8>(rule, RULE_PROTOCOL) != <u8>protocol) continue;
-    if (load<u8>(rule, RULE_ACTION) == <u8>ACTION_ALLOW) return true;
-  }
-  return false;
-}
-
 /** Fills `ipv4` and `ipv6` with the sorted entries of a protocol. `portSets` has the builder's port set of each rule. */
 export function gather(draft: usize, protocol: u32, portSets: List): void {
   ipv4.count = 0;

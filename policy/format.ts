@@ -63,6 +63,10 @@ export const PLAN_MODE: u32 = 0;
 export const PLAN_RESERVED: u32 = 4;
 export const MODE_CLOSED: u32 = 0;
 export const MODE_SUPERVISED: u32 = 1;
+export const MODE_KERNEL: u32 = 2;
+export const MODE_OPEN: u32 = 3;
+/** Most ports that are left to the kernel: each is a rule of the command's Landlock domain, made at every start. */
+export const KERNEL_PORTS_MAX: u32 = 256;
 
 export const PROTOCOLS: u32 = 5;
 export const PROTOCOL_TCP: u32 = 0;
@@ -162,8 +166,10 @@ export const FAMILY_INET6_STREAM: u32 = 32;
 export const FAMILY_INET6_DGRAM: u32 = 64;
 export const FAMILY_NETLINK_ROUTE: u32 = 128;
 export const FAMILY_ALG: u32 = 256;
+/** Pairs of socketpair(2), which are connected from the start, and no other UNIX socket. */
+export const FAMILY_UNIX_PAIR: u32 = 512;
 /** All families that there are. */
-export const FAMILIES_ALL: u32 = 511;
+export const FAMILIES_ALL: u32 = 1023;
 export const FLAG_ALLOW_USERNS: u32 = 1;
 /** All flags that there are. */
 export const FLAGS_ALL: u32 = 1;
@@ -263,7 +269,7 @@ export const DEFECT_PADDING: u32 = 13;
 export const DEFECT_TRAILING: u32 = 14;
 /** a section has a number of cells that no table can have */
 export const DEFECT_SECTION_COUNT: u32 = 15;
-/** the plan of a protocol is unknown */
+/** the plan of a protocol is unknown, or none that the protocol can have */
 export const DEFECT_PLAN_MODE: u32 = 16;
 /** the plan of a protocol contradicts its rules */
 export const DEFECT_PLAN_RULES: u32 = 17;
@@ -337,3 +343,7 @@ export const DEFECT_SPANS: u32 = 50;
 export const DEFECT_BACKGROUND: u32 = 51;
 /** a span has more bits than its keys, or fewer than its trie's root */
 export const DEFECT_SPAN: u32 = 52;
+/** the tries of a protocol that is not supervised tell addresses apart */
+export const DEFECT_ADDRESSES: u32 = 53;
+/** an open protocol does not have all ports, or one for the kernel has none */
+export const DEFECT_PORTS: u32 = 54;

@@ -1,14 +1,11 @@
-/** Checks the sections that look-ups read apart from the arrays: plan, trie descriptors, port sets and their ranges. */
+/** Checks the sections that look-ups read apart from plan and arrays: trie descriptors, port sets and their ranges. */
 import { report } from './defect';
 import {
-  ACTION_ALLOW,
   CELL_BYTES,
   DEFECT_ARRAY_ALIGN,
   DEFECT_ARRAY_PLACE,
   DEFECT_BACKGROUND,
   DEFECT_KEY_BITS,
-  DEFECT_PLAN_MODE,
-  DEFECT_PLAN_RULES,
   DEFECT_PORT_RANGE,
   DEFECT_PORT_SET,
   DEFECT_RESERVED,
@@ -17,24 +14,13 @@ import {
   DEFECT_SPANS,
   DEFECT_START_BYTES,
   DEFECT_TRIE_COUNT,
-  MODE_CLOSED,
-  MODE_SUPERVISED,
-  PLAN_BYTES,
-  PLAN_MODE,
-  PLAN_RESERVED,
   PORT_RANGE_BYTES,
   PORT_SET_BYTES,
   PROTOCOL_TRIES,
-  PROTOCOLS,
   ROOT_BITS_MAX,
-  RULE_ACTION,
-  RULE_BYTES,
-  RULE_PROTOCOL,
   SECTION_CELLS,
-  SECTION_PLAN,
   SECTION_PORT_RANGES,
   SECTION_PORT_SETS,
-  SECTION_RULES,
   SECTION_TRIES,
   SET_BYTES,
   SHARING_MAX,
@@ -52,32 +38,6 @@ import {
   TRIE_STARTS,
 } from './format';
 import { sectionBytes, sectionCount, sectionOffset } from './section';
-
-/** A protocol is closed exactly when no rule allows anything of it. */
-export function checkPlan(table: usize): bool {
-  // Bit p: some rule allows something of protocol p. Rules are checked later; a protocol above 31 sets no bit.
-  let allowed: u32 = 0;
-  const rules = table + sectionOffset(table, SECTION_RULES);
-  const count = sectionCount(table, SECTION_RULES);
-  for (let i: u32 = 0; i < count; i++) {
-    const rule = rules + <usize>i * RULE_BYTES;
-    const protocol = <u32>load<u8>(rule, RULE_PROTOCOL);
-    if (<u32>load<u8>(rule, RULE_ACTION) == ACTION_ALLOW && protocol < 32) allowed |= 1 << protocol;
-  }
-  const plan = sectionOffset(table, SECTION_PLAN);
-  for (let protocol: u32 = 0; protocol < PROTOCOLS; protocol++) {
-    const offset = plan + protocol * PLAN_BYTES;
-    const mode = load<u32>(table + offset, PLAN_MODE);
-    if (mode > MODE_SUPERVISED) return report(DEFECT_PLAN_MODE, offset);
-    if ((mode == MODE_CLOSED) != ((allowed & (1 << protocol)) == 0)) {
-      return report(DEFECT_PLAN_RULES, offset);
-    }
-    if (load<u32>(table + offset, PLAN_RESERVED) != 0) {
-      return report(DEFECT_RESERVED, offset + PLAN_RESERVED);
-    }
-  }
-  return true;
-}
 
 export function checkTries(table: usize): bool {
   const tries = sectionOffset(table, SECTION_TRIES);

@@ -1,6 +1,6 @@
 /**
  * Checks a whole table once, so that look-ups may read it without any check (docs/format.md §9): header, directory, every section in order
- * of kind, then the arrays of the tries. The first defect ends the check. executor/src/table/verify.rs makes the same checks in the same
+ * of kind, then the arrays of the tries and what the plan says of them. The first defect ends the check. executor/src/table/verify.rs makes the same checks in the same
  * order; a test compares the two on thousands of damaged tables.
  *
  * This file has the frame: header and directory, which everything else relies on. Work is linear in the size of the file.
@@ -62,8 +62,9 @@ import {
 } from './format';
 import { recordOffset, sectionCount } from './section';
 import { checkArrays } from './verify-arrays';
-import { checkPlan, checkPortRanges, checkPortSets, checkTries } from './verify-cells';
+import { checkPortRanges, checkPortSets, checkTries } from './verify-cells';
 import { checkFacts, checkPrivateNames, checkUnixRules } from './verify-facts';
+import { checkPlan, checkPlanned } from './verify-plan';
 import { checkAddresses, checkNames, checkRules, checkStrings } from './verify-rules';
 
 /** Whether the `bytes` bytes at `table` are a table; if not, the defect is in defect.ts. */
@@ -83,7 +84,8 @@ export function verify(table: usize, bytes: u32): bool {
     checkFacts(table) &&
     checkUnixRules(table) &&
     checkPrivateNames(table) &&
-    checkArrays(table)
+    checkArrays(table) &&
+    checkPlanned(table)
   );
 }
 

@@ -50,6 +50,10 @@ pub(crate) const PLAN_MODE: u32 = 0;
 pub(crate) const PLAN_RESERVED: u32 = 4;
 pub(crate) const MODE_CLOSED: u32 = 0;
 pub(crate) const MODE_SUPERVISED: u32 = 1;
+pub(crate) const MODE_KERNEL: u32 = 2;
+pub(crate) const MODE_OPEN: u32 = 3;
+/// Most ports that are left to the kernel: each is a rule of the command's Landlock domain, made at every start.
+pub(crate) const KERNEL_PORTS_MAX: u32 = 256;
 pub(crate) const PROTOCOLS: u32 = 5;
 pub(crate) const PROTOCOL_TCP: u32 = 0;
 pub(crate) const PROTOCOL_UDP: u32 = 1;
@@ -138,8 +142,10 @@ pub(crate) const FAMILY_INET6_STREAM: u32 = 32;
 pub(crate) const FAMILY_INET6_DGRAM: u32 = 64;
 pub(crate) const FAMILY_NETLINK_ROUTE: u32 = 128;
 pub(crate) const FAMILY_ALG: u32 = 256;
+/// Pairs of socketpair(2), which are connected from the start, and no other UNIX socket.
+pub(crate) const FAMILY_UNIX_PAIR: u32 = 512;
 /// All families that there are.
-pub(crate) const FAMILIES_ALL: u32 = 511;
+pub(crate) const FAMILIES_ALL: u32 = 1023;
 pub(crate) const FLAG_ALLOW_USERNS: u32 = 1;
 /// All flags that there are.
 pub(crate) const FLAGS_ALL: u32 = 1;
@@ -193,7 +199,7 @@ pub(crate) const DEFECT_PADDING: u32 = 13;
 pub(crate) const DEFECT_TRAILING: u32 = 14;
 /// a section has a number of cells that no table can have
 pub(crate) const DEFECT_SECTION_COUNT: u32 = 15;
-/// the plan of a protocol is unknown
+/// the plan of a protocol is unknown, or none that the protocol can have
 pub(crate) const DEFECT_PLAN_MODE: u32 = 16;
 /// the plan of a protocol contradicts its rules
 pub(crate) const DEFECT_PLAN_RULES: u32 = 17;
@@ -267,3 +273,7 @@ pub(crate) const DEFECT_SPANS: u32 = 50;
 pub(crate) const DEFECT_BACKGROUND: u32 = 51;
 /// a span has more bits than its keys, or fewer than its trie's root
 pub(crate) const DEFECT_SPAN: u32 = 52;
+/// the tries of a protocol that is not supervised tell addresses apart
+pub(crate) const DEFECT_ADDRESSES: u32 = 53;
+/// an open protocol does not have all ports, or one for the kernel has none
+pub(crate) const DEFECT_PORTS: u32 = 54;

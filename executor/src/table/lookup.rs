@@ -8,9 +8,9 @@ use std::ops::BitXor;
 
 use super::bytes::View;
 use super::format_gen::{
-    MODE_CLOSED, PLAN_BYTES, SECTION_PLAN, SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_TRIES,
-    TRIE_BACKGROUND, TRIE_BYTES, TRIE_ROOT, TRIE_ROOT_BITS, TRIE_SETS, TRIE_SPANS, TRIE_START_BYTES,
-    TRIE_STARTS,
+    MODE_CLOSED, MODE_KERNEL, MODE_OPEN, PLAN_BYTES, SECTION_PLAN, SECTION_PORT_RANGES, SECTION_PORT_SETS,
+    SECTION_TRIES, TRIE_BACKGROUND, TRIE_BYTES, TRIE_ROOT, TRIE_ROOT_BITS, TRIE_SETS, TRIE_SPANS,
+    TRIE_START_BYTES, TRIE_STARTS,
 };
 use super::{Defect, Mode, Protocol};
 
@@ -63,8 +63,12 @@ impl Layout {
         let view = View(bytes);
         let plan = view.section(SECTION_PLAN)?;
         let mode = |protocol: u64| {
-            let mode = view.u32(plan.at(protocol, PLAN_BYTES))?;
-            Ok(if mode == MODE_CLOSED { Mode::Closed } else { Mode::Supervised })
+            Ok(match view.u32(plan.at(protocol, PLAN_BYTES))? {
+                MODE_CLOSED => Mode::Closed,
+                MODE_KERNEL => Mode::Kernel,
+                MODE_OPEN => Mode::Open,
+                _ => Mode::Supervised,
+            })
         };
         let tries = view.section(SECTION_TRIES)?;
         let pair = |protocol: u64| -> Result<[Trie; 2], Defect> {

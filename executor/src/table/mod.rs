@@ -12,6 +12,7 @@ mod verify;
 mod verify_arrays;
 mod verify_cells;
 mod verify_facts;
+mod verify_plan;
 mod verify_rules;
 
 #[cfg(test)]
@@ -32,7 +33,8 @@ pub mod families {
         FAMILY_ALG as ALG, FAMILY_INET_DGRAM as INET_DGRAM, FAMILY_INET_STREAM as INET_STREAM,
         FAMILY_INET6_DGRAM as INET6_DGRAM, FAMILY_INET6_STREAM as INET6_STREAM,
         FAMILY_NETLINK_ROUTE as NETLINK_ROUTE, FAMILY_UNIX_DGRAM as UNIX_DGRAM,
-        FAMILY_UNIX_SEQPACKET as UNIX_SEQPACKET, FAMILY_UNIX_STREAM as UNIX_STREAM,
+        FAMILY_UNIX_PAIR as UNIX_PAIR, FAMILY_UNIX_SEQPACKET as UNIX_SEQPACKET,
+        FAMILY_UNIX_STREAM as UNIX_STREAM,
     };
 }
 
@@ -74,6 +76,10 @@ pub enum Mode {
     Closed,
     /// Every destination is looked up.
     Supervised,
+    /// The kernel decides, by Landlock and the port alone.
+    Kernel,
+    /// Everything is allowed.
+    Open,
 }
 
 /// Why bytes are not a table: a code of `policy/format.ts` and the offset in bytes of the field at fault.
@@ -116,6 +122,13 @@ impl<B: AsRef<[u8]>> Table<B> {
     /// What the executor has to do for a protocol.
     pub fn plan(&self, protocol: Protocol) -> Mode {
         self.layout.plan(protocol)
+    }
+
+    /// The ports that every address of both families has, as ranges `low..=high`; none when addresses differ.
+    pub fn ports_of_all(&self, protocol: Protocol) -> Option<Vec<(u16, u16)>> {
+        let view = bytes::View(self.bytes.as_ref());
+        let set = verify_plan::ports_of_all(view, protocol as u64).ok()??;
+        verify_plan::port_ranges(view, set).ok()?.collect::<Result<_, _>>().ok()
     }
 
     /// The families of sockets that programs may make, as `FAMILY_` bits (docs/format.md §8).

@@ -1,5 +1,5 @@
 //! Checks a whole table once, so that look-ups may rely on it (docs/format.md §9): header, directory, every section in order of kind, then
-//! the arrays of the tries. The first defect ends the check. `policy/verify.ts` makes the same checks in the same order.
+//! the arrays of the tries and what the plan says of them. The first defect ends the check. `policy/verify.ts` makes the same checks in the same order.
 //!
 //! This file has the frame: header and directory, which everything else relies on. Work is linear in the size of the file.
 
@@ -17,8 +17,9 @@ use super::format_gen::{
     SECTION_PLAN, SECTION_PORT_SETS, SECTION_TRIES, SECTIONS, STRING_BYTES, TRIE_BYTES, UNIX_RULE_BYTES,
 };
 use super::verify_arrays::check_arrays;
-use super::verify_cells::{check_plan, check_port_ranges, check_port_sets, check_tries};
+use super::verify_cells::{check_port_ranges, check_port_sets, check_tries};
 use super::verify_facts::{check_facts, check_private_names, check_unix_rules};
+use super::verify_plan::{check_plan, check_planned};
 use super::verify_rules::{check_addresses, check_names, check_rules, check_strings};
 
 /// Bytes of one cell, by kind − 1.
@@ -54,7 +55,8 @@ pub(super) fn verify(bytes: &[u8]) -> Result<(), Defect> {
     check_facts(view)?;
     check_unix_rules(view)?;
     check_private_names(view)?;
-    check_arrays(view)
+    check_arrays(view)?;
+    check_planned(view)
 }
 
 fn check_header(view: View<'_>) -> Result<(), Defect> {

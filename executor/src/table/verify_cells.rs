@@ -1,44 +1,15 @@
-//! Checks the sections that look-ups read apart from the arrays: plan, trie descriptors, port sets and their ranges.
+//! Checks the sections that look-ups read apart from plan and arrays: trie descriptors, port sets and their ranges.
 
 use super::Defect;
 use super::bytes::{View, ensure};
 use super::format_gen::{
-    ACTION_ALLOW, DEFECT_ARRAY_ALIGN, DEFECT_ARRAY_PLACE, DEFECT_BACKGROUND, DEFECT_KEY_BITS,
-    DEFECT_PLAN_MODE, DEFECT_PLAN_RULES, DEFECT_PORT_RANGE, DEFECT_PORT_SET, DEFECT_RESERVED,
-    DEFECT_ROOT_BITS, DEFECT_SHARING, DEFECT_SPANS, DEFECT_START_BYTES, DEFECT_TRIE_COUNT, MODE_CLOSED,
-    MODE_SUPERVISED, PLAN_BYTES, PLAN_RESERVED, PORT_RANGE_BYTES, PORT_SET_BYTES, PROTOCOL_TRIES, PROTOCOLS,
-    ROOT_BITS_MAX, RULE_ACTION, RULE_BYTES, RULE_PROTOCOL, SECTION_CELLS, SECTION_PLAN, SECTION_PORT_RANGES,
-    SECTION_PORT_SETS, SECTION_RULES, SECTION_TRIES, SET_BYTES, SHARING_MAX, SPAN_BYTES, TRIE_BACKGROUND,
-    TRIE_BYTES, TRIE_COUNT, TRIE_KEY_BITS, TRIE_RESERVED, TRIE_ROOT, TRIE_ROOT_BITS, TRIE_SETS, TRIE_SPANS,
-    TRIE_START_BYTES, TRIE_STARTS,
+    DEFECT_ARRAY_ALIGN, DEFECT_ARRAY_PLACE, DEFECT_BACKGROUND, DEFECT_KEY_BITS, DEFECT_PORT_RANGE,
+    DEFECT_PORT_SET, DEFECT_RESERVED, DEFECT_ROOT_BITS, DEFECT_SHARING, DEFECT_SPANS, DEFECT_START_BYTES,
+    DEFECT_TRIE_COUNT, PORT_RANGE_BYTES, PORT_SET_BYTES, PROTOCOL_TRIES, ROOT_BITS_MAX, SECTION_CELLS,
+    SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_TRIES, SET_BYTES, SHARING_MAX, SPAN_BYTES,
+    TRIE_BACKGROUND, TRIE_BYTES, TRIE_COUNT, TRIE_KEY_BITS, TRIE_RESERVED, TRIE_ROOT, TRIE_ROOT_BITS,
+    TRIE_SETS, TRIE_SPANS, TRIE_START_BYTES, TRIE_STARTS,
 };
-
-/// A protocol is closed exactly when no rule allows anything of it.
-pub(super) fn check_plan(view: View<'_>) -> Result<(), Defect> {
-    let rules = view.section(SECTION_RULES)?;
-    let mut allowed = [false; PROTOCOLS as usize];
-    for index in 0..rules.count {
-        let rule = rules.at(index, RULE_BYTES);
-        if view.u8(rule + u64::from(RULE_ACTION))? != ACTION_ALLOW {
-            continue;
-        }
-        // Rules are checked later; a protocol that does not exist allows nothing here.
-        let protocol = view.u8(rule + u64::from(RULE_PROTOCOL))?;
-        if let Some(allowed) = usize::try_from(protocol).ok().and_then(|protocol| allowed.get_mut(protocol)) {
-            *allowed = true;
-        }
-    }
-    let plan = view.section(SECTION_PLAN)?;
-    for (protocol, allowed) in (0..).zip(allowed) {
-        let offset = plan.at(protocol, PLAN_BYTES);
-        let mode = view.u32(offset)?;
-        ensure(mode <= MODE_SUPERVISED, DEFECT_PLAN_MODE, offset)?;
-        ensure((mode == MODE_CLOSED) != allowed, DEFECT_PLAN_RULES, offset)?;
-        let reserved = offset + u64::from(PLAN_RESERVED);
-        ensure(view.u32(reserved)? == 0, DEFECT_RESERVED, reserved)?;
-    }
-    Ok(())
-}
 
 pub(super) fn check_tries(view: View<'_>) -> Result<(), Defect> {
     let tries = view.section(SECTION_TRIES)?;
