@@ -5,6 +5,7 @@
  */
 import { type Diagnostic, diagnosticWithoutPlace } from './diagnostic.ts';
 import { type DraftTools, draftPolicy, type PolicyInput } from './draft.ts';
+import { explainPlan, type PlannedProtocol } from './plan.ts';
 import { buildTable } from './table.ts';
 import type { PolicyModule } from './wasm.ts';
 
@@ -39,6 +40,8 @@ export type CompileResult =
       readonly table: Uint8Array;
       readonly warnings: readonly Diagnostic[];
       readonly summary: PolicySummary;
+      /** By what each protocol is held. */
+      readonly plan: readonly PlannedProtocol[];
     }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
@@ -63,7 +66,8 @@ export async function compilePolicy(
     const diagnostic = diagnosticWithoutPlace(input.file?.name ?? '', fault);
     return { ok: false, diagnostics: [diagnostic] };
   }
-  const { rules, names, sets } = drafted.draft;
+  const { rules, names, sets, facts, unixRules } = drafted.draft;
+  const plan = explainPlan({ plan: built.plan, rules, facts, unixRules });
   const summary = {
     rules: rules.length,
     names: names.length,
@@ -71,5 +75,5 @@ export async function compilePolicy(
     prefixes: built.prefixes,
     bytes: built.bytes.length,
   };
-  return { ok: true, table: built.bytes, warnings: drafted.warnings, summary };
+  return { ok: true, table: built.bytes, warnings: drafted.warnings, summary, plan };
 }

@@ -48,7 +48,12 @@ export type { Mode } from './stored-rules.ts';
 
 /** A built table, or the reason why the policy can not have one (a FAILURE_ code of policy/format.ts and its text). */
 export type BuildResult =
-  | { readonly ok: true; readonly bytes: Uint8Array; readonly prefixes: number }
+  | {
+      readonly ok: true;
+      readonly bytes: Uint8Array;
+      readonly prefixes: number;
+      readonly plan: Readonly<Record<Protocol, Mode>>;
+    }
   | { readonly ok: false; readonly code: number; readonly text: string };
 
 /** The first defect of a table: a DEFECT_ code of policy/format.ts, its text, and the byte offset of the offending field. */
@@ -109,7 +114,8 @@ export function buildTable(policy: PolicyModule, draft: TableDraft): BuildResult
   const built = attempt(instance, () => instance.build(layDraft(instance, draft)));
   if ('value' in built) {
     const bytes = copyOut(instance, built.value, instance.tableBytes());
-    return { ok: true, bytes, prefixes: instance.prefixCount() };
+    const plan = readPlan(createReader(bytes));
+    return { ok: true, bytes, prefixes: instance.prefixCount(), plan };
   }
   const text = F.FAILURE_TEXTS[built.failure] ?? `failure ${built.failure}`;
   if (built.failure === F.FAILURE_DRAFT) throw new TypeError(text);

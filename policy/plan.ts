@@ -26,10 +26,12 @@ import {
   RULE_ACTION,
   RULE_BYTES,
   RULE_PROTOCOL,
+  RULE_TARGET,
   SECTION_FACTS,
   SECTION_PLAN,
   SECTION_RULES,
   SECTION_UNIX_RULES,
+  TARGET_NAME,
 } from './format';
 import { sectionCount, sectionOffset } from './section';
 import { areAllPorts, countPorts, DIFFERENT, portsOfAll } from './whole-space';
@@ -39,6 +41,7 @@ export function writePlan(table: usize): void {
   const tcpBind = candidate(table, PROTOCOL_TCP_BIND);
   const udpBind = candidate(table, PROTOCOL_UDP_BIND);
   let tcp = candidate(table, PROTOCOL_TCP);
+  // The one place where the mode of UDP is chosen: what has UDP looked at for reasons of its own is to say so here.
   let udp = candidate(table, PROTOCOL_UDP);
   let icmp = candidate(table, PROTOCOL_ICMP);
   // ping(8) has a UDP socket, and a server of UDP has one, whether UDP is allowed to leave or not.
@@ -71,11 +74,25 @@ function candidate(table: usize, protocol: u32): u32 {
   if (!hasAllow(table, protocol)) return MODE_CLOSED;
   // bind(2) and listen(2) are looked at always: they are rare, and the kernel knows no rules on UDP.
   if (protocol >= PROTOCOL_TCP_BIND) return MODE_SUPERVISED;
+  // A name may have addresses that no trie knows yet.
+  if (hasNames(table, protocol)) return MODE_SUPERVISED;
   const ports = portsOfAll(table, protocol);
   if (ports == DIFFERENT || ports == 0) return MODE_SUPERVISED;
   if (areAllPorts(table, ports)) return MODE_OPEN;
   const isFew = protocol == PROTOCOL_TCP && countPorts(table, ports) <= KERNEL_PORTS_MAX;
   return isFew ? MODE_KERNEL : MODE_SUPERVISED;
+}
+
+/** Whether some rule of the protocol has a name for its target. */
+function hasNames(table: usize, protocol: u32): bool {
+  const rules = table + sectionOffset(table, SECTION_RULES);
+  const count = sectionCount(table, SECTION_RULES);
+  for (let i: u32 = 0; i < count; i++) {
+    const rule = rules + <usize>i * RULE_BYTES;
+    if (load<u8>(rule, RULE_PROTOCOL) != <u8>protocol) continue;
+    if (load<u8>(rule, RULE_TARGET) == <u8>TARGET_NAME) return true;
+  }
+  return false;
 }
 
 /** Whether some rule of the protocol allows something. */

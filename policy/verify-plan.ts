@@ -23,22 +23,27 @@ import {
   RULE_ACTION,
   RULE_BYTES,
   RULE_PROTOCOL,
+  RULE_TARGET,
   SECTION_PLAN,
   SECTION_RULES,
+  TARGET_NAME,
 } from './format';
 import { sectionCount, sectionOffset } from './section';
 import { areAllPorts, DIFFERENT, portsOfAll } from './whole-space';
 
-/** A protocol is closed exactly when no rule allows anything of it. */
+/** A protocol is closed exactly when no rule allows anything of it; what has rules with names is looked up, for a name may have addresses that no trie knows. */
 export function checkPlan(table: usize): bool {
   // Bit p: some rule allows something of protocol p. Rules are checked later; a protocol above 31 sets no bit.
   let allowed: u32 = 0;
+  let named: u32 = 0;
   const rules = table + sectionOffset(table, SECTION_RULES);
   const count = sectionCount(table, SECTION_RULES);
   for (let i: u32 = 0; i < count; i++) {
     const rule = rules + <usize>i * RULE_BYTES;
     const protocol = <u32>load<u8>(rule, RULE_PROTOCOL);
-    if (<u32>load<u8>(rule, RULE_ACTION) == ACTION_ALLOW && protocol < 32) allowed |= 1 << protocol;
+    if (protocol >= 32) continue;
+    if (<u32>load<u8>(rule, RULE_ACTION) == ACTION_ALLOW) allowed |= 1 << protocol;
+    if (<u32>load<u8>(rule, RULE_TARGET) == TARGET_NAME) named |= 1 << protocol;
   }
   const plan = sectionOffset(table, SECTION_PLAN);
   for (let protocol: u32 = 0; protocol < PROTOCOLS; protocol++) {
@@ -46,6 +51,9 @@ export function checkPlan(table: usize): bool {
     const mode = load<u32>(table + offset, PLAN_MODE);
     if (!canHave(protocol, mode)) return report(DEFECT_PLAN_MODE, offset);
     if ((mode == MODE_CLOSED) != ((allowed & (1 << protocol)) == 0)) {
+      return report(DEFECT_PLAN_RULES, offset);
+    }
+    if (mode > MODE_SUPERVISED && (named & (1 << protocol)) != 0) {
       return report(DEFECT_PLAN_RULES, offset);
     }
     if (load<u32>(table + offset, PLAN_RESERVED) != 0) {

@@ -26,6 +26,10 @@ export interface ExecArguments {
   readonly lingerSeconds: number;
   /** What the kernel may lack, by name. */
   readonly degraded: readonly string[];
+  /** Look at every call, also where the kernel alone could hold the policy. */
+  readonly supervise: boolean;
+  /** Say at the end how many calls were looked at. */
+  readonly stats: boolean;
   /** Program and arguments, at least the program. */
   readonly command: readonly string[];
 }
@@ -52,6 +56,8 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
   let quiet = false;
   let logAllowed = false;
   let summary = false;
+  let supervise = false;
+  let stats = false;
 
   for (let index = 0; index < own.length; index += 1) {
     const argument = own[index] ?? '';
@@ -72,6 +78,8 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
     else if (argument === '--quiet' || argument === '-q') quiet = true;
     else if (argument === '--log-allowed') logAllowed = true;
     else if (argument === '--summary') summary = true;
+    else if (argument === '--supervise') supervise = true;
+    else if (argument === '--stats') stats = true;
     else if (argument === '--help' || argument === '-h') return 'help';
     else if (argument.startsWith('-')) throw unknownOption(argument, end !== -1);
     else policies.push(argument);
@@ -94,7 +102,7 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
   }
   const log = logs[0];
   return {
-    ...{ policy, allow, deny, quiet, log, logAllowed, summary },
+    ...{ policy, allow, deny, quiet, log, logAllowed, summary, supervise, stats },
     ...{ lingerSeconds, degraded, command },
   };
 }

@@ -45,6 +45,8 @@ refused fails with ECONNREFUSED, or EACCES where no rule is of that protocol.
   --log-allowed  log what is allowed as well
   --summary      print at the end what was reached and refused
   --linger TIME  seconds that processes may outlive COMMAND: 10, or forever
+  --supervise    look at every call, also where the kernel would refuse in silence
+  --stats        print at the end how many system calls were looked at
   --allow-degraded NAME
                  run without landlock-tcp (Linux 6.7), landlock-scopes (6.12) or
                  kernel-settings (root); sandlock doctor says which is needed

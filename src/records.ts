@@ -54,8 +54,28 @@ export type ExecutorRecord =
   /** `status` as wait(2) gives it. */
   | { readonly kind: 'exited'; readonly status: number; readonly dropped: number }
   | { readonly kind: 'failed'; readonly stage: string; readonly errno: number }
-  /** `killed`: how many processes outlived the command and had to be ended. */
-  | { readonly kind: 'ended'; readonly killed: number; readonly dropped: number };
+  | EndedRecord;
+
+/** How many system calls the supervisor was asked about. */
+export interface CallCounts {
+  readonly connects: number;
+  /** sendto, sendmsg, sendmmsg. */
+  readonly messages: number;
+  /** bind, listen. */
+  readonly binds: number;
+  readonly others: number;
+}
+
+/** The last record: the tree is gone. */
+export interface EndedRecord {
+  readonly kind: 'ended';
+  /** How many processes outlived the command and had to be ended. */
+  readonly killed: number;
+  readonly calls: CallCounts;
+  /** The kernel alone decided on connects, so refused ones were not told. */
+  readonly isSilent: boolean;
+  readonly dropped: number;
+}
 
 /** Bytes of a record. */
 export const RECORD_BYTES = 64;
@@ -104,7 +124,7 @@ export function decodeRecord(bytes: Buffer, text = ''): ExecutorRecord | undefin
     case 5:
       return { kind: 'failed', stage: decodeName(bytes), errno: Math.abs(code) };
     case 6:
-      return { kind: 'ended', killed: code, dropped };
+      return { kind: 'ended', killed: code, dropped, ...decodeCalls(bytes) };
     case 7:
       return { kind: 'opaque', pid: bytes.readUInt32LE(4), program: decodeName(bytes) };
     case 8:
@@ -114,6 +134,13 @@ export function decodeRecord(bytes: Buffer, text = ''): ExecutorRecord | undefin
     default:
       return undefined;
   }
+}
+
+function decodeCalls(bytes: Buffer): Pick<EndedRecord, 'calls' | 'isSilent'> {
+  const [connects = 0, messages = 0, binds = 0, others = 0] = [16, 20, 24, 28].map((at) =>
+    bytes.readUInt32LE(at),
+  );
+  return { calls: { connects, messages, binds, others }, isSilent: bytes.readUInt8(1) === 1 };
 }
 
 /** Text of an address: IPv4-mapped as IPv4, else the shortest form of RFC 5952 without brackets. */

@@ -22,6 +22,9 @@ const OPTION_TELL_ALLOWED = 16;
 /** Option bit: tell what the table would decide, and refuse nothing by it. */
 const OPTION_OBSERVE = 32;
 
+/** Option bit: look at every call, whatever the plan leaves to the kernel. */
+const OPTION_SUPERVISE = 64;
+
 const HEADER_BYTES = 32;
 
 /** `lingerSeconds` without an end. */
@@ -45,6 +48,8 @@ export interface RequestSource {
   readonly stdio?: readonly [number, number, number];
   /** Directory to start in; that of this process if left out. */
   readonly directory?: string;
+  /** Look at every call, so that every refusal is told. */
+  readonly supervise?: boolean;
   /** Reads /proc/self/cmdline or /proc/self/environ. */
   readonly readRaw: (path: string) => Buffer;
 }
@@ -72,16 +77,17 @@ export function encodeRequest(source: RequestSource): Buffer {
   return Buffer.concat([header, ...strings.flatMap((text) => [text, end])]);
 }
 
-function optionsOf({ degraded, telling, terminal = true }: RequestSource): number {
+function optionsOf({ degraded, telling, supervise, terminal = true }: RequestSource): number {
   const accepted = degraded.map((name) => DEGRADATIONS.get(name) ?? 0);
   const told = { refused: 0, all: OPTION_TELL_ALLOWED, observe: OPTION_OBSERVE };
-  const options = [terminal ? OPTION_TERMINAL : 0, told[telling ?? 'refused'], ...accepted];
+  const looked = supervise === true ? OPTION_SUPERVISE : 0;
+  const options = [terminal ? OPTION_TERMINAL : 0, told[telling ?? 'refused'], looked, ...accepted];
   return options.reduce((bits, bit) => bits | bit, 0);
 }
 
 /** The source for the command line: this process's environment. */
 export function ownSource(
-  options: Pick<RequestSource, 'command' | 'lingerSeconds' | 'degraded' | 'telling'>,
+  options: Pick<RequestSource, 'command' | 'lingerSeconds' | 'degraded' | 'telling' | 'supervise'>,
 ): RequestSource {
   const readRaw = (path: string): Buffer => readFileSync(path);
   return { ...options, environment: process.env, readRaw };

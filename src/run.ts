@@ -8,6 +8,7 @@ import { decodeStatus, type Outcome, startFailure } from './outcome.ts';
 import {
   createRecordDecoder,
   type DecidedRecord,
+  type EndedRecord,
   type NameRecord,
   RECORD_BYTES,
 } from './records.ts';
@@ -29,8 +30,8 @@ export interface RunEnd {
   readonly failure: { readonly stage: string; readonly errno: number } | undefined;
   /** Records that were lost because they came faster than they were read. */
   readonly dropped: number;
-  /** How many processes outlived the command and had to be ended. */
-  readonly killed: number;
+  /** What the last record says; undefined when it did not come. */
+  readonly ended: EndedRecord | undefined;
 }
 
 const EAGAIN = 11;
@@ -60,7 +61,7 @@ export function runToEnd(
       continue;
     }
     if (result < 0) failure = { stage: 'front', errno: -result };
-    if (result <= 0) return { outcome, failure, dropped, killed: 0 };
+    if (result <= 0) return { outcome, failure, dropped, ended: undefined };
     const record = decode(bytes);
     if (record === undefined) continue;
     if ('dropped' in record) dropped = Math.max(dropped, record.dropped);
@@ -70,7 +71,7 @@ export function runToEnd(
     else if (record.kind === 'exited') outcome = decodeStatus(record.status);
     else if (record.kind === 'failed') failure ??= record;
     // The tree is gone; what the library still has to put away goes with this process.
-    else if (record.kind === 'ended') return { outcome, failure, dropped, killed: record.killed };
+    else if (record.kind === 'ended') return { outcome, failure, dropped, ended: record };
   }
 }
 

@@ -7,6 +7,7 @@ import { type Decision, type Explained, NO_EXPLANATION, toDecision } from './dec
 import { createDenialReporter } from './denials.ts';
 import type * as Explaining from './explaining.ts';
 import { openLog } from './log.ts';
+import { formatCalls, formatSilence } from './plan-notes.ts';
 import { createProbeFilter } from './probes.ts';
 import type { DecidedRecord, NameRecord } from './records.ts';
 import type { RunEnd, RunListener } from './run.ts';
@@ -23,6 +24,8 @@ export interface TellingOptions {
   readonly logAllowed: boolean;
   /** A summary at the end, also with `quiet`. */
   readonly summary: boolean;
+  /** How many calls were looked at, also with `quiet`. */
+  readonly stats: boolean;
 }
 
 /** Listens to a run and tells of it. */
@@ -70,14 +73,18 @@ export function createTeller(table: Buffer, options: TellingOptions): Teller {
       log?.flush();
       probes.due(Date.now()).forEach(tell);
     },
-    finish({ dropped, killed }) {
+    finish(end) {
+      const { dropped, ended } = end;
+      const killed = ended?.killed ?? 0;
       probes.flush().forEach(tell);
       if (dropped > 0) log?.addLost(dropped);
       log?.flush();
       if (!quiet) say(denials.finish());
       if (dropped > 0 && !quiet) say(formatLost(dropped));
       if (killed > 0 && !quiet) say(formatKilled(killed));
+      if (!quiet) say(formatSilence(end));
       if (summary !== undefined) say(summary.format());
+      if (options.stats) say(formatCalls(ended));
     },
   };
 }

@@ -2,42 +2,96 @@
 //!
 //! What the registers decide is decided here, at no cost; what lies behind a pointer is never looked at here and goes to the supervisor. The
 //! default is to run the call: this filter closes the ways to reach a network destination, to make a socket that could, to get at the supervisor or
-//! around the filter. It refuses to know the table; it is told only which protocols have rules.
+//! around the filter. It refuses to know the rules; it is told only by what each protocol is held.
 
 use crate::bpf::{Action, Decision, Test, Word, ask, ask_any, ask_masked, assemble, select};
+use crate::sys::landlock::Abi;
 use crate::sys::seccomp::{Instruction, NEW_LISTENER};
-use crate::table::families;
+use crate::table::{Mode, Protocol, Table, families};
 
-/// What the policy says as far as the filter must know it.
+/// What the policy says as far as the filter must know it, and what the host can do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of the policy of its own")]
 pub struct Walls {
     /// Sockets that may exist: bits of `table::families`.
     pub families: u32,
-    /// UDP has allow rules, or rules for binding.
-    pub udp: bool,
-    /// ICMP has allow rules.
-    pub icmp: bool,
+    /// By what destinations of TCP are held.
+    pub tcp: Mode,
+    /// The same of UDP.
+    pub udp: Mode,
+    /// The same of ICMP.
+    pub icmp: Mode,
+    /// TCP has rules for binding.
+    pub tcp_bind: bool,
+    /// UDP has rules for binding.
+    pub udp_bind: bool,
     /// Unix sockets outside may be reached.
     pub outside_unix: bool,
     /// Programs may make namespaces.
     pub namespaces: bool,
-    /// The command lives in a Landlock domain, which keeps ptrace and its kin inside.
+    /// The command lives in a Landlock domain, which keeps ptrace and its kin inside, and TCP to what it allows.
     pub confined: bool,
     /// Sends to the peer are seen, too: under observation, where it counts whether a datagram socket is used.
     pub sends: bool,
+    /// The supervisor may take descriptors and read memory of the command.
+    pub inspected: bool,
 }
 
 impl Walls {
+    /// What a table says. `is_forced`: everything is looked at, whatever could be left to the kernel. `observes`: nothing is refused by the table, so every protocol has sockets.
+    pub fn of<B: AsRef<[u8]>>(table: &Table<B>, abi: Abi, is_forced: bool, observes: bool) -> Self {
+        let mode = |protocol| match table.plan(protocol) {
+            _ if observes => Mode::Supervised,
+            Mode::Kernel | Mode::Open if is_forced => Mode::Supervised,
+            mode => mode,
+        };
+        // Without Landlock nothing holds a connect that is not looked at.
+        let tcp = if is_forced || !abi.has_tcp() { Mode::Supervised } else { mode(Protocol::Tcp) };
+        Self {
+            families: table.families(),
+            tcp,
+            udp: mode(Protocol::Udp),
+            icmp: mode(Protocol::Icmp),
+            tcp_bind: table.plan(Protocol::TcpBind) != Mode::Closed,
+            udp_bind: table.plan(Protocol::UdpBind) != Mode::Closed,
+            outside_unix: observes || table.unix_rules().next().is_some(),
+            namespaces: table.allows_user_namespaces(),
+            confined: abi.has_tcp(),
+            sends: observes,
+            inspected: true,
+        }
+    }
+
     fn has(self, family: u32) -> bool {
         self.families & family != 0
     }
 
-    /// A message can carry a destination: then sendmsg and sendmmsg are trapped. Otherwise the sandbox has no socket that would honour one
-    /// (no datagram socket of IP, none of unix, nobody outside who could hand one in) and they run at full speed, descriptors and
-    /// credentials included.
-    pub fn messages_carry_destinations(self) -> bool {
-        self.udp || self.icmp || self.outside_unix || self.has(families::UNIX_DGRAM)
+    /// There are UDP sockets: programs that ping, and servers, have one whether UDP may leave or not.
+    fn has_udp_sockets(self) -> bool {
+        self.udp != Mode::Closed || self.icmp != Mode::Closed || self.udp_bind
+    }
+
+    /// A message can carry a destination that has to be looked at: then sendmsg, sendmmsg and sendto with an address are trapped. Otherwise the sandbox has no socket
+    /// that would honour one (no datagram socket of unix, none of IP that may not send everywhere, nobody outside who could hand one in), and they run
+    /// at full speed, descriptors and credentials included.
+    pub fn looks_at_messages(self) -> bool {
+        let is_closed = self.udp == Mode::Closed && self.has_udp_sockets();
+        let is_supervised = [self.udp, self.icmp].contains(&Mode::Supervised);
+        is_supervised || is_closed || self.outside_unix || self.has(families::UNIX_DGRAM)
+    }
+
+    /// A connect has to be looked at. Registers do not tell what socket it is on, so all are, or none: where TCP is decided by Landlock alone, every datagram socket may send
+    /// anywhere, and no unix socket exists that could be connected to a path outside.
+    pub fn looks_at_connects(self) -> bool {
+        self.tcp == Mode::Supervised
+            || self.looks_at_messages()
+            || self.has(families::UNIX_STREAM | families::UNIX_SEQPACKET)
+    }
+
+    /// A call is trapped that the supervisor could not decide without taking the caller's descriptor or reading its memory. What else is trapped where it may do neither
+    /// is refused, or left to Landlock (`calls`).
+    pub fn needs_inspection(self) -> bool {
+        self.looks_at_connects() || self.has_udp_sockets() || self.tcp_bind || self.udp_bind
     }
 }
 
@@ -135,7 +189,7 @@ fn socket(walls: Walls) -> Decision {
     select(
         Word::Low(0),
         &[
-            (UNIX, unix(walls)),
+            (UNIX, unix(walls, false)),
             (INET, inet4),
             (INET6, inet6),
             (NETLINK, allowed(walls.has(families::NETLINK_ROUTE), netlink)),
@@ -150,8 +204,8 @@ fn internet(walls: Walls, has_stream: bool, has_datagram: bool, echo: u32) -> De
     let other = || refuse(libc::EPROTONOSUPPORT);
     let opens = |yes: bool| if yes { Action::Allow } else { Action::Refuse(libc::EACCES) };
     // ping(8) asks a UDP socket for its own source address; what such a socket sends is looked at like any message.
-    let udp = opens(walls.udp || walls.icmp);
-    let ping = ask(Word::Low(2), Test::Is(echo), opens(walls.icmp), other());
+    let udp = opens(walls.has_udp_sockets());
+    let ping = ask(Word::Low(2), Test::Is(echo), opens(walls.icmp != Mode::Closed), other());
     let datagram = ask_any(Word::Low(2), u32::MAX, &[0, 17], &udp.into(), ping);
     let stream = ask_any(Word::Low(2), u32::MAX, &[0, 6], &Action::Allow.into(), other());
     let absent = || refuse(libc::ESOCKTNOSUPPORT);
@@ -164,28 +218,25 @@ fn internet(walls: Walls, has_stream: bool, has_datagram: bool, echo: u32) -> De
     ask_masked(Word::Low(1), TYPE_MASK, Test::AtLeast(TYPES), Action::Refuse(libc::EINVAL), known)
 }
 
-/// The unix sockets there may be. A datagram one honours a name in every message, so it exists only where messages are looked at.
-fn unix(walls: Walls) -> Decision {
-    if !walls.has(families::UNIX_STREAM | families::UNIX_DGRAM | families::UNIX_SEQPACKET) {
+/// The unix sockets there may be. A datagram one honours a name in every message, so it exists only where messages are looked at. `is_pair`: those of socketpair(2),
+/// which are connected already and so reach nothing else (net/unix/af_unix.c: connect answers EISCONN, listen EINVAL, as long as they live).
+fn unix(walls: Walls, is_pair: bool) -> Decision {
+    let pair = if is_pair { families::UNIX_PAIR } else { 0 };
+    let (stream, packet) = (families::UNIX_STREAM | pair, families::UNIX_SEQPACKET | pair);
+    if !walls.has(stream | families::UNIX_DGRAM | packet) {
         return refuse(libc::EAFNOSUPPORT);
     }
     let absent = || refuse(libc::ESOCKTNOSUPPORT);
     let kind = |is: bool| if is { Action::Allow.into() } else { absent() };
-    let datagram = match (
-        walls.has(families::UNIX_STREAM | families::UNIX_DGRAM),
-        walls.messages_carry_destinations(),
-    ) {
+    let datagram = match (walls.has(families::UNIX_STREAM | families::UNIX_DGRAM), walls.looks_at_messages())
+    {
         (true, true) => Action::Allow.into(),
         (true, false) => refuse(libc::EACCES),
         (false, _) => absent(),
     };
     // The kernel makes a datagram socket of SOCK_RAW (net/unix/af_unix.c, unix_create).
     let rest = ask_any(Word::Low(1), TYPE_MASK, &[DGRAM, RAW], &datagram, absent());
-    let streams = [
-        (STREAM, kind(walls.has(families::UNIX_STREAM))),
-        (SEQPACKET, kind(walls.has(families::UNIX_SEQPACKET))),
-    ];
-    by_type(streams, rest)
+    by_type([(STREAM, kind(walls.has(stream))), (SEQPACKET, kind(walls.has(packet)))], rest)
 }
 
 /// A message call: TCP Fast Open would connect without connect(2).
@@ -198,8 +249,20 @@ fn sendto(walls: Walls) -> Decision {
     if walls.sends {
         return message(3, Action::Notify);
     }
+    if !walls.looks_at_messages() {
+        return message(3, Action::Allow);
+    }
     let addressed = ask(Word::High(4), Test::Is(0), Action::Allow, Action::Notify);
     message(3, ask(Word::Low(4), Test::Is(0), addressed, Action::Notify))
+}
+
+/// connect(fd, address, length). Landlock takes an address that is too short for one of IPv4 for none (EINVAL), where Linux looks at no more than its family; such
+/// a disconnect is made by the supervisor.
+fn connect(walls: Walls) -> Decision {
+    if walls.looks_at_connects() {
+        return Action::Notify.into();
+    }
+    ask(Word::Low(2), Test::AtLeast(16), Action::Allow, Action::Notify)
 }
 
 /// A call on the caller itself (task number 0) runs.
@@ -229,7 +292,7 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
     let allow = || Decision::from(Action::Allow);
     let notify = || Decision::from(Action::Notify);
     let messages = |flags| {
-        let trapped = walls.messages_carry_destinations();
+        let trapped = walls.looks_at_messages();
         message(flags, if trapped { Action::Notify } else { Action::Allow })
     };
     let namespaces = |bits, otherwise: Decision| {
@@ -239,7 +302,7 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
         ask(Word::Low(0), Test::AnyOf(bits), Action::Refuse(libc::EPERM), otherwise)
     };
     // A process that shares its descriptor table with another: the supervisor has to know (calls/alone.rs).
-    let clone = if walls.messages_carry_destinations() {
+    let clone = if walls.looks_at_messages() {
         let shared = ask(Word::Low(0), Test::AnyOf(CLONE_THREAD), Action::Allow, Action::Notify);
         ask(Word::Low(0), Test::AnyOf(CLONE_FILES), shared, allow())
     } else {
@@ -250,14 +313,18 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
     let dumpable = ask(Word::Low(1), Test::Is(0), Action::Refuse(0), allow());
     let listener = ask(Word::Low(1), Test::AnyOf(NEW_LISTENER), Action::Refuse(libc::EBUSY), allow());
     let mut calls = vec![
-        (libc::SYS_connect, notify()),
+        (libc::SYS_connect, connect(walls)),
         (libc::SYS_sendto, sendto(walls)),
         (libc::SYS_sendmsg, messages(2)),
         (libc::SYS_sendmmsg, messages(3)),
-        (libc::SYS_bind, notify()),
-        (libc::SYS_listen, notify()),
+        // Without inspection there is no socket that could be bound but those of TCP, which Landlock holds, of netlink, and pairs of unix sockets.
+        (libc::SYS_bind, if walls.inspected { notify() } else { allow() }),
+        (libc::SYS_listen, if walls.inspected { notify() } else { refuse(libc::EACCES) }),
         (libc::SYS_socket, socket(walls)),
-        (libc::SYS_socketpair, ask(Word::Low(0), Test::Is(UNIX), unix(walls), refuse(libc::EAFNOSUPPORT))),
+        (
+            libc::SYS_socketpair,
+            ask(Word::Low(0), Test::Is(UNIX), unix(walls, true), refuse(libc::EAFNOSUPPORT)),
+        ),
         (libc::SYS_setsockopt, setsockopt()),
         // Rings make calls that no filter sees. ENOSYS makes runtimes fall back.
         (libc::SYS_io_uring_setup, refuse(libc::ENOSYS)),
@@ -330,15 +397,23 @@ mod tests {
 
     const CLOSED: Walls = Walls {
         families: 0xff & !families::UNIX_DGRAM,
-        udp: false,
-        icmp: false,
+        tcp: Mode::Supervised,
+        udp: Mode::Closed,
+        icmp: Mode::Closed,
+        tcp_bind: false,
+        udp_bind: false,
         outside_unix: false,
         namespaces: false,
         confined: true,
         sends: false,
+        inspected: true,
     };
-    const UDP: Walls = Walls { udp: true, ..CLOSED };
-    const ICMP: Walls = Walls { icmp: true, ..CLOSED };
+    const UDP: Walls = Walls { udp: Mode::Supervised, ..CLOSED };
+    const ICMP: Walls = Walls { icmp: Mode::Supervised, ..CLOSED };
+    /// No unix socket but pairs.
+    const PAIRS: u32 = 0xf8 | families::UNIX_PAIR;
+    /// TCP by its ports alone, and no socket that could use its calls for something else.
+    const KERNEL: Walls = Walls { families: PAIRS, tcp: Mode::Kernel, ..CLOSED };
 
     fn run(walls: Walls, nr: i64, args: [u64; 6]) -> u32 {
         interpret(&program(walls), &Sample { nr: word(nr), arch: ARCH, args }).0
@@ -509,23 +584,101 @@ mod tests {
     fn a_send_is_trapped_exactly_when_it_can_carry_a_destination() {
         let fast_open = u64::from(MSG_FASTOPEN);
         let refused = Action::Refuse(libc::EOPNOTSUPP).code();
-        for walls in [CLOSED, UDP] {
+        let open = Walls { udp: Mode::Open, icmp: Mode::Open, ..CLOSED };
+        let mixed = Walls { udp: Mode::Open, ..ICMP };
+        // Sockets for ping or for a server, in whose messages nothing may leave.
+        let pings = Walls { icmp: Mode::Open, ..CLOSED };
+        let serves = Walls { udp_bind: true, ..CLOSED };
+        let (allow, notify) = (Action::Allow, Action::Notify);
+        for (walls, expected) in [
+            (CLOSED, allow),
+            (KERNEL, allow),
+            (open, allow),
+            (UDP, notify),
+            (ICMP, notify),
+            (mixed, notify),
+            (pings, notify),
+            (serves, notify),
+            (Walls { outside_unix: true, ..open }, notify),
+            (Walls { families: 0xff, ..open }, notify),
+        ] {
             let sendto = |flags, address| run(walls, libc::SYS_sendto, [3, 1, 1, flags, address, 16]);
             assert_eq!(sendto(0, 0), Action::Allow.code());
-            assert_eq!(sendto(0, 1), Action::Notify.code());
-            assert_eq!(sendto(0, 1 << 32), Action::Notify.code());
+            assert_eq!(sendto(0, 1), expected.code(), "{walls:?}");
+            assert_eq!(sendto(0, 1 << 32), expected.code());
             assert_eq!(sendto(fast_open, 0), refused);
             assert_eq!(sendto(fast_open | 1 << 40, 1), refused);
-        }
-        for (walls, expected) in [(CLOSED, Action::Allow), (UDP, Action::Notify), (ICMP, Action::Notify)] {
             assert_eq!(run(walls, libc::SYS_sendmsg, args(&[3, 1, 0])), expected.code());
             assert_eq!(run(walls, libc::SYS_sendmmsg, args(&[3, 1, 1, 0])), expected.code());
             assert_eq!(run(walls, libc::SYS_sendmsg, args(&[3, 1, fast_open])), refused);
             assert_eq!(run(walls, libc::SYS_sendmmsg, args(&[3, 1, 1, fast_open])), refused);
         }
-        for nr in [libc::SYS_connect, libc::SYS_bind, libc::SYS_listen] {
-            assert_eq!(run(CLOSED, nr, [0; 6]), Action::Notify.code());
+    }
+
+    #[test]
+    fn a_connect_is_trapped_unless_the_kernel_holds_every_socket_that_could_make_one() {
+        let open = Walls { tcp: Mode::Open, udp: Mode::Open, icmp: Mode::Open, ..KERNEL };
+        let none = Walls { tcp: Mode::Closed, ..KERNEL };
+        for walls in [KERNEL, open, none, Walls { families: 0x78, ..KERNEL }] {
+            let connect = |length| run(walls, libc::SYS_connect, [3, 1, length, 0, 0, 0]);
+            for length in [16, 28, 110, 128, 129, u64::from(u32::MAX), 1 << 33 | 16] {
+                assert_eq!(connect(length), Action::Allow.code(), "{length} {walls:?}");
+            }
+            // Linux disconnects, where Landlock finds no address.
+            for length in [0, 1, 2, 15, 1 << 32] {
+                assert_eq!(connect(length), Action::Notify.code(), "{length} {walls:?}");
+            }
         }
+        let looked_at = [
+            CLOSED,
+            Walls { families: PAIRS, ..CLOSED },
+            Walls { udp: Mode::Supervised, ..KERNEL },
+            Walls { icmp: Mode::Supervised, ..open },
+            Walls { icmp: Mode::Open, ..KERNEL },
+            Walls { udp_bind: true, ..KERNEL },
+            Walls { outside_unix: true, ..open },
+            Walls { families: PAIRS | families::UNIX_STREAM, ..open },
+            Walls { families: PAIRS | families::UNIX_SEQPACKET, ..open },
+            Walls { families: PAIRS | families::UNIX_DGRAM, ..open },
+        ];
+        for walls in looked_at {
+            for length in [2, 16, 28, 128] {
+                assert_eq!(
+                    run(walls, libc::SYS_connect, [3, 1, length, 0, 0, 0]),
+                    Action::Notify.code(),
+                    "{walls:?}"
+                );
+            }
+        }
+        for walls in [CLOSED, KERNEL, open, none] {
+            for nr in [libc::SYS_bind, libc::SYS_listen] {
+                assert_eq!(run(walls, nr, [3, 1, 16, 0, 0, 0]), Action::Notify.code());
+            }
+        }
+        // Where nothing can be looked at, only what needs no look is left.
+        let blind = Walls { inspected: false, ..KERNEL };
+        assert_eq!(run(blind, libc::SYS_bind, [3, 1, 16, 0, 0, 0]), Action::Allow.code());
+        assert_eq!(run(blind, libc::SYS_listen, [3, 1, 0, 0, 0, 0]), Action::Refuse(libc::EACCES).code());
+        assert!(!blind.needs_inspection() && !Walls { tcp: Mode::Open, ..blind }.needs_inspection());
+        for walls in looked_at.into_iter().chain([open, Walls { tcp_bind: true, ..KERNEL }]) {
+            assert!(walls.needs_inspection(), "{walls:?}");
+        }
+    }
+
+    #[test]
+    fn pairs_exist_without_any_socket_that_could_be_connected() {
+        let socket = |nr, kind| run(KERNEL, nr, args(&[1, kind, 0]));
+        let refuse = |errno| Action::Refuse(errno).code();
+        for kind in [STREAM, SEQPACKET, STREAM | 0o2_004_000] {
+            assert_eq!(socket(libc::SYS_socketpair, u64::from(kind)), Action::Allow.code());
+            assert_eq!(socket(libc::SYS_socket, u64::from(kind)), refuse(libc::EAFNOSUPPORT));
+        }
+        for kind in [DGRAM, RAW, 4] {
+            assert_eq!(socket(libc::SYS_socketpair, u64::from(kind)), refuse(libc::ESOCKTNOSUPPORT));
+            assert_eq!(socket(libc::SYS_socket, u64::from(kind)), refuse(libc::EAFNOSUPPORT));
+        }
+        let none = Walls { families: 0xf8, ..KERNEL };
+        assert_eq!(run(none, libc::SYS_socketpair, args(&[1, 1, 0])), refuse(libc::EAFNOSUPPORT));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod abi;
 mod bpf;
 mod calls;
 mod cmsg;
+mod counts;
 mod event;
 mod filter;
 mod front;

@@ -136,7 +136,7 @@ pub fn ask(program: &CString, answers: &mut [u8]) -> Result<i32> {
 
 fn holds_tcp() -> Result<()> {
     process::prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
-    landlock::enter(&landlock::inner(Abi::of_kernel())?)?;
+    landlock::enter(&landlock::inner(Abi::of_kernel(), &landlock::Ports::default())?)?;
     let socket = socket::new(libc::AF_INET, libc::SOCK_STREAM, 0)?;
     // Nobody has to listen: Landlock answers before the network does.
     let [first, second] = u16::try_from(libc::AF_INET).unwrap_or(0).to_ne_bytes();

@@ -25,6 +25,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use crate::calls;
+use crate::counts::Counts;
 use crate::event::{Call, Events, Kind as RecordKind, Record};
 use crate::inside::Inside;
 use crate::named::Named;
@@ -54,6 +55,7 @@ pub enum Outcome {
 /// Everything the calls need. One thread owns it.
 pub struct Receiver {
     pub(crate) listener: Arc<Listener>,
+    pub(crate) counts: Arc<Counts>,
     pub(crate) table: Table<Mapping>,
     pub(crate) events: Arc<Events>,
     pub(crate) pending: Pending,
@@ -181,6 +183,7 @@ impl Receiver {
     }
 
     fn call(&mut self, notification: &Notification) -> Result<Outcome> {
+        self.counts.count(notification.nr);
         match libc::c_long::from(notification.nr) {
             libc::SYS_connect => calls::connect::connect(self, notification),
             libc::SYS_sendto => calls::message::sendto(self, notification),

@@ -22,11 +22,14 @@ pub const TELL_ALLOWED: u32 = 16;
 /// Bit of `options`: tell what the table would decide, and refuse nothing by it. Everything else of the sandbox stays: calls are made on behalf, sockets are
 /// those that the facts of the table allow. Every protocol is supervised here, too.
 pub const OBSERVE: u32 = 32;
+/// Bit of `options`: look at every call that could carry a destination, also where the kernel alone could hold the policy, so that every refusal is told.
+pub const SUPERVISE: u32 = 64;
 
 /// `linger` without an end.
 pub const FOREVER: u32 = u32::MAX;
 
-const OPTIONS: u32 = TERMINAL | WITHOUT_TCP | WITHOUT_SCOPES | WITHOUT_SETTINGS | TELL_ALLOWED | OBSERVE;
+const OPTIONS: u32 =
+    TERMINAL | WITHOUT_TCP | WITHOUT_SCOPES | WITHOUT_SETTINGS | TELL_ALLOWED | OBSERVE | SUPERVISE;
 
 /// Bytes before the strings.
 const HEADER_BYTES: usize = 32;

@@ -19,10 +19,13 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 
 use crate::event::Stage;
+use crate::filter::Walls;
 use crate::request::Request;
+use crate::sys::landlock::Ports;
 use crate::sys::process::{self, Vector, child};
 use crate::sys::seccomp::{self, Instruction, Listener};
 use crate::sys::{Errno, Result, landlock, signal};
+use crate::table::{Mode, Protocol, Table};
 
 /// What the command is confined by.
 pub struct Confinement {
@@ -132,7 +135,18 @@ fn execute(candidates: &[CString], arguments: &Vector, environment: &Vector) -> 
     error
 }
 
-/// A ruleset where the kernel has one.
-pub fn domain(abi: landlock::Abi) -> Result<Option<OwnedFd>> {
-    if abi.has_tcp() { landlock::inner(abi).map(Some) } else { Ok(None) }
+/// The ruleset of the command's domain, where the kernel has Landlock for TCP. It holds what is not looked at: connects, and binds where the command can not be inspected.
+pub fn domain<B: AsRef<[u8]>>(abi: landlock::Abi, walls: Walls, table: &Table<B>) -> Result<Option<OwnedFd>> {
+    if !abi.has_tcp() {
+        return Ok(None);
+    }
+    let mut ports = Ports { binds_any: !walls.inspected && walls.tcp != Mode::Closed, ..Ports::default() };
+    if !walls.looks_at_connects() {
+        ports.connects_anywhere = walls.tcp == Mode::Open;
+        if walls.tcp == Mode::Kernel {
+            let ranges = table.ports_of_all(Protocol::Tcp).unwrap_or_default();
+            ports.connect = ranges.into_iter().flat_map(|(low, high)| low..=high).collect();
+        }
+    }
+    landlock::inner(abi, &ports).map(Some)
 }

@@ -21,6 +21,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::counts::Counts;
 use crate::event::{Events, Kind, Record, Stage};
 use crate::filter::{self, Walls};
 use crate::inside::Inside;
@@ -28,7 +29,7 @@ use crate::named::Named;
 use crate::outside::Outside;
 use crate::pending::{INTERRUPT, Pending};
 use crate::receiver::{self, Copied, Kinds, Receiver};
-use crate::request::{FOREVER, OBSERVE, Request, TELL_ALLOWED, WITHOUT_SETTINGS, WITHOUT_TCP};
+use crate::request::{FOREVER, OBSERVE, Request, SUPERVISE, TELL_ALLOWED, WITHOUT_SETTINGS, WITHOUT_TCP};
 use crate::settings;
 use crate::sockaddr::Kind as SocketKind;
 use crate::spawn::{self, Command, Confinement, Failure};
@@ -37,7 +38,7 @@ use crate::sys::mapping::Mapping;
 use crate::sys::seccomp::Listener;
 use crate::sys::uring::Ring;
 use crate::sys::{Errno, Result, fd, landlock, memory, process, signal, socket};
-use crate::table::{Mode, Protocol, Table, UnixRule};
+use crate::table::{Table, UnixRule};
 use crate::task::{Callers, Tasks};
 use crate::tree::{self, Proven};
 use crate::watch::{Suspects, Watch};
@@ -101,26 +102,23 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     }
     let observes = request.options & OBSERVE != 0;
     let watch = (request.options & (TELL_ALLOWED | OBSERVE) != 0).then(|| Watch::new(observes));
-    let has_rules = |protocol| observes || table.plan(protocol) != Mode::Closed;
-    let walls = Walls {
-        families: table.families(),
-        udp: has_rules(Protocol::Udp) || has_rules(Protocol::UdpBind),
-        icmp: has_rules(Protocol::Icmp),
-        outside_unix: observes || table.unix_rules().next().is_some(),
-        namespaces: table.allows_user_namespaces(),
-        confined: abi.has_tcp(),
-        sends: observes,
-    };
+    let is_forced = request.options & (SUPERVISE | TELL_ALLOWED | OBSERVE) != 0;
+    let mut walls = Walls::of(&table, abi, is_forced, observes);
     if request.options & WITHOUT_SETTINGS == 0 && !settings::are_sealed() {
         return Err(Failure { stage: Stage::Settings, error: Errno(libc::EPERM) });
     }
-    probe_inspection().map_err(Failure::at(Stage::Inspection))?;
+    if let Err(error) = probe_inspection() {
+        if walls.needs_inspection() {
+            return Err(Failure { stage: Stage::Inspection, error });
+        }
+        walls.inspected = false;
+    }
     if !abi.has_tcp() && request.options & WITHOUT_TCP == 0 {
         return Err(Failure { stage: Stage::WithoutTcp, error: Errno(libc::EOPNOTSUPP) });
     }
     check_stdio().map_err(Failure::at(Stage::Stdio))?;
     let confinement = Confinement {
-        domain: spawn::domain(abi).map_err(Failure::at(Stage::Landlock))?,
+        domain: spawn::domain(abi, walls, &table).map_err(Failure::at(Stage::Landlock))?,
         filter: filter::program(walls),
     };
     let named = Named::of(table.unix_rules());
@@ -132,6 +130,7 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
                 tree::end(proven);
                 own(error)
             })?;
+    warden.tells_connects = walls.looks_at_connects();
     warden.watch();
     Ok(())
 }
@@ -213,6 +212,9 @@ struct Warden {
     linger: Option<Duration>,
     /// When that is over.
     deadline: Option<Instant>,
+    counts: Arc<Counts>,
+    /// Refused connects are told, since all are looked at.
+    tells_connects: bool,
 }
 
 impl Warden {
@@ -234,8 +236,10 @@ impl Warden {
         let pending = Pending::new(Arc::clone(&listener), began);
         let (received, ended) = fd::pipe()?;
         let (_, hard) = process::open_file_limit()?;
+        let counts = Arc::new(Counts::default());
         let receiver = Receiver {
             listener: Arc::clone(&listener),
+            counts: Arc::clone(&counts),
             table: reach.table,
             events: Arc::clone(&events),
             pending: pending.clone(),
@@ -276,6 +280,8 @@ impl Warden {
             proven,
             linger,
             deadline: None,
+            counts,
+            tells_connects: true,
         })
     }
 
@@ -295,6 +301,8 @@ impl Warden {
         let _ = fd::poll(&mut [fd::readable(&self.received)], LAST_CALL_MS);
         let mut record = Record::new(Kind::Ended);
         record.code = ended;
+        record.address = Some(self.counts.encode());
+        record.protocol = u8::from(!self.tells_connects);
         self.events.tell_surely(&record, SURELY_MS);
     }
 

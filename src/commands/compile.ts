@@ -5,6 +5,7 @@
 import { basename } from 'node:path';
 import { isatty } from 'node:tty';
 import { formatDiagnostics } from '../../compiler/diagnostic.ts';
+import { formatPlan } from '../../compiler/plan.ts';
 import type { Format } from '../commands.ts';
 import { compileSources, countErrors } from '../compiling.ts';
 import { SandlockError } from '../errors.ts';
@@ -53,10 +54,11 @@ export async function compileToFile(
   else replaceFile(output, result.table);
   const timeMs = Math.round((performance.now() - startMs) * 10) / 10;
   const summary = { ...result.summary, timeMs };
+  const { plan, warnings } = result;
   writeError(
     format === 'json'
-      ? `${JSON.stringify({ ok: true, summary, warnings: result.warnings })}\n`
-      : `${formatDiagnostics(result.warnings)}${formatSummary(path, output, summary)}`,
+      ? `${JSON.stringify({ ok: true, summary, plan, warnings })}\n`
+      : `${formatDiagnostics(warnings)}${formatSummary(path, output, summary)}${formatPlan(plan)}`,
   );
 }
 

@@ -336,7 +336,7 @@ help: did you mean "netlink/route"?
     `policy.toml:2:19: error SL2022: no family is named \`AF_INET\`
 2 | allow_families = ["AF_INET"]
   |                   ^^^^^^^^^
-expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg"
+expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg", "unix/pair"
 help: did you mean "inet"?
 `,
   ],
@@ -346,7 +346,7 @@ help: did you mean "inet"?
     `policy.toml:2:19: error SL2022: no family is named \`INET6\`
 2 | allow_families = ["INET6"]
   |                   ^^^^^^^
-expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg"
+expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg", "unix/pair"
 help: did you mean "inet6"?
 `,
   ],
@@ -356,7 +356,7 @@ help: did you mean "inet6"?
     `policy.toml:2:19: error SL2022: no family is named \`ipv4\`
 2 | allow_families = ["ipv4"]
   |                   ^^^^^^
-expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg"
+expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg", "unix/pair"
 help: did you mean "inet"?
 `,
   ],
@@ -366,7 +366,7 @@ help: did you mean "inet"?
     `policy.toml:2:19: error SL2022: no family is named \`tcp\`
 2 | allow_families = ["tcp"]
   |                   ^^^^^
-expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg"
+expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg", "unix/pair"
 help: did you mean "inet/stream"?
 `,
   ],
@@ -376,7 +376,7 @@ help: did you mean "inet/stream"?
     `policy.toml:2:19: error SL2022: no family is named \`unx\`
 2 | allow_families = ["unx"]
   |                   ^^^^^
-expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg"
+expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg", "unix/pair"
 help: did you mean "unix"?
 `,
   ],
@@ -386,7 +386,7 @@ help: did you mean "unix"?
     `policy.toml:2:19: error SL2022: no family is named \`zzz\`
 2 | allow_families = ["zzz"]
   |                   ^^^^^
-expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg"
+expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg", "unix/pair"
 `,
   ],
   [
@@ -395,7 +395,7 @@ expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket"
     `policy.toml:2:19: error SL2022: the family is missing
 2 | allow_families = [""]
   |                   ^^
-expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg"
+expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg", "unix/pair"
 `,
   ],
   [
@@ -404,7 +404,7 @@ expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket"
     `policy.toml:2:19: error SL2022: no family is named \`inet/seqpacket\`
 2 | allow_families = ["inet/seqpacket"]
   |                   ^^^^^^^^^^^^^^^^
-expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg"
+expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg", "unix/pair"
 help: did you mean "unix/seqpacket"?
 `,
   ],
@@ -414,7 +414,7 @@ help: did you mean "unix/seqpacket"?
     `policy.toml:2:19: error SL2103: \`network.allow_families[0]\` can not be a number
 2 | allow_families = [3]
   |                   ^
-expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg"
+expected: "unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg", "unix/pair"
 `,
   ],
   [

@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { TableDraft } from '../../compiler/model.ts';
-import { draftOf, EXAMPLE, MIXED, NESTED, OPEN } from '../reference/drafts.ts';
+import { draftOf, EXAMPLE, KERNEL, MIXED, NESTED, OPEN } from '../reference/drafts.ts';
 import { createModel, PROTOCOLS } from '../reference/model.ts';
 import { BUILDS, opened, RELEASE, tableOf } from '../reference/modules.ts';
 import {
@@ -28,6 +28,7 @@ const VECTORS: readonly (readonly [string, TableDraft])[] = [
   ['nested', NESTED],
   ['open', OPEN],
   ['random', randomDraft(createRandom(2026), 60)],
+  ['kernel', KERNEL],
 ];
 
 const vectors = VECTORS.map(([name, draft], index) => {

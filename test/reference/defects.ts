@@ -3,7 +3,7 @@
  * with which every reader must refuse the result. The files in test/bad-data are made from this list.
  */
 import * as F from '../../compiler/format.gen.ts';
-import { MIXED, NESTED, set } from './drafts.ts';
+import { draftOf, KERNEL, MIXED, NESTED, rule as ruleOf, set } from './drafts.ts';
 import { type Editor, edit, seal } from './edit.ts';
 
 /** One damaged table. */
@@ -176,7 +176,17 @@ export function badTables(build: Builder): readonly BadTable[] {
     table.cut(F.SECTION_FACTS, table.cell(F.SECTION_FACTS, 0), F.FACTS_BYTES);
     return table.record(F.SECTION_FACTS, F.DIRECTORY_COUNT);
   });
-  add('plan-mode', F.DEFECT_PLAN_MODE, 'mode 2', put(field(F.SECTION_PLAN, 1, F.PLAN_MODE), 2));
+  const plan = (protocol: number, mode: number): Edit =>
+    put(field(F.SECTION_PLAN, protocol, F.PLAN_MODE), mode);
+  add('plan-mode', F.DEFECT_PLAN_MODE, 'mode 4', plan(1, 4));
+  add('plan-kernel-udp', F.DEFECT_PLAN_MODE, 'udp for the kernel', plan(1, F.MODE_KERNEL));
+  add(
+    'plan-kernel-with-names',
+    F.DEFECT_PLAN_RULES,
+    'tcp for the kernel, yet a rule has a name',
+    plan(0, F.MODE_KERNEL),
+  );
+  add('plan-open-bind', F.DEFECT_PLAN_MODE, 'tcp-bind open', plan(3, F.MODE_OPEN));
   add(
     'plan-closed-with-rules',
     F.DEFECT_PLAN_RULES,
@@ -519,8 +529,8 @@ export function badTables(build: Builder): readonly BadTable[] {
   add(
     'facts-family',
     F.DEFECT_FAMILIES,
-    'a tenth family',
-    put(field(F.SECTION_FACTS, 0, F.FACTS_FAMILIES), 512),
+    'an eleventh family',
+    put(field(F.SECTION_FACTS, 0, F.FACTS_FAMILIES), 1024),
   );
   add(
     'facts-flag',
@@ -718,6 +728,38 @@ export function badTables(build: Builder): readonly BadTable[] {
       table.bytes.copyWithin(to, from, from + F.TRIE_BYTES);
       return spans(table) + F.SPAN_BYTES;
     },
+  );
+  const kernel = build(KERNEL);
+  const nothing = build(
+    draftOf([ruleOf('allow', 'tcp://*:443', 1), ruleOf('deny', 'tcp://*:443', 2)]),
+  );
+  add(
+    'plan-kernel-with-addresses',
+    F.DEFECT_ADDRESSES,
+    'tcp for the kernel, yet its rules name addresses',
+    plan(0, F.MODE_KERNEL),
+    build(draftOf([ruleOf('allow', 'tcp://10.0.0.0/8:443', 1)])),
+  );
+  add(
+    'plan-open-with-addresses',
+    F.DEFECT_ADDRESSES,
+    'udp open, yet its rules name addresses',
+    plan(1, F.MODE_OPEN),
+    build(draftOf([ruleOf('allow', 'udp://10.0.0.0/8:*', 1)])),
+  );
+  add(
+    'plan-open-with-ports',
+    F.DEFECT_PORTS,
+    'tcp open, yet some ports are not allowed',
+    plan(0, F.MODE_OPEN),
+    kernel,
+  );
+  add(
+    'plan-kernel-without-ports',
+    F.DEFECT_PORTS,
+    'tcp for the kernel, yet all that is allowed is denied',
+    plan(0, F.MODE_KERNEL),
+    nothing,
   );
   return list;
 }

@@ -155,6 +155,22 @@ export const NESTED: TableDraft = {
   sets: [],
 };
 
+/** TCP by port alone, UDP and ICMP open, and no socket that keeps them from that. */
+export const KERNEL: TableDraft = draftOf(
+  [
+    rule('allow', 'tcp://*:443,8000-8010', 1),
+    rule('deny', 'tcp://*:8005', 2),
+    rule('allow', 'udp://*:*', 3),
+    rule('allow', 'icmp://*', 4),
+  ],
+  {
+    facts: {
+      families: ['unix/pair', 'inet/stream', 'inet/dgram', 'inet6/stream', 'inet6/dgram'],
+      allowUserns: false,
+    },
+  },
+);
+
 /** Everything allowed, but for what is denied: IPv4 in the forms that IPv6 carries, loopback and unspecified addresses. */
 export const OPEN: TableDraft = {
   facts: { families: [], allowUserns: false },

@@ -50,7 +50,7 @@ export function createRandom(seed: number): Random {
   };
 }
 
-const FAMILIES: Facts['families'] = [...FACTS.families, 'alg'];
+const FAMILIES: Facts['families'] = [...FACTS.families, 'alg', 'unix/pair'];
 const EDGE_PORTS = [0, 1, 22, 80, 443, 444, 1023, 1024, 32767, 32768, 65534, 65535] as const;
 const MAPPED = 0xffffn << 32n;
 

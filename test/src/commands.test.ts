@@ -70,7 +70,7 @@ describe('compile', () => {
     expect({ status, stdout }).toEqual({ status: 0, stdout: '' });
     expect(withoutTime(stderr)).toMatch(
       new RegExp(
-        `^p\\.toml → p\\.bin: 3 rules, \\d prefixes, ${size.toLocaleString('en')} bytes, N ms\\n$`,
+        `^p\\.toml → p\\.bin: 3 rules, \\d prefixes, ${size.toLocaleString('en')} bytes, N ms\\nplan: tcp supervised, udp closed, icmp closed\\n$`,
       ),
     );
     expect(readFileSync(join(folder, 'p.bin')).subarray(0, 8).toString()).toBe('SANDLOCK');

@@ -13,6 +13,8 @@ const NONE = {
   log: undefined,
   lingerSeconds: 10,
   degraded: [],
+  supervise: false,
+  stats: false,
 };
 
 describe('a command line of exec', () => {
@@ -38,6 +40,8 @@ describe('a command line of exec', () => {
       '--allow-degraded=landlock-tcp',
       '--allow-degraded',
       'landlock-scopes',
+      '--supervise',
+      '--stats',
       '--',
       'c',
     ];
@@ -49,6 +53,8 @@ describe('a command line of exec', () => {
       log: 'l',
       lingerSeconds: 0xffff_ffff,
       degraded: ['landlock-tcp', 'landlock-scopes'],
+      supervise: true,
+      stats: true,
       command: ['c'],
     });
   });

@@ -21,6 +21,7 @@ describe('a request', () => {
       command: ['ls', '', '-l'],
       environment,
       lingerSeconds: 10,
+      supervise: false,
       degraded: [],
       readRaw: NO_PROC,
     });
@@ -35,6 +36,7 @@ describe('a request', () => {
       command: ['é'],
       environment: {},
       lingerSeconds: 10,
+      supervise: false,
       degraded: [],
       readRaw: NO_PROC,
     });
@@ -50,6 +52,7 @@ describe('a request', () => {
       command: ['cat', '\ufffd.txt', ''],
       environment: { A: '\ufffd', B: '2' },
       lingerSeconds: 10,
+      supervise: false,
       degraded: [],
       readRaw: (path) => Buffer.from(files[path] ?? '', 'latin1'),
     });
@@ -64,6 +67,7 @@ describe('a request', () => {
       command: ['\ufffd'],
       environment: { A: '\ufffd' },
       lingerSeconds: 10,
+      supervise: false,
       degraded: [],
       readRaw: NO_PROC,
     });
@@ -97,6 +101,7 @@ describe('a request', () => {
       command: ['a\0b'],
       environment: {},
       lingerSeconds: 10,
+      supervise: false,
       degraded: [],
       readRaw: NO_PROC,
     };

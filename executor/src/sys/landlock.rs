@@ -13,6 +13,7 @@ const SCOPE_SIGNAL: u64 = 1 << 1; // ABI 6, Linux 6.12
 
 // The system call numbers are the same on every architecture since Linux 5.1.
 const CREATE_RULESET: libc::c_long = 444;
+const ADD_RULE: libc::c_long = 445;
 const RESTRICT_SELF: libc::c_long = 446;
 
 #[repr(C)]
@@ -20,6 +21,12 @@ struct RulesetAttributes {
     handled_access_fs: u64,
     handled_access_net: u64,
     scoped: u64,
+}
+
+#[repr(C)]
+struct NetPortAttributes {
+    allowed_access: u64,
+    port: u64,
 }
 
 /// What of Landlock the kernel has, by its ABI version.
@@ -66,10 +73,37 @@ pub fn abstract_names() -> Result<OwnedFd> {
     create(0, SCOPE_ABSTRACT_UNIX_SOCKET)
 }
 
-/// The ruleset of the command's domain, nested in the supervisor's: TCP connect and bind without any rule, both scopes, as far as `abi` has them.
-pub fn inner(abi: Abi) -> Result<OwnedFd> {
+/// What the command's domain leaves of TCP.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ports {
+    /// Every connect is left alone.
+    pub connects_anywhere: bool,
+    /// Ports that may be connected to, at any address.
+    pub connect: Vec<u16>,
+    /// Sockets may be bound to port 0, so that the kernel chooses one.
+    pub binds_any: bool,
+}
+
+/// The ruleset of the command's domain, nested in the supervisor's: TCP connect and bind with what `ports` leaves of them, both scopes, as far as `abi` has them.
+pub fn inner(abi: Abi, ports: &Ports) -> Result<OwnedFd> {
     let scopes = if abi.has_scopes() { SCOPE_SIGNAL | SCOPE_ABSTRACT_UNIX_SOCKET } else { 0 };
-    create(ACCESS_NET_BIND_TCP | ACCESS_NET_CONNECT_TCP, scopes)
+    let connect = if ports.connects_anywhere { 0 } else { ACCESS_NET_CONNECT_TCP };
+    let ruleset = create(ACCESS_NET_BIND_TCP | connect, scopes)?;
+    for port in &ports.connect {
+        allow_port(&ruleset, ACCESS_NET_CONNECT_TCP, *port)?;
+    }
+    if ports.binds_any {
+        allow_port(&ruleset, ACCESS_NET_BIND_TCP, 0)?;
+    }
+    Ok(ruleset)
+}
+
+fn allow_port(ruleset: &OwnedFd, allowed_access: u64, port: u16) -> Result<()> {
+    const NET_PORT: u32 = 2; // LANDLOCK_RULE_NET_PORT
+    let rule = NetPortAttributes { allowed_access, port: u64::from(port) };
+    // SAFETY: `rule` is the structure that this type of rule takes; the kernel only reads it.
+    let result = unsafe { libc::syscall(ADD_RULE, ruleset.as_raw_fd(), NET_PORT, &raw const rule, 0) };
+    check_long(result).map(drop)
 }
 
 /// Enters the ruleset's domain with the calling thread, for ever. Needs `no_new_privs`. Fit for a child between clone and exec.

@@ -54,7 +54,7 @@ fn committed_tables_answer_as_their_vectors_say() {
         }
         tables += 1;
     }
-    assert_eq!(tables, 6);
+    assert_eq!(tables, 7);
 }
 
 #[test]
@@ -85,6 +85,18 @@ fn the_plan_says_which_protocols_are_closed() {
     let modes = protocols.map(|protocol| table.plan(protocol));
     let [closed, supervised] = [Mode::Closed, Mode::Supervised];
     assert_eq!(modes, [supervised, supervised, closed, supervised, closed]);
+}
+
+#[test]
+fn what_is_left_to_the_kernel_is_a_list_of_ports() {
+    let open = |name| Table::open(fs::read(folder("vectors").join(name)).unwrap()).unwrap();
+    let table = open("kernel.bin");
+    let modes = [Protocol::Tcp, Protocol::Udp, Protocol::Icmp].map(|protocol| table.plan(protocol));
+    assert_eq!(modes, [Mode::Kernel, Mode::Open, Mode::Open]);
+    assert_eq!(table.ports_of_all(Protocol::Tcp), Some(vec![(443, 443), (8000, 8004), (8006, 8010)]));
+    assert_eq!(table.ports_of_all(Protocol::Udp), Some(vec![(0, 65535)]));
+    assert_eq!(table.ports_of_all(Protocol::TcpBind), Some(Vec::new()));
+    assert_eq!(open("mixed.bin").ports_of_all(Protocol::Tcp), None);
 }
 
 #[test]

@@ -7,31 +7,31 @@ use super::format_gen::{
     ACTION_ALLOW, DEFECT_ADDRESSES, DEFECT_PLAN_MODE, DEFECT_PLAN_RULES, DEFECT_PORTS, DEFECT_RESERVED,
     MODE_CLOSED, MODE_KERNEL, MODE_OPEN, MODE_SUPERVISED, PLAN_BYTES, PLAN_RESERVED, PORT_RANGE_BYTES,
     PORT_SET_BYTES, PROTOCOL_TCP, PROTOCOL_TCP_BIND, PROTOCOLS, RULE_ACTION, RULE_BYTES, RULE_PROTOCOL,
-    SECTION_PLAN, SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_RULES, SECTION_TRIES, TRIE_BYTES,
-    TRIE_COUNT, TRIE_SETS, TRIE_SPANS,
+    RULE_TARGET, SECTION_PLAN, SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_RULES, SECTION_TRIES,
+    TARGET_NAME, TRIE_BYTES, TRIE_COUNT, TRIE_SETS, TRIE_SPANS,
 };
 
-/// A protocol is closed exactly when no rule allows anything of it.
+/// A protocol is closed exactly when no rule allows anything of it; what has rules with names is looked up, for a name may have addresses that no trie knows.
 pub(super) fn check_plan(view: View<'_>) -> Result<(), Defect> {
     let rules = view.section(SECTION_RULES)?;
-    let mut allowed = [false; PROTOCOLS as usize];
+    // (some rule allows something, some rule has a name)
+    let mut found = [(false, false); PROTOCOLS as usize];
     for index in 0..rules.count {
         let rule = rules.at(index, RULE_BYTES);
-        if view.u8(rule + u64::from(RULE_ACTION))? != ACTION_ALLOW {
-            continue;
-        }
-        // Rules are checked later; a protocol that does not exist allows nothing here.
-        let protocol = view.u8(rule + u64::from(RULE_PROTOCOL))?;
-        if let Some(allowed) = usize::try_from(protocol).ok().and_then(|protocol| allowed.get_mut(protocol)) {
-            *allowed = true;
+        // Rules are checked later; of a protocol that does not exist nothing is noted.
+        let protocol = usize::try_from(view.u8(rule + u64::from(RULE_PROTOCOL))?).unwrap_or(usize::MAX);
+        if let Some((allowed, named)) = found.get_mut(protocol) {
+            *allowed |= view.u8(rule + u64::from(RULE_ACTION))? == ACTION_ALLOW;
+            *named |= view.u8(rule + u64::from(RULE_TARGET))? == TARGET_NAME;
         }
     }
     let plan = view.section(SECTION_PLAN)?;
-    for (protocol, allowed) in (0..).zip(allowed) {
+    for (protocol, (allowed, named)) in (0..).zip(found) {
         let offset = plan.at(u64::from(protocol), PLAN_BYTES);
         let mode = view.u32(offset)?;
         ensure(can_have(protocol, mode), DEFECT_PLAN_MODE, offset)?;
-        ensure((mode == MODE_CLOSED) != allowed, DEFECT_PLAN_RULES, offset)?;
+        let fits = (mode == MODE_CLOSED) != allowed && (mode <= MODE_SUPERVISED || !named);
+        ensure(fits, DEFECT_PLAN_RULES, offset)?;
         let reserved = offset + u64::from(PLAN_RESERVED);
         ensure(view.u32(reserved)? == 0, DEFECT_RESERVED, reserved)?;
     }
