@@ -60,6 +60,7 @@ describe('the modules', () => {
         'src/library-path.ts',
         'src/log.ts',
         'src/outcome.ts',
+        'src/plan-notes.ts',
         'src/probes.ts',
         'src/records.ts',
         'src/request.ts',
