@@ -29,6 +29,7 @@ const TABLES = ['test/vectors', 'test/bad-data'].map((folder) => join(root, fold
 /** @type {Record<string, Target>} */
 const TARGETS = {
   cmsg: { runner: 'rust', length: 2048 },
+  dns: { runner: 'rust', length: 1024 },
   msghdr: { runner: 'rust', length: 512 },
   request: { runner: 'rust', length: 1024 },
   sockaddr: { runner: 'rust', length: 132 },

@@ -7,12 +7,13 @@
  */
 import { closeSync, fstatSync, openSync, statSync, writeSync } from 'node:fs';
 import type { Decision } from './decision.ts';
+import type { DeniedName } from './denied-names.ts';
 import { describeCause, SandlockError } from './errors.ts';
 
 /** A log that is written to. */
 export interface Log {
   /** Adds a decision; it is in the file after `flush`, or earlier. */
-  add(decision: Decision): void;
+  add(decision: Decision | DeniedName): void;
   /** Says that so many records were lost because they came faster than they were read. */
   addLost(count: number): void;
   /** Writes what was added. */

@@ -27,7 +27,7 @@ export interface DecidedRecord {
   readonly dropped: number;
 }
 
-/** A program was answered an address for a name. */
+/** A program was answered an address for a name, or the name was denied. */
 export interface NameRecord {
   readonly kind: 'name';
   readonly timeMs: number;
@@ -36,7 +36,9 @@ export interface NameRecord {
   readonly program: string;
   /** Lower case, without final dot. */
   readonly name: string;
-  /** Undefined: the answer had none. */
+  /** Why it is told: it was answered; or it was denied, since no rule names it, it has an address of the inside, or the limits of wildcards. */
+  readonly reason: 'answered' | 'unlisted' | 'inside' | 'limit';
+  /** Undefined: the answer had none. Of `inside` the one that was left out. */
   readonly address: string | undefined;
   /** Response code of DNS. */
   readonly code: number;
@@ -177,9 +179,15 @@ function decodeCaller(bytes: Buffer): Pick<DecidedRecord, 'timeMs' | 'pid' | 'ti
   };
 }
 
-function decodeAnswer(bytes: Buffer, name: string): Pick<NameRecord, 'name' | 'address'> {
+const NAME_REASONS = ['answered', 'unlisted', 'inside', 'limit'] as const;
+
+function decodeAnswer(
+  bytes: Buffer,
+  name: string,
+): Pick<NameRecord, 'name' | 'reason' | 'address'> {
   const address = bytes.subarray(16, 32);
-  return { name, address: address.some(Boolean) ? formatAddress(address) : undefined };
+  const reason = NAME_REASONS[bytes.readUInt8(1)] ?? 'unlisted';
+  return { name, reason, address: address.some(Boolean) ? formatAddress(address) : undefined };
 }
 
 function decodeName(bytes: Buffer): string {

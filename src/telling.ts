@@ -5,6 +5,7 @@
  */
 import { type Decision, type Explained, NO_EXPLANATION, toDecision } from './decision.ts';
 import { createDenialReporter } from './denials.ts';
+import { createNameReporter, toDeniedName } from './denied-names.ts';
 import type * as Explaining from './explaining.ts';
 import { openLog } from './log.ts';
 import { formatCalls, formatSilence } from './plan-notes.ts';
@@ -47,6 +48,7 @@ export function createTeller(table: Buffer, options: TellingOptions): Teller {
       : openLog(options.log, (message) => say(`sandlock: ${message}\n`));
   const summary = options.summary ? createSummary() : undefined;
   const denials = createDenialReporter();
+  const names = createNameReporter();
   const probes = createProbeFilter();
   const explainer = createLazyExplainer(table);
 
@@ -61,7 +63,12 @@ export function createTeller(table: Buffer, options: TellingOptions): Teller {
   };
   return {
     decided: (record) => probes.push(record).forEach(tell),
-    named: (record) => explainer.learn(record),
+    named(record) {
+      const denied = toDeniedName(record);
+      if (denied === undefined) return explainer.learn(record);
+      log?.add(denied);
+      if (!quiet) say(names.report(denied));
+    },
     opaque({ program, pid }) {
       if (!quiet) say(formatOpaque(program, pid));
     },
@@ -80,6 +87,7 @@ export function createTeller(table: Buffer, options: TellingOptions): Teller {
       if (dropped > 0) log?.addLost(dropped);
       log?.flush();
       if (!quiet) say(denials.finish());
+      if (!quiet) say(names.finish());
       if (dropped > 0 && !quiet) say(formatLost(dropped));
       if (killed > 0 && !quiet) say(formatKilled(killed));
       if (!quiet) say(formatSilence(end));

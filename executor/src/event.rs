@@ -78,6 +78,8 @@ pub enum Stage {
     Inspection,
     /// Mapping and checking the table.
     Table,
+    /// Starting the resolver.
+    Names,
     /// A descriptor 0, 1 or 2 that could reach past the policy.
     Stdio,
     /// Creating the command's process.
@@ -109,6 +111,7 @@ impl Stage {
             Self::Supervisor => b"supervisor",
             Self::Inspection => b"inspection",
             Self::Table => b"table",
+            Self::Names => b"names",
             Self::Stdio => b"stdio",
             Self::Spawn => b"spawn",
             Self::Directory => b"cwd",

@@ -25,6 +25,8 @@ pub struct Walls {
     pub tcp_bind: bool,
     /// UDP has rules for binding.
     pub udp_bind: bool,
+    /// Questions for names are answered inside: UDP sockets exist for them, and what they receive has its source put right.
+    pub names: bool,
     /// Unix sockets outside may be reached.
     pub outside_unix: bool,
     /// Programs may make namespaces.
@@ -39,7 +41,15 @@ pub struct Walls {
 
 impl Walls {
     /// What a table says. `is_forced`: everything is looked at, whatever could be left to the kernel. `observes`: nothing is refused by the table, so every protocol has sockets.
-    pub fn of<B: AsRef<[u8]>>(table: &Table<B>, abi: Abi, is_forced: bool, observes: bool) -> Self {
+    /// `names`: questions for names are answered inside; they, and what live names open, are in no plan, so everything is looked at as well.
+    pub fn of<B: AsRef<[u8]>>(
+        table: &Table<B>,
+        abi: Abi,
+        is_forced: bool,
+        observes: bool,
+        names: bool,
+    ) -> Self {
+        let is_forced = is_forced || names;
         let mode = |protocol| match table.plan(protocol) {
             _ if observes => Mode::Supervised,
             Mode::Kernel | Mode::Open if is_forced => Mode::Supervised,
@@ -54,6 +64,7 @@ impl Walls {
             icmp: mode(Protocol::Icmp),
             tcp_bind: table.plan(Protocol::TcpBind) != Mode::Closed,
             udp_bind: table.plan(Protocol::UdpBind) != Mode::Closed,
+            names,
             outside_unix: observes || table.unix_rules().next().is_some(),
             namespaces: table.allows_user_namespaces(),
             confined: abi.has_tcp(),
@@ -68,7 +79,7 @@ impl Walls {
 
     /// There are UDP sockets: programs that ping, and servers, have one whether UDP may leave or not.
     fn has_udp_sockets(self) -> bool {
-        self.udp != Mode::Closed || self.icmp != Mode::Closed || self.udp_bind
+        self.udp != Mode::Closed || self.icmp != Mode::Closed || self.udp_bind || self.names
     }
 
     /// A message can carry a destination that has to be looked at: then sendmsg, sendmmsg and sendto with an address are trapped. Otherwise the sandbox has no socket
@@ -77,7 +88,7 @@ impl Walls {
     pub fn looks_at_messages(self) -> bool {
         let is_closed = self.udp == Mode::Closed && self.has_udp_sockets();
         let is_supervised = [self.udp, self.icmp].contains(&Mode::Supervised);
-        is_supervised || is_closed || self.outside_unix || self.has(families::UNIX_DGRAM)
+        is_supervised || is_closed || self.names || self.outside_unix || self.has(families::UNIX_DGRAM)
     }
 
     /// A connect has to be looked at. Registers do not tell what socket it is on, so all are, or none: where TCP is decided by Landlock alone, every datagram socket may send
@@ -265,6 +276,15 @@ fn connect(walls: Walls) -> Decision {
     ask(Word::Low(2), Test::AtLeast(16), Action::Allow, Action::Notify)
 }
 
+/// recvfrom(fd, buffer, length, flags, address, …): only who asks for the source is told another one.
+fn recvfrom(walls: Walls) -> Decision {
+    if !walls.names {
+        return Action::Allow.into();
+    }
+    let addressed = ask(Word::High(4), Test::Is(0), Action::Allow, Action::Notify);
+    ask(Word::Low(4), Test::Is(0), addressed, Action::Notify)
+}
+
 /// A call on the caller itself (task number 0) runs.
 fn other_task(number: Word) -> Decision {
     ask(number, Test::Is(0), Action::Allow, Action::Notify)
@@ -295,6 +315,7 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
         let trapped = walls.looks_at_messages();
         message(flags, if trapped { Action::Notify } else { Action::Allow })
     };
+    let receives = || if walls.names { notify() } else { allow() };
     let namespaces = |bits, otherwise: Decision| {
         if walls.namespaces {
             return otherwise;
@@ -317,6 +338,9 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
         (libc::SYS_sendto, sendto(walls)),
         (libc::SYS_sendmsg, messages(2)),
         (libc::SYS_sendmmsg, messages(3)),
+        (libc::SYS_recvfrom, recvfrom(walls)),
+        (libc::SYS_recvmsg, receives()),
+        (libc::SYS_recvmmsg, receives()),
         // Without inspection there is no socket that could be bound but those of TCP, which Landlock holds, of netlink, and pairs of unix sockets.
         (libc::SYS_bind, if walls.inspected { notify() } else { allow() }),
         (libc::SYS_listen, if walls.inspected { notify() } else { refuse(libc::EACCES) }),
@@ -402,6 +426,7 @@ mod tests {
         icmp: Mode::Closed,
         tcp_bind: false,
         udp_bind: false,
+        names: false,
         outside_unix: false,
         namespaces: false,
         confined: true,

@@ -1,10 +1,11 @@
 //! sandlock's native half, one ELF with two faces: the library that Node loads (`abi.rs`, `front.rs`) and the supervisor process that the library starts
-//! (`supervisor.rs` and what it uses). Knows policy.bin and the kernel; nothing of TOML, host names or JavaScript.
+//! (`supervisor.rs` and what it uses). Knows policy.bin, the kernel and DNS; nothing of TOML or JavaScript.
 //!
 //! ```text
 //! abi → front ┈┈executes┈┈▸ supervisor → spawn (the command: filter, domain)
 //!                                └─▸ receiver → calls → sockaddr · cmsg · task · inside · pending
-//!                                        └─▸ table (look-up)
+//!                                        ├─▸ table (look-up)
+//!                                        └─▸ names (the resolver, live addresses)
 //! ```
 //!
 //! `probe.rs` is a third face, executed when the host asks what this kernel offers. Everything that touches the kernel is in `sys/`, the only place with unsafe code; `abi.rs` alone also exports symbols.
@@ -23,6 +24,7 @@ mod front;
 mod inside;
 mod msghdr;
 mod named;
+mod names;
 mod outside;
 mod pending;
 mod probe;
@@ -43,6 +45,12 @@ mod watch;
 #[cfg(feature = "fuzz")]
 pub mod fuzz {
     pub use crate::cmsg::{Control, translate};
+    /// The DNS wire format.
+    pub mod dns {
+        pub use crate::names::wire::{
+            A, AAAA, Answer, Code, MOST_ADDRESSES, Message, Question, answer, ask, read, reply_strange,
+        };
+    }
     pub use crate::msghdr::{HEADER_BYTES, Header, MOST_TOTAL, parts_of, places};
     pub use crate::request::Request;
     pub use crate::sockaddr::{Form, Inet, Kind, Target, connect_target, from_kernel, send_target};

@@ -144,8 +144,14 @@ fn is_being_stopped(group: u32) -> bool {
         .any(|thread| Status::read(thread).is_ok_and(|status| status.state == b'T'))
 }
 
-/// Whether an interrupted call should end (for the reasons above) rather than be taken up again; with what.
-pub fn interrupted(listener: &Listener, notification: u64, caller: u32, socket: &OwnedFd) -> Option<Errno> {
+/// Whether an interrupted call should end (for the reasons above) rather than be taken up again; with what. `timeout` is the option of its time limit.
+pub fn interrupted(
+    listener: &Listener,
+    notification: u64,
+    caller: u32,
+    socket: &OwnedFd,
+    timeout: i32,
+) -> Option<Errno> {
     if !listener.is_waiting(notification) {
         return Some(Errno(libc::EINTR));
     }
@@ -156,7 +162,7 @@ pub fn interrupted(listener: &Listener, notification: u64, caller: u32, socket: 
         return None;
     }
     // With a time limit the kernel does not restart, since it would begin anew (net/sock.h, sock_intr_errno).
-    Some(if socket::has_send_timeout(socket) { Errno(libc::EINTR) } else { Errno::RESTART })
+    Some(if socket::has_timeout(socket, timeout) { Errno(libc::EINTR) } else { Errno::RESTART })
 }
 
 impl Shared {

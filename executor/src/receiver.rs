@@ -13,7 +13,7 @@
 //! 5. the call is made on the duplicate with an address of our own making (`sockaddr.rs`), or refused with an errno.
 //!
 //! No call that could carry a destination is let through (`SECCOMP_USER_NOTIF_FLAG_CONTINUE`): the kernel would read the arguments again. Two kinds of calls
-//! that could not are (`calls/alone.rs`). Whatever goes wrong ends in an errno: there is no path that leaves a notification unanswered or answers it with success for
+//! that could not are (`calls/alone.rs`), and receives (`calls/receive.rs`). Whatever goes wrong ends in an errno: there is no path that leaves a notification unanswered or answers it with success for
 //! something not done.
 //!
 //! Sends are made with MSG_DONTWAIT first; those and connects that must wait go to threads of their own (`pending.rs`). So one receiving thread is enough, and is
@@ -25,10 +25,13 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 
 use crate::calls;
+use crate::calls::probe::Closed;
 use crate::counts::Counts;
 use crate::event::{Call, Events, Kind as RecordKind, Record};
 use crate::inside::Inside;
 use crate::named::Named;
+use crate::names::live::Live;
+use crate::names::redirect::{self, Redirect};
 use crate::outside::Outside;
 use crate::pending::{Pending, Work};
 use crate::sockaddr::{self, Inet, Kind};
@@ -56,7 +59,11 @@ pub enum Outcome {
 pub struct Receiver {
     pub(crate) listener: Arc<Listener>,
     pub(crate) counts: Arc<Counts>,
-    pub(crate) table: Table<Mapping>,
+    pub(crate) table: Arc<Table<Mapping>>,
+    /// Where questions for names go; none: the policy has no names, and port 53 is a port like any other.
+    pub(crate) names: Option<Redirect>,
+    /// Ports at which nobody receives, for connects that only ask.
+    pub(crate) closed: Closed,
     pub(crate) events: Arc<Events>,
     pub(crate) pending: Pending,
     pub(crate) tasks: Tasks,
@@ -189,6 +196,9 @@ impl Receiver {
             libc::SYS_sendto => calls::message::sendto(self, notification),
             libc::SYS_sendmsg => calls::message::sendmsg(self, notification),
             libc::SYS_sendmmsg => calls::message::sendmmsg(self, notification),
+            libc::SYS_recvfrom => calls::receive::recvfrom(self, notification),
+            libc::SYS_recvmsg => calls::receive::recvmsg(self, notification),
+            libc::SYS_recvmmsg => calls::receive::recvmmsg(self, notification),
             libc::SYS_bind => calls::bind::bind(self, notification),
             libc::SYS_listen => calls::bind::listen(self, notification),
             libc::SYS_clone => Ok(calls::alone::clone(self)),
@@ -230,7 +240,7 @@ impl Receiver {
     }
 
     /// May the sandbox reach that destination by that kind of socket? Returns it with an unspecified address made concrete.
-    pub(crate) fn decide(&self, kind: Kind, socket: &OwnedFd, inet: Inet) -> Result<Inet> {
+    pub(crate) fn decide(&mut self, kind: Kind, socket: &OwnedFd, inet: Inet) -> Result<Inet> {
         let protocol = match kind {
             Kind::Tcp { .. } => Protocol::Tcp,
             Kind::Udp { .. } => Protocol::Udp,
@@ -242,10 +252,28 @@ impl Receiver {
         }
         let inet = self.concrete(socket, inet);
         let port = if protocol == Protocol::Icmp { 0 } else { inet.port };
-        match self.table.lookup(protocol, inet.canonical(), port) {
-            Verdict::Allow => Ok(inet),
-            Verdict::Deny => Err(Errno(libc::ECONNREFUSED)),
-        }
+        let address = inet.canonical();
+        let is_allowed = self.table.lookup(protocol, address, port) == Verdict::Allow
+            || self.live().is_some_and(|live| live.allows(protocol, address, port));
+        if is_allowed { Ok(inet) } else { Err(Errno(libc::ECONNREFUSED)) }
+    }
+
+    /// The addresses learnt while the command runs.
+    fn live(&mut self) -> Option<&mut Live> {
+        self.names.as_mut()?.live.as_mut()
+    }
+
+    /// Whether the destination is a name server whose place ours takes (docs/format.md §6, *Port 53*).
+    pub(crate) fn is_question(&self, kind: Kind, inet: &Inet) -> bool {
+        let protocol = match kind {
+            _ if inet.port != redirect::PORT => return false,
+            Kind::Tcp { .. } => Protocol::Tcp,
+            Kind::Udp { .. } => Protocol::Udp,
+            _ => return false,
+        };
+        let Some(names) = &self.names else { return false };
+        !names.are_asked(protocol)
+            || self.table.lookup(protocol, inet.canonical(), redirect::PORT) == Verdict::Deny
     }
 
     /// The destination that Linux makes of an unspecified address.

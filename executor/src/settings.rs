@@ -74,15 +74,17 @@ fn flags(options: &str) -> libc::c_ulong {
     })
 }
 
-/// Seals them, as root, for this process and what it creates. Without `CAP_SYS_ADMIN` nothing happens: `are_sealed` tells whether that is enough.
-pub fn seal() {
+/// Seals them, as root, for this process and what it creates. Without `CAP_SYS_ADMIN` nothing happens: `are_sealed` tells whether that is enough. Whether this process
+/// has a mount namespace of its own now.
+pub fn seal() -> bool {
     if process::effective_user() != 0 || mounts::own_namespace().is_err() {
-        return;
+        return false;
     }
     for (path, flags) in parse(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()) {
         // EINVAL: hidden below another mount, so out of reach.
         let _ = mounts::make_read_only(&path, flags);
     }
+    true
 }
 
 /// Whether this process, and so what it creates, is kept from them: by the seal, or as any user but root is. To be asked without capabilities.

@@ -21,11 +21,16 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::calls::probe::Closed;
 use crate::counts::Counts;
 use crate::event::{Events, Kind, Record, Stage};
 use crate::filter::{self, Walls};
 use crate::inside::Inside;
 use crate::named::Named;
+use crate::names::hosts;
+use crate::names::listed::Listed;
+use crate::names::redirect::Redirect;
+use crate::names::server::Telling;
 use crate::outside::Outside;
 use crate::pending::{INTERRUPT, Pending};
 use crate::receiver::{self, Copied, Kinds, Receiver};
@@ -37,11 +42,14 @@ use crate::sys::landlock::Abi;
 use crate::sys::mapping::Mapping;
 use crate::sys::seccomp::Listener;
 use crate::sys::uring::Ring;
-use crate::sys::{Errno, Result, fd, landlock, memory, process, signal, socket};
+use crate::sys::{Errno, Result, fd, landlock, memory, mounts, process, signal, socket};
 use crate::table::{Table, UnixRule};
 use crate::task::{Callers, Tasks};
 use crate::tree::{self, Proven};
 use crate::watch::{Suspects, Watch};
+
+/// The host's names for addresses, which programs read before they ask anyone.
+const HOSTS: &str = "/etc/hosts";
 
 /// Descriptor of the table.
 pub const TABLE: i32 = 3;
@@ -81,7 +89,16 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     let own = Failure::at(Stage::Prepare);
     fd::close_from(GIVEN).map_err(Failure::at(Stage::Close))?;
     // While there may be a capability that can; the command inherits our mounts.
-    settings::seal();
+    let has_mounts = settings::seal();
+    let table = Mapping::sealed(&fd::borrow(TABLE)).map_err(Failure::at(Stage::Table))?;
+    let table =
+        Table::open(table).map_err(|_| Failure { stage: Stage::Table, error: Errno(libc::EINVAL) })?;
+    let table = Arc::new(table);
+    let listed = Listed::of(&table);
+    let hosts_text = std::fs::read_to_string(HOSTS).unwrap_or_default();
+    if has_mounts && !listed.is_empty() {
+        show_names(&listed);
+    }
     harden().map_err(&own)?;
     let abi = Abi::of_kernel();
     let proven = Proven::by_probe(process::parent());
@@ -94,16 +111,14 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     let request = Mapping::sealed(&fd::borrow(REQUEST)).map_err(&own)?;
     let request = Request::received(request.as_ref()).map_err(&own)?;
     let linger = (request.linger != FOREVER).then(|| Duration::from_secs(request.linger.into()));
-    let table = Mapping::sealed(&fd::borrow(TABLE)).map_err(Failure::at(Stage::Table))?;
-    let table =
-        Table::open(table).map_err(|_| Failure { stage: Stage::Table, error: Errno(libc::EINVAL) })?;
     if table.has_unpinned_names() {
         return Err(Failure { stage: Stage::Table, error: Errno(libc::ENODATA) });
     }
     let observes = request.options & OBSERVE != 0;
     let watch = (request.options & (TELL_ALLOWED | OBSERVE) != 0).then(|| Watch::new(observes));
     let is_forced = request.options & (SUPERVISE | TELL_ALLOWED | OBSERVE) != 0;
-    let mut walls = Walls::of(&table, abi, is_forced, observes);
+    let has_names = observes || !listed.is_empty();
+    let mut walls = Walls::of(&table, abi, is_forced, observes, has_names);
     if request.options & WITHOUT_SETTINGS == 0 && !settings::are_sealed() {
         return Err(Failure { stage: Stage::Settings, error: Errno(libc::EPERM) });
     }
@@ -123,16 +138,26 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     };
     let named = Named::of(table.unix_rules());
     let outside = enter_domain(&table, abi, observes).map_err(Failure::at(Stage::Domain))?;
+    let telling = Telling { answers: watch.is_some(), everything: observes };
+    let names =
+        Redirect::start(&table, events, listed, &hosts_text, telling).map_err(Failure::at(Stage::Names))?;
     let command = spawn::spawn(request, &confinement)?;
+    let reach = Reach { table, named, names, outside, watch };
     let mut warden =
-        Warden::new(command, Arc::clone(events), Reach { table, named, outside, watch }, abi, proven, linger)
-            .map_err(|error| {
-                tree::end(proven);
-                own(error)
-            })?;
+        Warden::new(command, Arc::clone(events), reach, abi, proven, linger).map_err(|error| {
+            tree::end(proven);
+            own(error)
+        })?;
     warden.tells_connects = walls.looks_at_connects();
     warden.watch();
     Ok(())
+}
+
+/// Shows the pinned names in the hosts file, where that costs nothing: in a mount namespace that is ours. Elsewhere, and for programs that do not read it, the resolver says the same.
+fn show_names(listed: &Listed) {
+    let text = hosts::text("", listed.pinned());
+    // ENOENT: there is no such file, so nobody reads it.
+    let _ = mounts::cover(c"/etc/hosts", text.as_bytes());
 }
 
 /// Tries on ourselves what every trapped call needs. A container's filter may forbid it (EPERM; Docker's default profile without `CAP_SYS_PTRACE` does), an old
@@ -185,8 +210,9 @@ pub fn harden() -> Result<()> {
 
 /// What may be reached, and how.
 struct Reach {
-    table: Table<Mapping>,
+    table: Arc<Table<Mapping>>,
     named: Vec<Named>,
+    names: Option<Redirect>,
     outside: Option<Outside>,
     watch: Option<Watch>,
 }
@@ -250,6 +276,8 @@ impl Warden {
             tables_are_shared: false,
             opaque: HashSet::new(),
             named: reach.named,
+            names: reach.names,
+            closed: Closed::default(),
             outside: reach.outside,
             scoped: abi.has_scopes(),
             ring: Ring::new().ok(),

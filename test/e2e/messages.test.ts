@@ -100,7 +100,7 @@ describe.each(users)('as $name', (user) => {
     });
   });
 
-  test('a UDP socket that asks for its source towards an address only TCP may reach: told, and not connected', async () => {
+  test('a UDP socket that asks for its source towards an address only TCP may reach: told, and connected to nobody', async () => {
     const [a, b] = await openUdp('127.0.0.1', '127.0.0.2');
     const [six] = await openUdp('::1');
     await claim({
@@ -111,8 +111,9 @@ describe.each(users)('as $name', (user) => {
         ...[a, six].flatMap(({ host, at }) => [
           `source=${at} 0 -`,
           `from ${host}`,
-          'peer -1 ENOTCONN',
-          'send -1 EDESTADDRREQ',
+          // A port of this machine at which nobody receives.
+          'peer 0 -',
+          'send 5 -',
           'sendto -1 ECONNREFUSED',
         ]),
         `source=${b.at} -1 ECONNREFUSED`,

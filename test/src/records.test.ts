@@ -120,12 +120,16 @@ describe('a record', () => {
     });
     const answer = {
       ...{ kind: 'name', timeMs: 0, pid: 4711, tid: 4712, program: 'curl' },
-      ...{ name: 'example.com', address: '192.0.2.1', code: 0, dropped: 0 },
+      ...{ name: 'example.com', reason: 'answered', address: '192.0.2.1', code: 0, dropped: 0 },
     };
     expect(decodeRecord(bytes, 'example.com')).toEqual(answer);
+    bytes.set([2], 1);
+    expect(decodeRecord(bytes, 'example.com')).toEqual({ ...answer, reason: 'inside' });
+    bytes.set([1], 1);
     bytes.fill(0, 16, 32);
     bytes.writeInt32LE(3, 12);
-    expect(decodeRecord(bytes, 'example.com')).toEqual({ ...answer, address: undefined, code: 3 });
+    const denied = { ...answer, reason: 'unlisted', address: undefined, code: 3 };
+    expect(decodeRecord(bytes, 'example.com')).toEqual(denied);
   });
 
   it('of kind failed has a positive errno however the executor signed it', () => {

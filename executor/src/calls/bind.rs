@@ -45,7 +45,10 @@ fn bind_inet(
     let may_bind = |protocol| receiver.table.lookup(protocol, inet.ip, inet.port) == Verdict::Allow;
     let is_allowed = match kind {
         Kind::Tcp { .. } => may_bind(Protocol::TcpBind) || inet.port == 0 && may_send(Protocol::Tcp),
-        Kind::Udp { .. } => may_bind(Protocol::UdpBind) || inet.port == 0 && may_send(Protocol::Udp),
+        Kind::Udp { .. } => {
+            may_bind(Protocol::UdpBind)
+                || inet.port == 0 && (may_send(Protocol::Udp) || receiver.names.is_some())
+        }
         // The "port" of an echo socket is the identifier of its own requests.
         _ => may_send(Protocol::Icmp),
     };

@@ -3,16 +3,17 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use super::probe;
 use super::unix::{self, Reach};
 use crate::event::Call;
 use crate::pending::interrupted;
 use crate::receiver::{Outcome, Receiver, address, kind, waits};
-use crate::sockaddr::{self, Form, Inet, Kind, Target, connect_target};
+use crate::sockaddr::{Inet, Kind, Target, connect_target};
 use crate::sys::seccomp::{Listener, Notification};
 use crate::sys::socket::Name;
 use crate::sys::uring::Attempt;
 use crate::sys::{Errno, Result, socket};
-use crate::table::{Mode, Protocol, Verdict};
+use crate::table::{Mode, Protocol};
 use crate::watch::Teller;
 
 /// connect(fd, address, length)
@@ -62,6 +63,9 @@ fn to_inet(
     socket: OwnedFd,
     inet: Inet,
 ) -> Result<Outcome> {
+    if receiver.is_question(kind, &inet) {
+        return to_names(receiver, notification, kind, socket, inet);
+    }
     let decided = receiver.decide(kind, &socket, inet);
     match receiver.judged(notification, Call::Connect, kind, &socket, inet, decided) {
         Ok(inet) => {
@@ -79,7 +83,9 @@ fn to_inet(
                 }
             }
         }
-        Err(_) if is_probe(receiver, kind, &inet) => probe(&socket, kind, &inet),
+        Err(_) if probe::is_one(receiver, kind, &inet) => {
+            probe::answer(receiver, &socket, kind, &inet).map(|()| Outcome::Done(0))
+        }
         Err(error) => {
             let (kind, inet) = meant(receiver, kind, inet);
             if matches!(kind, Kind::Udp { .. }) {
@@ -88,6 +94,26 @@ fn to_inet(
             receiver.tell_denied(notification, Call::Connect, kind, &inet, error);
             Err(error)
         }
+    }
+}
+
+/// Connects to our own resolver in place of a name server. There is room in its queue, so nothing waits long.
+fn to_names(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    kind: Kind,
+    socket: OwnedFd,
+    inet: Inet,
+) -> Result<Outcome> {
+    let names = receiver.names.as_mut().ok_or(Errno(libc::EACCES))?;
+    let name = names.instead(kind, inet)?.name();
+    let result = socket::connect(&socket, &name);
+    if matches!(result, Ok(()) | Err(Errno(libc::EINPROGRESS))) {
+        names.note(&socket, notification.tid);
+    }
+    match result {
+        Err(Errno(libc::EINTR)) => wait_for(receiver, notification, socket, name, true, NOTHING),
+        result => result.map(|()| Outcome::Done(0)),
     }
 }
 
@@ -100,32 +126,6 @@ fn meant(receiver: &Receiver, kind: Kind, inet: Inet) -> (Kind, Inet) {
         }
         _ => (kind, inet),
     }
-}
-
-/// Resolvers sort addresses, and ping(8) finds its source, by connecting a datagram socket and asking for its own address; nothing is sent. So it is taken
-/// when UDP may not go there but TCP on that port, or an echo request, may.
-fn is_probe(receiver: &Receiver, kind: Kind, inet: &Inet) -> bool {
-    let may = |protocol, port| {
-        receiver.table.plan(protocol) != Mode::Closed
-            && receiver.table.lookup(protocol, inet.canonical(), port) == Verdict::Allow
-    };
-    matches!(kind, Kind::Udp { .. }) && (may(Protocol::Tcp, inet.port) || may(Protocol::Icmp, 0))
-}
-
-/// Answers a probe without giving the socket a peer: it gets the source address that a socket of ours would use. What it sends afterwards
-/// fails with EDESTADDRREQ, or is looked at if it names a destination.
-fn probe(socket: &OwnedFd, kind: Kind, inet: &Inet) -> Result<Outcome> {
-    let domain = if matches!(kind, Kind::Udp { v6: true }) { libc::AF_INET6 } else { libc::AF_INET };
-    let ours = socket::new(domain, libc::SOCK_DGRAM, 0)?;
-    socket::connect(&ours, &inet.name())?;
-    let local = socket::local_name(&ours)?;
-    if let Some((ip, _)) = sockaddr::from_kernel(&local) {
-        let form = if domain == libc::AF_INET6 { Form::V6 } else { Form::V4 };
-        let source = Inet { ip, port: 0, scope: inet.scope, form };
-        // EINVAL: it has a source already, from an earlier probe.
-        let _ = socket::bind(socket, &source.name());
-    }
-    Ok(Outcome::Done(0))
 }
 
 /// What a connect to a unix socket needs until it is over.
@@ -193,7 +193,7 @@ fn until_connected(listener: &Listener, id: u64, caller: u32, socket: &OwnedFd, 
             Ok(()) => return Ok(0),
             // Our own earlier attempt went on in the kernel and succeeded.
             Err(Errno(libc::EISCONN)) if is_second => return Ok(0),
-            Err(Errno(libc::EINTR)) => match interrupted(listener, id, caller, socket) {
+            Err(Errno(libc::EINTR)) => match interrupted(listener, id, caller, socket, libc::SO_SNDTIMEO) {
                 Some(error) => return Err(error),
                 None => is_second = true,
             },

@@ -1,16 +1,17 @@
 //! Where a copied message goes and what it carries beside its payload: the name, decided on, and the control messages, translated.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 
 use super::message::Message;
 use super::unix::{self, Reach};
 use crate::cmsg::{self, Control};
 use crate::receiver::Receiver;
-use crate::sockaddr::{Kind, Target, send_target};
+use crate::sockaddr::{Form, Inet, Kind, Target, from_kernel, send_target};
 use crate::sys::memory;
 use crate::sys::seccomp::Notification;
 use crate::sys::socket::Name;
-use crate::sys::{Errno, Result};
+use crate::sys::{Errno, Result, socket as sockets};
 
 /// Bound on control messages, as net.core.optmem_max of current kernels.
 const MOST_CONTROL: u64 = 128 * 1024;
@@ -49,6 +50,10 @@ pub(super) fn destination(
             receiver.sent_to_peer(message.call, kind, socket);
             Ok(PEER)
         }
+        Target::Inet(inet) if receiver.is_question(kind, &inet) => {
+            receiver.still_waiting(notification)?;
+            to_names(receiver, notification, kind, socket, inet)
+        }
         Target::Inet(inet) => {
             let decided = receiver.decide(kind, socket, inet);
             match receiver.judged(notification, message.call, kind, socket, inet, decided) {
@@ -72,6 +77,27 @@ pub(super) fn destination(
         Target::Kernel => Ok(Destination { name: Some(unix::netlink_kernel()), ..PEER }),
         Target::Disconnect => Err(Errno(libc::EINVAL)),
     }
+}
+
+/// Sends to our own resolver in place of a name server. The socket gets its port now, as the send would give it one: by that it is known to the resolver.
+fn to_names(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    kind: Kind,
+    socket: &OwnedFd,
+    inet: Inet,
+) -> Result<Destination> {
+    let names = receiver.names.as_mut().ok_or(Errno(libc::EACCES))?;
+    let instead = names.instead(kind, inet)?;
+    let port = from_kernel(&sockets::local_name(socket)?).map_or(0, |(_, port)| port);
+    if port == 0 {
+        let v6 = matches!(kind, Kind::Udp { v6: true });
+        let form = if v6 { Form::V6 } else { Form::V4 };
+        let ip = if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
+        sockets::bind(socket, &Inet { ip, port: 0, scope: 0, form }.name())?;
+    }
+    names.note(socket, notification.tid);
+    Ok(Destination { name: Some(instead.name()), ..PEER })
 }
 
 pub(super) fn control(

@@ -6,5 +6,7 @@ pub mod connect;
 mod destination;
 pub mod message;
 mod outgoing;
+pub mod probe;
+pub mod receive;
 pub mod schedule;
 mod unix;

@@ -168,7 +168,9 @@ impl Outgoing {
                     }
                 }
                 Err(Errno(libc::EINTR)) => {
-                    if let Some(error) = interrupted(listener, self.id, self.tid, &self.socket) {
+                    if let Some(error) =
+                        interrupted(listener, self.id, self.tid, &self.socket, libc::SO_SNDTIMEO)
+                    {
                         return Advance::Finished(progress.result(error));
                     }
                 }

@@ -65,6 +65,21 @@ pub fn read_both(
     count.checked_sub(first.len()).ok_or(Errno(libc::EFAULT))
 }
 
+/// Writes all of `local` over the pieces, one after the other; EFAULT when it does not fit. At most 1,024 pieces.
+pub fn write_many(tid: u32, remote: &[Remote], local: &[u8]) -> Result<()> {
+    if local.is_empty() {
+        return Ok(());
+    }
+    let mine = libc::iovec { iov_base: local.as_ptr().cast_mut().cast(), iov_len: local.len() };
+    let pid = libc::pid_t::try_from(tid).map_err(|_| Errno(libc::ESRCH))?;
+    let count = libc::c_ulong::try_from(remote.len()).unwrap_or(0);
+    // SAFETY: `mine` is only read from; `remote` has addresses of the other process, in the layout of iovec.
+    let written = check_size(unsafe {
+        libc::process_vm_writev(pid, &raw const mine, 1, remote.as_ptr().cast(), count, 0)
+    })?;
+    if written == local.len() { Ok(()) } else { Err(Errno(libc::EFAULT)) }
+}
+
 /// Writes all of `local` at `remote`; EFAULT when it does not fit.
 pub fn write_exact(tid: u32, remote: u64, local: &[u8]) -> Result<()> {
     let mine = libc::iovec { iov_base: local.as_ptr().cast_mut().cast(), iov_len: local.len() };

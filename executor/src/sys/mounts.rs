@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use super::errno::{Result, check};
+use super::errno::{Errno, Result, check};
 
 const NONE: *const libc::c_char = std::ptr::null();
 
@@ -20,6 +20,28 @@ pub fn make_read_only(path: &CStr, flags: libc::c_ulong) -> Result<()> {
     let flags = flags | libc::MS_REMOUNT | libc::MS_BIND | libc::MS_RDONLY;
     // SAFETY: the path ends in NUL; the other pointers may be null for a remount.
     check(unsafe { libc::mount(NONE, path.as_ptr(), NONE, flags, std::ptr::null()) }).map(drop)
+}
+
+/// Lays a file with this text over the file at `path`, read-only, for this process and what it creates. Needs a mount namespace of our own and one thread: for a moment
+/// a file system in memory, in which the file lives on, covers `/tmp`.
+pub fn cover(path: &CStr, text: &[u8]) -> Result<()> {
+    let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
+    let place = c"/tmp";
+    let options = c"mode=755,size=16m";
+    // SAFETY: every string ends in NUL.
+    check(unsafe {
+        libc::mount(c"sandlock".as_ptr(), place.as_ptr(), c"tmpfs".as_ptr(), flags, options.as_ptr().cast())
+    })?;
+    let bound = std::fs::write("/tmp/file", text).map_err(Errno::from).and_then(|()| {
+        // SAFETY: every string ends in NUL; the other pointers may be null for a bind.
+        check(unsafe {
+            libc::mount(c"/tmp/file".as_ptr(), path.as_ptr(), NONE, libc::MS_BIND, std::ptr::null())
+        })
+    });
+    // SAFETY: the path ends in NUL.
+    check(unsafe { libc::umount2(place.as_ptr(), libc::MNT_DETACH) })?;
+    bound?;
+    make_read_only(path, flags)
 }
 
 /// Whether the calling task may write to the file, by its real user (access(2)).

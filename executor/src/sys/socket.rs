@@ -72,20 +72,14 @@ pub fn cookie(fd: &impl AsRawFd) -> Result<u64> {
     Ok(value)
 }
 
-/// Whether a time limit is set for sends and connects (`SO_SNDTIMEO`).
-pub fn has_send_timeout(fd: &impl AsRawFd) -> bool {
+/// Whether a time limit is set for sends and connects (`SO_SNDTIMEO`) or for receives (`SO_RCVTIMEO`).
+pub fn has_timeout(fd: &impl AsRawFd, option: i32) -> bool {
     let mut limit = libc::timeval { tv_sec: 0, tv_usec: 0 };
     #[expect(clippy::cast_possible_truncation, reason = "16 bytes")]
     let mut length = size_of::<libc::timeval>() as libc::socklen_t;
     // SAFETY: `limit` has the bytes that `length` says.
     let result = unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_SNDTIMEO,
-            (&raw mut limit).cast(),
-            &raw mut length,
-        )
+        libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, option, (&raw mut limit).cast(), &raw mut length)
     };
     result == 0 && (limit.tv_sec != 0 || limit.tv_usec != 0)
 }
@@ -168,6 +162,23 @@ pub fn send(
 pub fn receive(fd: &impl AsRawFd, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: pointer and length are those of one writable slice.
     check_size(unsafe { libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) })
+}
+
+/// recvmsg(2) into `buffer`, without control messages: the result, the source, and the flags of the message.
+pub fn receive_from(fd: &impl AsRawFd, buffer: &mut [u8], flags: i32) -> Result<(usize, Name, i32)> {
+    let mut name = Name { bytes: [0; 16], length: 128 };
+    let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
+    let message = std::mem::MaybeUninit::<libc::msghdr>::zeroed();
+    // SAFETY: all-zero is a valid msghdr (no name, no parts, no control); some targets have padding fields.
+    let mut message = unsafe { message.assume_init() };
+    message.msg_name = name.bytes.as_mut_ptr().cast();
+    message.msg_namelen = name.length;
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    // SAFETY: every pointer of `message` is to a live writable buffer of the stated length.
+    let count = check_size(unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags) })?;
+    name.length = message.msg_namelen.min(128);
+    Ok((count, name, message.msg_flags))
 }
 
 /// socket(2), CLOEXEC.

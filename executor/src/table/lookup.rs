@@ -90,12 +90,8 @@ impl Layout {
     /// Whether the port set at an address in canonical form holds `port`.
     pub(super) fn holds(&self, bytes: &[u8], protocol: Protocol, address: IpAddr, port: u16) -> Option<bool> {
         let [ipv4, ipv6] = choose(protocol, &self.tries);
-        let set = match address {
-            IpAddr::V4(address) => {
-                ipv4.find(bytes, Key { upper: u64::from(address.to_bits()) << 32, lower: 0 })
-            }
-            IpAddr::V6(address) => ipv6.find(bytes, Key::of(address.to_bits())?),
-        }?;
+        let trie = if address.is_ipv4() { ipv4 } else { ipv6 };
+        let set = trie.find_at(bytes, address)?;
         let cell = self.port_sets.checked_add(usize::from(set) * 4)?;
         let (first, end) = (index(bytes, cell)?, index(bytes, cell.checked_add(4)?)?);
         let ranges = cells::<4>(bytes, self.port_ranges, first, end)?;
@@ -107,7 +103,7 @@ impl Layout {
 }
 
 impl Trie {
-    fn read(view: View<'_>, offset: u64) -> Result<Self, Defect> {
+    pub(super) fn read(view: View<'_>, offset: u64) -> Result<Self, Defect> {
         Ok(Self {
             root_bits: view.u8(offset + u64::from(TRIE_ROOT_BITS))?,
             start: match view.u8(offset + u64::from(TRIE_START_BYTES))? {
@@ -124,6 +120,11 @@ impl Trie {
             starts: place(u64::from(view.u32(offset + u64::from(TRIE_STARTS))?))?,
             cells: place(u64::from(view.u32(offset + u64::from(TRIE_SETS))?))?,
         })
+    }
+
+    /// The port set that applies at an address in canonical form, in a trie of its family.
+    pub(super) fn find_at(&self, bytes: &[u8], address: IpAddr) -> Option<u16> {
+        self.find(bytes, Key::at(address)?)
     }
 
     /// The port set that applies at `key`.
@@ -185,7 +186,13 @@ impl Trie {
 }
 
 impl Key {
-    fn of(bits: u128) -> Option<Self> {
+    fn at(address: IpAddr) -> Option<Self> {
+        let bits = match address {
+            IpAddr::V4(address) => {
+                return Some(Self { upper: u64::from(address.to_bits()) << 32, lower: 0 });
+            }
+            IpAddr::V6(address) => address.to_bits(),
+        };
         let lower = u64::try_from(bits & u128::from(u64::MAX)).ok()?;
         Some(Self { upper: u64::try_from(bits >> 64).ok()?, lower })
     }

@@ -1,5 +1,5 @@
 //! The executor's reader of tables (docs/format.md): checks a table whole once, then answers look-ups from it in place, without allocation
-//! and without a way to panic. Knows nothing of rules, names or texts beyond their being well-formed; those are for `sandlock check`.
+//! and without a way to panic. Of rules it reads what names need (`names.rs`); why something is decided as it is, is for `sandlock check`.
 //!
 //! `policy/verify*.ts` and `policy/lookup.ts` are the same checks and the same look-up in WebAssembly; tests hold the two together.
 
@@ -8,6 +8,7 @@ mod checksum;
 mod facts;
 mod format_gen;
 mod lookup;
+mod names;
 mod verify;
 mod verify_arrays;
 mod verify_cells;
@@ -26,6 +27,7 @@ use lookup::Layout;
 #[cfg(feature = "fuzz")]
 pub use checksum::table_checksum;
 pub use facts::UnixRule;
+pub use names::{Name, NameKind, Ports, PrivateName};
 
 /// Bits of `Table::families` (docs/format.md, section `facts`).
 pub mod families {
@@ -145,6 +147,26 @@ impl<B: AsRef<[u8]>> Table<B> {
     /// Whether programs may make user namespaces, and others inside them.
     pub fn allows_user_namespaces(&self) -> bool {
         self.facts.allows_user_namespaces
+    }
+
+    /// The names of the rules.
+    pub fn names(&self) -> Vec<Name> {
+        names::names(self.bytes.as_ref()).unwrap_or_default()
+    }
+
+    /// The names that may have addresses of the inside, beside `localhost`.
+    pub fn private_names(&self) -> Vec<PrivateName> {
+        names::private_names(self.bytes.as_ref()).unwrap_or_default()
+    }
+
+    /// Whether some allow rule of the protocol, not one on a name, has that port by itself (docs/format.md §6, *Port 53*).
+    pub fn speaks_of_port(&self, port: u16, protocol: Protocol) -> bool {
+        names::speaks_of_port(self.bytes.as_ref(), port).is_ok_and(|found| found.contains(&protocol))
+    }
+
+    /// What is left of `opens` at `address` once the deny rules that cover it are taken away.
+    pub fn without_denied(&self, opens: &[Ports], address: IpAddr) -> Vec<Ports> {
+        names::without_denied(self.bytes.as_ref(), opens, canonical(address)).unwrap_or_default()
     }
 
     /// The UNIX sockets outside that may be reached, in source order.

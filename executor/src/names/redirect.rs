@@ -1,0 +1,216 @@
+//! Port 53 of every server is a socket of ours on the loopback of this machine: one UDP socket for each server that the command believes in, so that the port of an answer tells which one it
+//! pretends to come from, and one TCP listener. Used by the thread that makes calls; the sockets are served by `server.rs`.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::listed::Listed;
+use super::live::Live;
+use super::server::{Server, Telling};
+use crate::event::Events;
+use crate::sockaddr::{Form, Inet, Kind, from_kernel};
+use crate::sys::mapping::Mapping;
+use crate::sys::{Errno, Result, fd, socket};
+use crate::table::{Protocol, Table};
+
+/// The port of DNS.
+pub const PORT: u16 = 53;
+/// Servers that a sandbox may believe in.
+const MOST_SERVERS: usize = 256;
+/// Sockets known to be redirected; the oldest are forgotten.
+const MOST_SOCKETS: usize = 8192;
+
+/// Who asks: by the port of its socket, the thread that turned it here. Nobody else is answered.
+pub(super) struct Askers(Box<[AtomicU32]>);
+
+impl Askers {
+    fn new() -> Self {
+        Self((0..=u16::MAX).map(|_| AtomicU32::new(0)).collect())
+    }
+
+    fn note(&self, port: u16, tid: u32) {
+        if let Some(cell) = self.0.get(usize::from(port)) {
+            cell.store(tid, Ordering::Release);
+        }
+    }
+
+    /// The thread; `None`: no socket of the sandbox has that port.
+    pub(super) fn who(&self, port: u16) -> Option<u32> {
+        self.0.get(usize::from(port)).map(|cell| cell.load(Ordering::Acquire)).filter(|tid| *tid != 0)
+    }
+}
+
+/// What this and the serving thread hold.
+pub(super) struct Shared {
+    pub(super) askers: Askers,
+    /// Sockets made, not yet taken over by the server.
+    pub(super) made: Mutex<Vec<UdpSocket>>,
+    /// A byte comes when there are.
+    pub(super) wake: OwnedFd,
+    /// Which server the socket with that address stands for.
+    servers: Mutex<HashMap<SocketAddr, IpAddr>>,
+}
+
+/// The way that calls take.
+pub struct Redirect {
+    shared: Arc<Shared>,
+    told: OwnedFd,
+    by_server: HashMap<IpAddr, u16>,
+    streams: [Option<u16>; 2],
+    sockets: HashSet<u64>,
+    order: VecDeque<u64>,
+    listed: Arc<Listed>,
+    /// Protocols of which rules speak of name servers: those they allow are asked themselves.
+    asked: Vec<Protocol>,
+    /// What was learnt; none: no name has to be asked for.
+    pub live: Option<Live>,
+}
+
+/// Which server a socket of ours stands for, for threads that deliver answers.
+#[derive(Clone)]
+pub struct Origins(Arc<Shared>);
+
+impl Origins {
+    /// The source of an answer as the command shall see it.
+    pub fn of(&self, source: &socket::Name) -> Option<Inet> {
+        let (ip, port) = from_kernel(source)?;
+        let servers = self.0.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let server = *servers.get(&SocketAddr::new(ip.to_canonical(), port))?;
+        let form = if ip.is_ipv4() { Form::V4 } else { Form::V6 };
+        Some(Inet { ip: server, port: PORT, scope: 0, form })
+    }
+}
+
+impl Redirect {
+    /// Starts the thread that answers. `hosts` is the host's own hosts file. `None`: the policy has no names.
+    pub fn start(
+        table: &Arc<Table<Mapping>>,
+        events: &Arc<Events>,
+        listed: Listed,
+        hosts: &str,
+        telling: Telling,
+    ) -> Result<Option<Self>> {
+        if listed.is_empty() && !telling.everything {
+            return Ok(None);
+        }
+        let listed = Arc::new(listed);
+        let (wake, told) = fd::pipe()?;
+        fd::set_status_flags(&told, libc::O_NONBLOCK)?;
+        let shared = Arc::new(Shared {
+            askers: Askers::new(),
+            made: Mutex::default(),
+            wake,
+            servers: Mutex::default(),
+        });
+        let listeners = [
+            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map(Some)?,
+            TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).ok(), // a machine may have no IPv6
+        ];
+        let port = |listener: &Option<TcpListener>| Some(listener.as_ref()?.local_addr().ok()?.port());
+        let streams = [port(&listeners[0]), port(&listeners[1])];
+        let (server, live) = Server::new(
+            Arc::clone(&shared),
+            Arc::clone(&listed),
+            Arc::clone(table),
+            Arc::clone(events),
+            listeners,
+            hosts,
+            telling,
+        )?;
+        std::thread::Builder::new().name("sl-names".into()).spawn(move || server.serve())?;
+        let asked = [Protocol::Tcp, Protocol::Udp];
+        let asked = asked.into_iter().filter(|protocol| table.speaks_of_port(PORT, *protocol)).collect();
+        let live = listed.asks().then_some(live);
+        Ok(Some(Self {
+            shared,
+            told,
+            by_server: HashMap::new(),
+            streams,
+            sockets: HashSet::new(),
+            order: VecDeque::new(),
+            listed,
+            asked,
+            live,
+        }))
+    }
+
+    /// For threads that deliver answers.
+    pub fn origins(&self) -> Origins {
+        Origins(Arc::clone(&self.shared))
+    }
+
+    /// Where a socket of that kind is sent instead of to port 53 of a server. EADDRNOTAVAIL: this machine has no such loopback.
+    pub fn instead(&mut self, kind: Kind, inet: Inet) -> Result<Inet> {
+        let server = inet.canonical();
+        let loopback = match server {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        };
+        let [v4, v6] = self.streams;
+        let port = match (kind, loopback) {
+            (Kind::Tcp { .. }, IpAddr::V4(_)) => v4,
+            (Kind::Tcp { .. }, IpAddr::V6(_)) => v6,
+            _ => Some(self.datagrams(server, loopback)?),
+        };
+        let port = port.ok_or(Errno(libc::EADDRNOTAVAIL))?;
+        let ip = match (loopback, inet.form) {
+            (IpAddr::V4(loopback), Form::V6) => IpAddr::V6(loopback.to_ipv6_mapped()),
+            (loopback, _) => loopback,
+        };
+        Ok(Inet { ip, port, scope: 0, form: inet.form })
+    }
+
+    /// The port of the socket that stands for a server, made when it is first asked.
+    fn datagrams(&mut self, server: IpAddr, loopback: IpAddr) -> Result<u16> {
+        if let Some(port) = self.by_server.get(&server) {
+            return Ok(*port);
+        }
+        if self.by_server.len() >= MOST_SERVERS {
+            return Err(Errno(libc::ENETUNREACH));
+        }
+        let socket = UdpSocket::bind((loopback, 0))?;
+        socket.set_nonblocking(true)?;
+        let own = socket.local_addr()?;
+        self.shared.servers.lock().unwrap_or_else(PoisonError::into_inner).insert(own, server);
+        self.shared.made.lock().unwrap_or_else(PoisonError::into_inner).push(socket);
+        // A full pipe has woken its reader already.
+        let _ = fd::write(&self.told, b"m");
+        self.by_server.insert(server, own.port());
+        Ok(own.port())
+    }
+
+    /// Notes that the socket is turned here by a thread, so that it is answered, and the source of what it receives made that of the server. It has a port already.
+    pub fn note(&mut self, socket: &OwnedFd, tid: u32) {
+        let port = socket::local_name(socket).ok().and_then(|name| from_kernel(&name));
+        if let Some((_, port)) = port {
+            self.shared.askers.note(port, tid);
+        }
+        let Ok(cookie) = socket::cookie(socket) else { return };
+        if self.sockets.insert(cookie) {
+            self.order.push_back(cookie);
+            if self.order.len() > MOST_SOCKETS
+                && let Some(oldest) = self.order.pop_front()
+            {
+                self.sockets.remove(&oldest);
+            }
+        }
+    }
+
+    /// Whether the socket was turned here.
+    pub fn has(&self, socket: &OwnedFd) -> bool {
+        socket::cookie(socket).is_ok_and(|cookie| self.sockets.contains(&cookie))
+    }
+
+    /// Whether rules of the protocol speak of name servers (docs/format.md §6, *Port 53*).
+    pub fn are_asked(&self, protocol: Protocol) -> bool {
+        self.asked.contains(&protocol)
+    }
+
+    /// Whether the address is one of some name.
+    pub fn is_named(&mut self, address: IpAddr) -> bool {
+        self.listed.is_pinned(address) || self.live.as_mut().is_some_and(|live| live.knows(address))
+    }
+}

@@ -1,0 +1,494 @@
+//! The resolver: one thread that answers every question of the sandbox and waits for none of them. A name that no rule names is told at once not to exist (never refused or failed: some
+//! resolvers would ask again for seconds), and told to the front. A live name is asked for upstream, once however many ask, and opened before it is answered.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::sync::{Arc, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::hosts;
+use super::limit::{Limit, MOST_FREE_BYTES};
+use super::listed::{Listed, Meaning, Rules};
+use super::live::{self, Learner, Live};
+use super::redirect::Shared;
+use super::streams::Stream;
+use super::upstream::{Flight, Servers};
+use super::wire::{self, Answer, Code, HostName, Message, Question};
+use crate::event::{Events, Kind as RecordKind, Record};
+use crate::sys::mapping::Mapping;
+use crate::sys::{Result, fd};
+use crate::table::Table;
+use crate::task::Callers;
+
+/// Questions upstream at once; those beyond fail.
+const MOST_FLIGHTS: usize = 128;
+/// Askers that wait for one of them.
+const MOST_WAITERS: usize = 256;
+/// Connections at once.
+const MOST_STREAMS: usize = 64;
+/// Answers kept.
+const MOST_KEPT: usize = 4096;
+/// Messages read from one socket before the others have their turn.
+const MOST_AT_ONCE: usize = 32;
+/// A denial that has been told is not told again for so long.
+const QUIET: Duration = Duration::from_secs(10);
+const MOST_TOLD: usize = 256;
+/// How long an answer is kept, whatever it says; and how long a failure.
+const MOST_KEPT_SECONDS: u32 = 24 * 3600;
+const FAILURE: Duration = Duration::from_secs(2);
+const LARGEST: usize = 65535;
+
+/// What is told beside refusals.
+#[derive(Clone, Copy, Debug)]
+pub struct Telling {
+    /// Each address that is answered.
+    pub answers: bool,
+    /// The same, and every name is answered: the sandbox is only observed.
+    pub everything: bool,
+}
+
+/// Why a name is told, by its number in a record (docs/native.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Reason {
+    /// It was answered.
+    Answered = 0,
+    /// No rule names it.
+    Unlisted = 1,
+    /// It has an address of the inside, and the policy does not say that it may.
+    Inside = 2,
+    /// Only a wildcard allows it, and it is too long, or too many new names were asked for.
+    Limit = 3,
+}
+
+/// Where an answer goes.
+#[derive(Clone, Copy, Debug)]
+enum Asker {
+    Datagram(usize, SocketAddr),
+    Stream(u64),
+}
+
+/// An answer of an upstream server.
+#[derive(Clone, Debug)]
+enum Known {
+    Addresses(Vec<IpAddr>),
+    Not(Code),
+}
+
+/// A question that waits for an upstream answer: the message as it came.
+type Waiter = (Vec<u8>, Asker);
+
+/// The thread's own.
+pub struct Server {
+    shared: Arc<Shared>,
+    listed: Arc<Listed>,
+    table: Arc<Table<Mapping>>,
+    events: Arc<Events>,
+    callers: Callers,
+    sockets: Vec<UdpSocket>,
+    listeners: [Option<TcpListener>; 2],
+    streams: Vec<Stream>,
+    next_stream: u64,
+    servers: Servers,
+    flights: Vec<(Flight, Rules, Vec<Waiter>)>,
+    kept: HashMap<(HostName, u16), (Known, Instant)>,
+    learner: Learner,
+    limit: Limit,
+    told: HashMap<HostName, Instant>,
+    telling: Telling,
+    /// Turns answers that do not fit whole.
+    turn: usize,
+}
+
+impl Server {
+    /// The server and what it learns.
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        listed: Arc<Listed>,
+        table: Arc<Table<Mapping>>,
+        events: Arc<Events>,
+        listeners: [Option<TcpListener>; 2],
+        hosts: &str,
+        telling: Telling,
+    ) -> Result<(Self, Live)> {
+        for listener in listeners.iter().flatten() {
+            listener.set_nonblocking(true)?;
+        }
+        let (learner, live) = live::channel();
+        let servers = Servers::of(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
+        let now = Instant::now();
+        let mut server = Self {
+            shared,
+            listed,
+            table,
+            events,
+            callers: Callers::default(),
+            sockets: Vec::new(),
+            listeners,
+            streams: Vec::new(),
+            next_stream: 0,
+            servers,
+            flights: Vec::new(),
+            kept: HashMap::new(),
+            learner,
+            limit: Limit::new(now),
+            told: HashMap::new(),
+            telling,
+            turn: 0,
+        };
+        server.learn_hosts(hosts, now);
+        Ok((server, live))
+    }
+
+    /// Programs read the host's file before they ask anyone, so what it says of live names is learnt like an answer.
+    fn learn_hosts(&mut self, text: &str, now: Instant) {
+        if !self.listed.asks() {
+            return;
+        }
+        let mut found: HashMap<(HostName, u16), Vec<IpAddr>> = HashMap::new();
+        for (address, name) in hosts::entries(text) {
+            let name = name.trim_end_matches('.').to_ascii_lowercase().into_boxed_str();
+            if matches!(self.listed.find(&name), Meaning::Live(_)) {
+                let kind = if address.is_ipv4() { wire::A } else { wire::AAAA };
+                found.entry((name, kind)).or_default().push(address);
+            }
+        }
+        for ((name, kind), addresses) in found {
+            let Meaning::Live(rules) = self.listed.find(&name) else { continue };
+            self.take(&name, kind, &rules, Answer::Addresses(addresses, MOST_KEPT_SECONDS), now, None);
+        }
+    }
+
+    /// Serves for ever.
+    pub fn serve(mut self) {
+        loop {
+            let (mut polls, due) = self.polls();
+            let now = Instant::now();
+            let timeout = due.map_or(-1, |due| {
+                let left = due.saturating_duration_since(now).as_millis().saturating_add(1);
+                i32::try_from(left).unwrap_or(i32::MAX)
+            });
+            if fd::poll(&mut polls, timeout).is_err() {
+                std::process::abort(); // nobody would be answered any more; the front ends the tree
+            }
+            let seen: Vec<bool> = polls.iter().map(|poll| poll.revents != 0).collect();
+            self.turn_once(&seen, Instant::now());
+        }
+    }
+
+    /// What to wait for: the pipe, the listeners, the sockets, the connections, the flights.
+    fn polls(&self) -> (Vec<fd::Poll>, Option<Instant>) {
+        let none = fd::Poll { fd: -1, events: 0, revents: 0 };
+        let mut polls = vec![fd::readable(&self.shared.wake)];
+        polls.extend(self.listeners.iter().map(|listener| listener.as_ref().map_or(none, fd::readable)));
+        polls.extend(self.sockets.iter().map(fd::readable));
+        polls.extend(self.streams.iter().map(Stream::poll));
+        polls.extend(self.flights.iter().map(|(flight, ..)| flight.poll()));
+        let flights = self.flights.iter().map(|(flight, ..)| flight.due());
+        (polls, flights.chain(self.streams.iter().map(Stream::due)).min())
+    }
+
+    fn turn_once(&mut self, seen: &[bool], now: Instant) {
+        let mut seen = seen.iter().copied();
+        let mut next = || seen.next().unwrap_or(false);
+        let is_woken = next();
+        let [first, second] = [next(), next()];
+        let datagrams: Vec<usize> = (0..self.sockets.len()).filter(|_| next()).collect();
+        let streams: Vec<u64> = self.streams.iter().filter(|_| next()).map(|stream| stream.number).collect();
+        let flights: Vec<bool> = self.flights.iter().map(|_| next()).collect();
+
+        self.move_flights(&flights, now);
+        for index in datagrams {
+            self.read_socket(index, now);
+        }
+        for number in streams {
+            self.read_stream(number, now);
+        }
+        self.streams.retain(|stream| !stream.is_over(now));
+        if first || second {
+            self.accept(now);
+        }
+        if is_woken {
+            let _ = fd::read(&self.shared.wake, &mut [0; 256]);
+            let made = std::mem::take(&mut *self.shared.made.lock().unwrap_or_else(PoisonError::into_inner));
+            self.sockets.extend(made);
+        }
+    }
+
+    fn move_flights(&mut self, seen: &[bool], now: Instant) {
+        let mut landed = Vec::new();
+        for (index, (flight, ..)) in self.flights.iter_mut().enumerate() {
+            if !seen.get(index).copied().unwrap_or(false) && now < flight.due() {
+                continue;
+            }
+            if let Some(answer) = flight.advance(&self.servers, now) {
+                landed.push((index, answer));
+            }
+        }
+        for (index, answer) in landed.into_iter().rev() {
+            let (flight, rules, waiters) = self.flights.swap_remove(index);
+            let tid = waiters.first().and_then(|(_, asker)| self.tid_of(*asker));
+            let (known, ttl) = self.take(&flight.asked, flight.kind, &rules, answer, now, tid);
+            for (message, asker) in waiters {
+                if let Message::Question(question) = wire::read(&message) {
+                    self.reply(&question, asker, &known, ttl);
+                }
+            }
+        }
+    }
+
+    fn read_socket(&mut self, index: usize, now: Instant) {
+        let mut message = [0; 4096];
+        for _ in 0..MOST_AT_ONCE {
+            let Some(Ok((length, peer))) =
+                self.sockets.get(index).map(|socket| socket.recv_from(&mut message))
+            else {
+                return;
+            };
+            self.hear(message.get(..length).unwrap_or_default(), Asker::Datagram(index, peer), now);
+        }
+    }
+
+    fn read_stream(&mut self, number: u64, now: Instant) {
+        let Some(stream) = self.streams.iter_mut().find(|stream| stream.number == number) else { return };
+        stream.flush();
+        for message in stream.receive(now) {
+            self.hear(&message, Asker::Stream(number), now);
+        }
+    }
+
+    fn accept(&mut self, now: Instant) {
+        for listener in self.listeners.iter().flatten() {
+            while let Ok((stream, peer)) = listener.accept() {
+                let is_ready = stream.set_nonblocking(true).is_ok();
+                if is_ready && self.streams.len() < MOST_STREAMS {
+                    self.streams.push(Stream::new(self.next_stream, stream, peer, now));
+                    self.next_stream += 1;
+                }
+            }
+        }
+    }
+
+    /// The thread that asks; `None`: somebody outside, who is not answered.
+    fn tid_of(&self, asker: Asker) -> Option<u32> {
+        let peer = match asker {
+            Asker::Datagram(_, peer) => peer,
+            Asker::Stream(number) => self.streams.iter().find(|stream| stream.number == number)?.peer,
+        };
+        self.shared.askers.who(peer.port())
+    }
+
+    fn hear(&mut self, message: &[u8], asker: Asker, now: Instant) {
+        let Some(tid) = self.tid_of(asker) else { return };
+        match wire::read(message) {
+            Message::Question(question) => self.answer(message, &question, asker, tid, now),
+            Message::Strange { id, flags, code } => self.send(asker, &wire::reply_strange(id, flags, code)),
+            Message::Nothing => {}
+        }
+    }
+
+    fn answer(&mut self, message: &[u8], question: &Question<'_>, asker: Asker, tid: u32, now: Instant) {
+        if !question.is_internet {
+            return self.reply(question, asker, &Known::Not(Code::Refused), 0);
+        }
+        let Some(name) = question.name.as_deref() else {
+            return self.reply(question, asker, &Known::Not(Code::NoSuchName), 0);
+        };
+        let listed = Arc::clone(&self.listed);
+        let meaning = match listed.find(name) {
+            Meaning::Unlisted if self.telling.everything => Meaning::Live(Rules::none()),
+            meaning => meaning,
+        };
+        match meaning {
+            Meaning::Pinned(addresses) => {
+                let known = Known::Addresses(addresses.to_vec());
+                self.reply(question, asker, &known, 0);
+            }
+            Meaning::Unlisted => {
+                if !listed.is_echo(name) {
+                    self.tell(Reason::Unlisted, name, None, tid, now);
+                }
+                self.reply(question, asker, &Known::Not(Code::NoSuchName), 0);
+            }
+            Meaning::Live(rules) => self.answer_live(message, question, name, rules, asker, tid, now),
+        }
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one question, and who asks it")]
+    fn answer_live(
+        &mut self,
+        message: &[u8],
+        question: &Question<'_>,
+        name: &str,
+        rules: Rules,
+        asker: Asker,
+        tid: u32,
+        now: Instant,
+    ) {
+        let kind = if question.wants(wire::A) { wire::A } else { question.kind };
+        if !matches!(kind, wire::A | wire::AAAA) {
+            // Also service bindings (HTTPS, SVCB): the addresses they hint at would not be open.
+            return self.reply(question, asker, &Known::Addresses(Vec::new()), 0);
+        }
+        if let Some((known, until)) = self.kept.get(&(name.into(), kind))
+            && now < *until
+        {
+            let (known, left) = (known.clone(), until.saturating_duration_since(now));
+            let ttl = u32::try_from(left.as_secs()).unwrap_or(u32::MAX);
+            self.open(name, &rules, &known, ttl);
+            return self.reply(question, asker, &known, ttl);
+        }
+        let waiter = (message.to_vec(), asker);
+        let under_way =
+            self.flights.iter_mut().find(|(flight, ..)| *flight.asked == *name && flight.kind == kind);
+        if let Some((_, _, waiters)) = under_way {
+            if waiters.len() < MOST_WAITERS {
+                waiters.push(waiter);
+            }
+            return;
+        }
+        let is_too_free =
+            rules.free_bytes.is_some_and(|bytes| bytes > MOST_FREE_BYTES || !self.limit.take(now));
+        if is_too_free {
+            self.tell(Reason::Limit, name, None, tid, now);
+        }
+        if is_too_free || self.flights.len() >= MOST_FLIGHTS {
+            return self.reply(question, asker, &Known::Not(Code::ServerFailure), 0);
+        }
+        let flight = Flight::start(&self.servers, name.into(), kind, now);
+        self.flights.push((flight, rules, vec![waiter]));
+    }
+
+    /// Takes an upstream answer: leaves out what the name may not have, opens the rest, keeps it.
+    fn take(
+        &mut self,
+        name: &str,
+        kind: u16,
+        rules: &Rules,
+        answer: Answer,
+        now: Instant,
+        tid: Option<u32>,
+    ) -> (Known, u32) {
+        let (known, ttl) = match answer {
+            Answer::Addresses(addresses, ttl) => {
+                let is_allowed =
+                    |address: &IpAddr| self.listed.opens(&*self.table, name, rules, *address).is_some();
+                let (kept, dropped): (Vec<IpAddr>, Vec<IpAddr>) = addresses.into_iter().partition(is_allowed);
+                if let (Some(address), Some(tid)) = (dropped.first(), tid) {
+                    self.tell(Reason::Inside, name, Some(*address), tid, now);
+                }
+                (Known::Addresses(kept), ttl.min(MOST_KEPT_SECONDS))
+            }
+            Answer::None(ttl) => (Known::Addresses(Vec::new()), ttl.min(MOST_KEPT_SECONDS)),
+            Answer::NoSuchName(ttl) => (Known::Not(Code::NoSuchName), ttl.min(MOST_KEPT_SECONDS)),
+            Answer::Elsewhere(_) | Answer::Truncated | Answer::Failed => (Known::Not(Code::ServerFailure), 0),
+        };
+        self.open(name, rules, &known, ttl);
+        let lasts = match known {
+            Known::Not(Code::ServerFailure) => FAILURE,
+            _ => Duration::from_secs(ttl.into()),
+        };
+        if self.kept.len() >= MOST_KEPT {
+            self.kept.retain(|_, (_, until)| *until > now);
+        }
+        if self.kept.len() < MOST_KEPT {
+            self.kept.insert((name.into(), kind), (known.clone(), now + lasts));
+        }
+        (known, ttl)
+    }
+
+    fn open(&mut self, name: &str, rules: &Rules, known: &Known, ttl: u32) {
+        let Known::Addresses(addresses) = known else { return };
+        let opened = addresses.iter().filter_map(|address| {
+            let opens = self.listed.opens(&*self.table, name, rules, *address)?;
+            (!opens.is_empty()).then(|| (address.to_canonical(), opens))
+        });
+        let opened: Vec<_> = opened.collect();
+        if !opened.is_empty() {
+            self.learner.learn(name, opened, ttl);
+        }
+    }
+
+    fn reply(&mut self, question: &Question<'_>, asker: Asker, known: &Known, ttl: u32) {
+        let most = match asker {
+            Asker::Datagram(..) => question.most_udp_bytes(),
+            Asker::Stream(_) => LARGEST,
+        };
+        let (code, mut addresses) = match known {
+            Known::Addresses(addresses) => (Code::NoError, addresses.clone()),
+            Known::Not(code) => (*code, Vec::new()),
+        };
+        if self.telling.answers {
+            self.tell_answer(question, asker, code, &addresses);
+        }
+        if addresses.len() > 1 {
+            // Not all may fit, and the first is often the only one tried.
+            self.turn = self.turn.wrapping_add(1);
+            let by = self.turn % addresses.len();
+            addresses.rotate_left(by);
+        }
+        self.send(asker, &question.reply(code, &addresses, ttl, most));
+    }
+
+    /// Tells what was answered: a record for each address, or one that there was none.
+    fn tell_answer(&mut self, question: &Question<'_>, asker: Asker, code: Code, addresses: &[IpAddr]) {
+        let (Some(name), Some(tid)) = (question.name.as_deref(), self.tid_of(asker)) else { return };
+        let wanted = addresses
+            .iter()
+            .filter(|address| question.wants(if address.is_ipv4() { wire::A } else { wire::AAAA }));
+        let wanted: Vec<Option<IpAddr>> = wanted.copied().map(Some).collect();
+        let none = [None];
+        // What a name has not is told once, by the question for IPv4.
+        let is_told = !wanted.is_empty() || code == Code::NoError && question.kind == wire::A;
+        for address in if wanted.is_empty() { &none[..] } else { &wanted } {
+            if is_told {
+                self.record(Reason::Answered, name, *address, tid);
+            }
+        }
+    }
+
+    fn send(&mut self, asker: Asker, message: &[u8]) {
+        match asker {
+            Asker::Datagram(index, peer) => {
+                // A full queue loses datagrams, as it may.
+                let _ = self.sockets.get(index).map(|socket| socket.send_to(message, peer));
+            }
+            Asker::Stream(number) => {
+                if let Some(stream) = self.streams.iter_mut().find(|stream| stream.number == number) {
+                    stream.send(message);
+                }
+            }
+        }
+    }
+
+    /// Tells the front of a refusal, unless it was told just now.
+    fn tell(&mut self, reason: Reason, name: &str, address: Option<IpAddr>, tid: u32, now: Instant) {
+        if self.told.get(name).is_some_and(|then| now.duration_since(*then) < QUIET) {
+            return;
+        }
+        if self.told.len() >= MOST_TOLD {
+            self.told.clear();
+        }
+        self.told.insert(name.into(), now);
+        self.record(reason, name, address, tid);
+    }
+
+    fn record(&mut self, reason: Reason, name: &str, address: Option<IpAddr>, tid: u32) {
+        let (pid, program) = self.callers.who(tid);
+        let code = match reason {
+            Reason::Answered => Code::NoError,
+            Reason::Unlisted => Code::NoSuchName,
+            Reason::Inside | Reason::Limit => Code::Refused,
+        };
+        let record = Record {
+            protocol: reason as u8,
+            pid,
+            tid,
+            code: i32::from(code as u8),
+            address,
+            name: program,
+            ..Record::new(RecordKind::Name)
+        };
+        self.events.tell_with(name.as_bytes(), &record);
+    }
+}

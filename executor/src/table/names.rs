@@ -1,0 +1,310 @@
+//! What a table says of names (docs/format.md §6–8): the names of the rules, what each opens, which other names may have addresses of the inside. Read once,
+//! when the sandbox starts, into values of its own; nothing here is on the way of a call.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use super::bytes::{Section, View};
+use super::format_gen::{
+    ACTION_ALLOW, ADDRESS_BYTES, NAME_BYTES, NAME_COUNT, NAME_FIRST, NAME_KIND, NAME_PINNED, NAME_TEXT,
+    NAME_TEXT_BYTES, NAME_WILDCARD, PORT_RANGE_BYTES, PORT_SET_BYTES, PRIVATE_BELOW, PRIVATE_NAME_BYTES,
+    PRIVATE_NAME_KIND, PRIVATE_NAME_TEXT, PRIVATE_NAME_TEXT_BYTES, PROTOCOL_ICMP, PROTOCOL_TCP,
+    PROTOCOL_TRIES, PROTOCOL_UDP, RULE_ACTION, RULE_ADDRESS, RULE_BYTES, RULE_INDEX, RULE_PORT_SET,
+    RULE_PREFIX_BITS, RULE_PROTOCOL, RULE_TARGET, SECTION_ADDRESSES, SECTION_NAMES, SECTION_PORT_RANGES,
+    SECTION_PORT_SETS, SECTION_PRIVATE_NAMES, SECTION_RULES, SECTION_STRINGS, SECTION_TRIES, TARGET_ANY,
+    TARGET_IPV4, TARGET_IPV6, TARGET_NAME, TARGET_SET, TRIE_BYTES,
+};
+use super::lookup::Trie;
+use super::{Defect, Protocol};
+
+/// How a name stands for addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameKind {
+    /// It stands for these.
+    Pinned(Vec<IpAddr>),
+    /// It is asked for while the command runs.
+    Live,
+    /// So is every name below it.
+    Wildcard,
+}
+
+/// Ports of one protocol, `low..=high`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ports {
+    /// A protocol of destinations.
+    pub protocol: Protocol,
+    /// First port.
+    pub low: u16,
+    /// Last port.
+    pub high: u16,
+}
+
+/// A name of the rules.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Name {
+    /// Lower case, without final dot; of a wildcard what follows `*.`.
+    pub text: Box<str>,
+    /// What it stands for.
+    pub kind: NameKind,
+    /// What the allow rules that name it open.
+    pub opens: Vec<Ports>,
+}
+
+/// A name, or every name below it, that may have addresses of the inside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PrivateName {
+    /// Lower case, without final dot.
+    pub text: Box<str>,
+    /// Every name below, and not the name itself.
+    pub is_below: bool,
+}
+
+/// The names, in the order of the table.
+pub(super) fn names(bytes: &[u8]) -> Result<Vec<Name>, Defect> {
+    let view = View(bytes);
+    let section = view.section(SECTION_NAMES)?;
+    let mut names = Vec::new();
+    for index in 0..section.count {
+        let field = |offset: u32| section.at(index, NAME_BYTES) + u64::from(offset);
+        let kind = match view.u32(field(NAME_KIND))? {
+            NAME_PINNED => {
+                let first = u64::from(view.u32(field(NAME_FIRST))?);
+                let count = u64::from(view.u32(field(NAME_COUNT))?);
+                let addresses = view.section(SECTION_ADDRESSES)?;
+                let address = |index| {
+                    let bits = view.address(addresses.at(index, ADDRESS_BYTES))?;
+                    Ok(IpAddr::V6(Ipv6Addr::from_bits(bits)).to_canonical())
+                };
+                NameKind::Pinned((first..first + count).map(address).collect::<Result<_, _>>()?)
+            }
+            NAME_WILDCARD => NameKind::Wildcard,
+            _ => NameKind::Live,
+        };
+        names.push(Name { text: text(view, field(NAME_TEXT), field(NAME_TEXT_BYTES))?, kind, opens: vec![] });
+    }
+    if names.is_empty() {
+        return Ok(names);
+    }
+    let rules = view.section(SECTION_RULES)?;
+    for index in 0..rules.count {
+        let field = |offset: u32| rules.at(index, RULE_BYTES) + u64::from(offset);
+        let names_one = view.u8(field(RULE_TARGET))? == TARGET_NAME;
+        if !names_one || view.u8(field(RULE_ACTION))? != ACTION_ALLOW {
+            continue;
+        }
+        let Some(protocol) = destination(view.u8(field(RULE_PROTOCOL))?) else { continue };
+        let number = usize::try_from(view.u32(field(RULE_INDEX))?).unwrap_or(usize::MAX);
+        let Some(name) = names.get_mut(number) else { continue };
+        let ranges = ranges(view, view.u32(field(RULE_PORT_SET))?)?;
+        name.opens.extend(ranges.into_iter().map(|(low, high)| Ports { protocol, low, high }));
+    }
+    Ok(names)
+}
+
+/// The names that may have addresses of the inside.
+pub(super) fn private_names(bytes: &[u8]) -> Result<Vec<PrivateName>, Defect> {
+    let view = View(bytes);
+    let section = view.section(SECTION_PRIVATE_NAMES)?;
+    (0..section.count)
+        .map(|index| {
+            let field = |offset: u32| section.at(index, PRIVATE_NAME_BYTES) + u64::from(offset);
+            Ok(PrivateName {
+                text: text(view, field(PRIVATE_NAME_TEXT), field(PRIVATE_NAME_TEXT_BYTES))?,
+                is_below: view.u32(field(PRIVATE_NAME_KIND))? == PRIVATE_BELOW,
+            })
+        })
+        .collect()
+}
+
+/// The protocols of which some allow rule, not one on a name, has the port by itself, as a range of one.
+pub(super) fn speaks_of_port(bytes: &[u8], port: u16) -> Result<Vec<Protocol>, Defect> {
+    let view = View(bytes);
+    let rules = view.section(SECTION_RULES)?;
+    let mut found = Vec::new();
+    for index in 0..rules.count {
+        let field = |offset: u32| rules.at(index, RULE_BYTES) + u64::from(offset);
+        let Some(protocol) = destination(view.u8(field(RULE_PROTOCOL))?) else { continue };
+        let is_allowed = view.u8(field(RULE_ACTION))? == ACTION_ALLOW;
+        let is_named = view.u8(field(RULE_TARGET))? == TARGET_NAME;
+        if !is_allowed || is_named || found.contains(&protocol) {
+            continue;
+        }
+        if ranges(view, view.u32(field(RULE_PORT_SET))?)?.contains(&(port, port)) {
+            found.push(protocol);
+        }
+    }
+    Ok(found)
+}
+
+/// What is left of `opens` at `address` (canonical) once the deny rules that cover it are taken away.
+pub(super) fn without_denied(bytes: &[u8], opens: &[Ports], address: IpAddr) -> Result<Vec<Ports>, Defect> {
+    let view = View(bytes);
+    let rules = view.section(SECTION_RULES)?;
+    let mut left = opens.to_vec();
+    for index in 0..rules.count {
+        let rule = rules.at(index, RULE_BYTES);
+        if view.u8(rule + u64::from(RULE_ACTION))? == ACTION_ALLOW {
+            continue;
+        }
+        let Some(protocol) = destination(view.u8(rule + u64::from(RULE_PROTOCOL))?) else { continue };
+        if !left.iter().any(|ports| ports.protocol == protocol) || !denies(view, bytes, rule, address)? {
+            continue;
+        }
+        for (low, high) in ranges(view, view.u32(rule + u64::from(RULE_PORT_SET))?)? {
+            left = left.into_iter().flat_map(|ports| ports.without(protocol, low, high)).collect();
+        }
+    }
+    Ok(left)
+}
+
+impl Ports {
+    /// What is left of it without `low..=high` of `protocol`.
+    fn without(self, protocol: Protocol, low: u16, high: u16) -> impl Iterator<Item = Self> {
+        let apart = self.protocol != protocol || high < self.low || low > self.high;
+        let below = low.checked_sub(1).filter(|last| !apart && *last >= self.low);
+        let above = high.checked_add(1).filter(|first| !apart && *first <= self.high);
+        let parts = [
+            apart.then_some(self),
+            below.map(|high| Self { high, ..self }),
+            above.map(|low| Self { low, ..self }),
+        ];
+        parts.into_iter().flatten()
+    }
+}
+
+/// Whether the deny rule covers the address, in itself or by the IPv4 address that it carries (docs/format.md §6).
+fn denies(view: View<'_>, bytes: &[u8], rule: u64, address: IpAddr) -> Result<bool, Defect> {
+    let carried = match address {
+        IpAddr::V6(address) => carried_ipv4(address),
+        IpAddr::V4(_) => None,
+    };
+    for address in [Some(address), carried.map(IpAddr::V4)].into_iter().flatten() {
+        if covers(view, bytes, rule, address)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The IPv4 address in a NAT64 (RFC 6052) or 6to4 (RFC 3056) address.
+fn carried_ipv4(address: Ipv6Addr) -> Option<std::net::Ipv4Addr> {
+    let bits = address.to_bits();
+    let low = |bits: u128| u32::try_from(bits & 0xffff_ffff).ok().map(std::net::Ipv4Addr::from_bits);
+    if bits >> 32 == 0x0064_ff9b << 64 {
+        return low(bits);
+    }
+    if bits >> 112 == 0x2002 { low(bits >> 80) } else { None }
+}
+
+fn covers(view: View<'_>, bytes: &[u8], rule: u64, address: IpAddr) -> Result<bool, Defect> {
+    let bits = view.u8(rule + u64::from(RULE_PREFIX_BITS))?;
+    let prefix = view.address(rule + u64::from(RULE_ADDRESS))?;
+    let starts_so = |address: u128, bits: u32| (address ^ prefix).checked_shr(128 - bits).unwrap_or(0) == 0;
+    Ok(match (view.u8(rule + u64::from(RULE_TARGET))?, address) {
+        (TARGET_ANY, _) => true,
+        (TARGET_IPV4, IpAddr::V4(address)) => starts_so(address.to_ipv6_mapped().to_bits(), 96 + bits),
+        (TARGET_IPV6, IpAddr::V6(address)) => starts_so(address.to_bits(), bits),
+        (TARGET_SET, address) => {
+            let set = u64::from(view.u32(rule + u64::from(RULE_INDEX))?);
+            is_member(view, bytes, set, address)?
+        }
+        (TARGET_NAME, address) => is_pinned(view, view.u32(rule + u64::from(RULE_INDEX))?, address)?,
+        _ => false,
+    })
+}
+
+fn is_member(view: View<'_>, bytes: &[u8], set: u64, address: IpAddr) -> Result<bool, Defect> {
+    let number = u64::from(PROTOCOL_TRIES) + 2 * set + u64::from(address.is_ipv6());
+    let trie = Trie::read(view, view.section(SECTION_TRIES)?.at(number, TRIE_BYTES))?;
+    Ok(trie.find_at(bytes, address).is_some_and(|member| member != 0))
+}
+
+fn is_pinned(view: View<'_>, name: u32, address: IpAddr) -> Result<bool, Defect> {
+    let name = view.section(SECTION_NAMES)?.at(u64::from(name), NAME_BYTES);
+    let first = u64::from(view.u32(name + u64::from(NAME_FIRST))?);
+    let count = u64::from(view.u32(name + u64::from(NAME_COUNT))?);
+    let addresses = view.section(SECTION_ADDRESSES)?;
+    for index in first..first + count {
+        let bits = view.address(addresses.at(index, ADDRESS_BYTES))?;
+        if IpAddr::V6(Ipv6Addr::from_bits(bits)).to_canonical() == address {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The ranges of a port set.
+fn ranges(view: View<'_>, set: u32) -> Result<Vec<(u16, u16)>, Defect> {
+    let sets = view.section(SECTION_PORT_SETS)?;
+    let cells: Section = view.section(SECTION_PORT_RANGES)?;
+    let first = view.u32(sets.at(u64::from(set), PORT_SET_BYTES))?;
+    let end = view.u32(sets.at(u64::from(set) + 1, PORT_SET_BYTES))?;
+    let port = |offset| view.u16(offset).map(|port| u16::try_from(port).unwrap_or(0));
+    (first..end)
+        .map(|index| {
+            let range = cells.at(u64::from(index), PORT_RANGE_BYTES);
+            Ok((port(range)?, port(range + 2)?))
+        })
+        .collect()
+}
+
+/// The protocol, if its addresses are destinations.
+fn destination(number: u32) -> Option<Protocol> {
+    match number {
+        PROTOCOL_TCP => Some(Protocol::Tcp),
+        PROTOCOL_UDP => Some(Protocol::Udp),
+        PROTOCOL_ICMP => Some(Protocol::Icmp),
+        _ => None,
+    }
+}
+
+fn text(view: View<'_>, start: u64, length: u64) -> Result<Box<str>, Defect> {
+    let strings = view.section(SECTION_STRINGS)?.offset;
+    let from = strings + u64::from(view.u32(start)?);
+    let bytes = view.range(from, from + u64::from(view.u32(length)?))?;
+    // A verified table holds UTF-8; what is not would be no host name either.
+    Ok(String::from_utf8_lossy(bytes).into_owned().into_boxed_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::Table;
+
+    const MIXED: &[u8] = include_bytes!("../../../test/vectors/mixed.bin");
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    fn ports(protocol: Protocol, low: u16, high: u16) -> Ports {
+        Ports { protocol, low, high }
+    }
+
+    #[test]
+    fn names_are_read_with_what_they_open() {
+        let table = Table::open(MIXED).unwrap();
+        let [db, api, wild] = <[Name; 3]>::try_from(table.names()).unwrap();
+        assert_eq!(&*db.text, "db.example");
+        assert_eq!(db.opens, [ports(Protocol::Tcp, 5432, 5432)]);
+        assert_eq!(db.kind, NameKind::Pinned(vec![ip("192.0.2.8"), ip("192.0.2.9"), ip("2001:db8::9")]));
+        assert_eq!((&*api.text, api.kind), ("api.example", NameKind::Live));
+        assert_eq!((&*wild.text, wild.kind), ("example", NameKind::Wildcard));
+        assert_eq!(wild.opens, [ports(Protocol::Udp, 443, 443)]);
+        let private = |text: &str, is_below| PrivateName { text: text.into(), is_below };
+        assert_eq!(table.private_names(), [private("db.example", false), private("internal.example", true)]);
+        assert!(table.speaks_of_port(53, Protocol::Udp) && !table.speaks_of_port(53, Protocol::Tcp));
+    }
+
+    #[test]
+    fn deny_rules_are_taken_from_what_a_name_opens() {
+        let table = Table::open(MIXED).unwrap();
+        let opens = [ports(Protocol::Tcp, 1, 443), ports(Protocol::Udp, 50, 60)];
+        let left = |address| table.without_denied(&opens, ip(address));
+        assert_eq!(left("192.0.2.1"), opens);
+        assert_eq!(left("10.1.2.3"), opens[1..]);
+        assert_eq!(left("2002:a01:203::1"), opens[1..]); // carries 10.1.2.3
+        assert_eq!(left("64:ff9b::a01:203"), opens[1..]);
+        let [tcp, _] = opens;
+        assert_eq!(left("1.1.1.1"), [tcp, ports(Protocol::Udp, 50, 52), ports(Protocol::Udp, 54, 60)]);
+    }
+}
