@@ -60,6 +60,7 @@ describe.each(users)('as $name', (user) => {
     ['unix/stream', [], ['unix/stream']],
     ['unix/dgram', [], ['unix/dgram']],
     ['unix/seqpacket', [], ['unix/seqpacket']],
+    ['unix/pair', [], []],
     ['inet', rules.inet, ['inet/stream', 'inet/dgram']],
     ['inet/stream', rules.inet.slice(0, 1), ['inet/stream']],
     ['inet/dgram', rules.inet.slice(1), ['inet/dgram']],

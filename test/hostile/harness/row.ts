@@ -25,6 +25,8 @@ export interface Row {
   /** Rules in place of the suite's. */
   readonly allow?: readonly string[];
   readonly deny?: readonly string[];
+  /** A whole policy in place of rules. */
+  readonly policy?: string;
   /** Ends by this signal under the policy. */
   readonly signal?: NodeJS.Signals;
 }
@@ -46,7 +48,7 @@ export async function judge(witness: Witness, user: User, row: Row): Promise<voi
     ).toEqual([]);
   }
   const nonce = await witness.begin();
-  const policy = policyOf(row.allow ?? ALLOWED, row.deny);
+  const policy = row.policy ?? policyOf(row.allow ?? ALLOWED, row.deny);
   const outcome = await runSandboxed(user, policy, command(nonce), options);
   const arrived = await witness.report();
   expect({ arrived, ...outcome }).toEqual({
