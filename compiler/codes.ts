@@ -153,6 +153,11 @@ export const CODES = {
       'Sockets of this family carry traffic that no rule of a policy looks at, so allowing it would open a way past all of them.',
     fix: 'Remove it.',
   },
+  SL2024: {
+    title: 'Invalid length of time',
+    cause: '`max_age` is not a whole number above zero with one of the units s, m, h, d.',
+    fix: 'Write `90s`, `15m`, `12h` or `7d`.',
+  },
   SL2101: {
     title: 'Unknown key',
     cause: 'The language has no such key here. Unknown keys are never ignored.',
@@ -243,6 +248,18 @@ export const CODES = {
     cause: 'No rule names the set, so it has no effect.',
     fix: 'Name it in a rule as `@name`, or remove it.',
   },
+  SL3011: {
+    title: 'Wildcard as wide as a public suffix',
+    cause:
+      'Below `*.com`, `*.co.uk` or `*.github.io` anybody can register a name (publicsuffix.org), so the rule would open a destination to whoever wants to be one.',
+    fix: 'Write the wildcard of who is meant, `*.example.com`, or list this one in `[dns] wide`.',
+  },
+  SL3012: {
+    title: '`max_age` without pins',
+    cause:
+      'Only names that are pinned when the policy is compiled grow old. With `resolve = "exec"` or `"live"` the key would have no effect.',
+    fix: 'Write `resolve = "compile"` beside it, or remove it.',
+  },
   SL4001: {
     title: 'Name does not resolve',
     cause: 'The resolver gave no address for a name. A rule is never silently empty.',
@@ -260,10 +277,10 @@ export const CODES = {
     fix: 'If the private ones are meant, list the name in `[dns] private`.',
   },
   SL4004: {
-    title: 'Names pinned when compiling (warning)',
+    title: 'Name server beside names (warning)',
     cause:
-      'A compiled table holds addresses. The policy asks for names to be resolved when the sandbox starts, which only happens when the TOML file itself is run.',
-    fix: 'Write `[dns] resolve = "compile"` to say that it is meant, or run the TOML file.',
+      'A rule opens a name server although the policy has names. Those resolve without it; with it, programs can ask for any name, which carries data out, and get other addresses than the policy opens.',
+    fix: 'Remove the rule, unless raw questions to name servers are what the command is for.',
   },
   SL5001: {
     title: 'The table can not hold this policy',

@@ -7,26 +7,28 @@
  *   3. written-rules.ts  rule strings → rules with their origin
  *   4. walls.ts          UNIX sockets, families, namespaces
  *   5. sets.ts           address sets, inline and from files
- *   6. set-use.ts, family-needs.ts, pin.ts: what the parts mean for each other
+ *   6. dns.ts            how names become addresses
+ *   7. set-use.ts, family-needs.ts, wildcards.ts, name-servers.ts, pin.ts: what the parts mean for each other
  * Every stage runs whatever the others found, and what they found is reported at once, in source order: errors of a set's
  * file stand where the policy defines the set, errors of options last. Any error means no draft: a policy is enforced
  * whole or not at all. The same input and the same answers give the same draft.
  */
 import { type Diagnostic, diagnosticWithoutPlace } from './diagnostic.ts';
+import { DEFAULT_MAX_AGE, readDnsSection } from './dns.ts';
 import { findLostRules } from './family-needs.ts';
 import type { TableDraft } from './model.ts';
-import { pinNames } from './pin.ts';
+import { findNameServers } from './name-servers.ts';
+import { type NameTools, pinNames } from './pin.ts';
 import { inOrder, type Placed } from './placed.ts';
-import { readPrivateNames } from './private-names.ts';
-import type { ResolveProgress, Resolver } from './resolve.ts';
 import { findMisusedSets, findUnusedSets, usedSets } from './set-use.ts';
 import { readSets, type SetFileReader } from './sets.ts';
-import { checkShape, locate } from './shape.ts';
+import { checkShape } from './shape.ts';
 import { createSource } from './source.ts';
 import { parseToml } from './toml.ts';
 import type { TomlTable } from './toml-tree.ts';
 import { readWalls } from './walls.ts';
-import { readFileRules, readOptionRules, type WrittenRule } from './written-rules.ts';
+import { findWideWildcards, type PublicSuffixFinder } from './wildcards.ts';
+import { readFileRules, readOptionRules } from './written-rules.ts';
 
 /** What is to be compiled: a file, rules from options, or both. */
 export interface PolicyInput {
@@ -37,17 +39,20 @@ export interface PolicyInput {
   /** Rules of `--deny`, in order. */
   readonly deny: readonly string[];
   /**
-   * What happens next: `compile` keeps the table for later runs, `exec` (default) runs under it at once. Names whose
-   * policy wants them resolved at exec are pinned either way; keeping them gives a warning.
+   * What happens next: `compile` keeps the table for later runs, `exec` (default) runs under it at once. In a table that is
+   * kept, names that the policy wants resolved at exec have no addresses yet.
    */
   readonly purpose?: 'compile' | 'exec';
+  /** Pins those names all the same, as if the policy said `resolve = "compile"`. */
+  readonly pinNow?: boolean;
+  /** Seconds since 1970, the age of pins; 0 (default) leaves it untold. */
+  readonly now?: number;
 }
 
 /** What the compiler needs from outside. */
-export interface DraftTools {
-  readonly resolve: Resolver;
-  /** Told how far resolving is, for who waits at a terminal. */
-  readonly resolveProgress?: ResolveProgress;
+export interface DraftTools extends NameTools {
+  /** Asked for wildcards only; without it every wildcard counts as too wide. */
+  readonly publicSuffixOf?: PublicSuffixFinder;
   readonly readSetFile: SetFileReader;
 }
 
@@ -83,30 +88,34 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
   ];
   const written = parts.flatMap(({ rules }) => rules);
   const sets = await readSets(tableAt(root, 'sets'), source, tools.readSetFile);
-  const exempt = readPrivateNames(root, source);
+  const dns = readDnsSection(root, source);
   const walls = readWalls(root, source);
-  for (const part of [...parts, sets, exempt, walls])
+  for (const part of [...parts, sets, dns, walls])
     for (const error of part.errors) errors.push(error);
 
   const defined = tableAt(root, 'sets')?.keys ?? new Map();
   for (const error of findMisusedSets(written, defined, sets.unspecified)) errors.push(error);
   for (const error of findLostRules(written, walls, sets.sets)) errors.push(error);
-  const pinned = await pinNames(
-    written,
-    exempt.names,
-    sets.sets,
-    tools.resolve,
-    tools.resolveProgress,
-  );
+  for (const error of await findWideWildcards(written, dns.wideNames, tools.publicSuffixOf)) {
+    errors.push(error);
+  }
+  const isKept = input.purpose === 'compile';
+  const pinNow = isKept && input.pinNow === true && dns.resolve === 'exec';
+  const plan = {
+    live: dns.resolve === 'live',
+    now: !isKept || pinNow || dns.resolve === 'compile',
+    privateNames: dns.privateNames,
+  };
+  const pinned = await pinNames(written, plan, sets.sets, tools);
   for (const error of pinned.errors) errors.push(error);
   if (errors.length > 0) return { ok: false, diagnostics: inOrder(errors) };
 
-  const frozen = input.purpose === 'compile' && resolveMode(root) !== 'compile';
   const warnings = [
     ...pinned.warnings,
-    ...(frozen ? warnOfPins(written) : []),
+    ...findNameServers(written),
     ...findUnusedSets(written, defined, source),
   ];
+  const hasPins = pinned.names.some(({ addresses }) => addresses.length > 0);
   return {
     ok: true,
     draft: {
@@ -114,18 +123,16 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
       unixRules: walls.unixRules.map(({ rule }) => rule),
       rules: written.map(({ rule }) => rule),
       names: pinned.names,
-      dns: { resolve: resolveMode(root), pinnedAt: 0, maxAge: 0, privateNames: exempt.names },
+      dns: {
+        resolve: pinNow ? 'compile' : dns.resolve,
+        pinnedAt: hasPins ? (input.now ?? 0) : 0,
+        maxAge: pinNow ? DEFAULT_MAX_AGE : dns.maxAge,
+        privateNames: dns.privateNames,
+      },
       sets: usedSets(written, sets.sets),
     },
     warnings: inOrder(warnings),
   };
-}
-
-/** `[dns] resolve`; its words are the schema's. */
-function resolveMode(root: TomlTable): TableDraft['dns']['resolve'] {
-  const mode = locate(root, ['dns', 'resolve'])?.node;
-  if (mode?.kind !== 'string') return 'exec';
-  return mode.value === 'compile' || mode.value === 'live' ? mode.value : 'exec';
 }
 
 const EMPTY = {
@@ -137,18 +144,4 @@ const EMPTY = {
 function tableAt(root: TomlTable, key: string): TomlTable | undefined {
   const node = root.keys.get(key)?.node;
   return node?.kind === 'table' ? node : undefined;
-}
-
-/** Says that names become addresses now although the policy wants them resolved at each start. */
-function warnOfPins(written: readonly WrittenRule[]): readonly Placed[] {
-  const named = written.filter(({ rule }) => rule.target.kind === 'name');
-  const first = named[0];
-  if (first === undefined) return [];
-  const names = new Set(
-    named.map(({ rule }) => (rule.target.kind === 'name' ? rule.target.name : '')),
-  );
-  const count = names.size === 1 ? '1 name is' : `${names.size} names are`;
-  const message = `${count} pinned now: the table holds addresses and is not resolved again at exec`;
-  const help = 'write `[dns] resolve = "compile"` if this is meant, or run the policy file itself';
-  return [first.place({ code: 'SL4004', message, help }, { severity: 'warning' })];
 }

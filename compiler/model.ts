@@ -43,6 +43,7 @@ export interface PrefixList {
 export type Target =
   | { readonly kind: 'any' }
   | { readonly kind: 'prefix'; readonly prefix: Prefix }
+  /** `*.` and a name is every name below it. */
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'set'; readonly set: string };
 

@@ -1,5 +1,5 @@
 /**
- * The names of a policy's rules, with the addresses that are pinned for them.
+ * The names of a policy's rules, with the addresses that are pinned for them; live names and wildcards have none.
  * A name without a usable address is an error at each rule that names it: a rule is never silently empty. Answers of the
  * inside are left out where private-answers.ts says so, with a warning when others remain.
  */
@@ -23,35 +23,55 @@ export interface PinnedNames {
   readonly warnings: readonly Placed[];
 }
 
+/** What becomes of names: whether they are live, and if not, whether they are pinned now or when a command starts. */
+export interface PinPlan {
+  readonly live: boolean;
+  readonly now: boolean;
+  /** `[dns] private`. */
+  readonly privateNames: readonly PrivateName[];
+}
+
+/** Who is asked for addresses, and who is told how far that is. */
+export interface NameTools {
+  readonly resolve: Resolver;
+  /** Told how far resolving is, for who waits at a terminal. */
+  readonly resolveProgress?: ResolveProgress;
+}
+
 const WARNING = { severity: 'warning' } as const;
 
-/** Resolves every name once and pins its addresses. `exempt` is `[dns] private`. */
+/** The names of all rules. Each of those to be pinned now is asked for once. */
 export async function pinNames(
   written: readonly WrittenRule[],
-  exempt: readonly PrivateName[],
+  { live, now, privateNames }: PinPlan,
   sets: ReadonlyMap<string, AddressSet>,
-  resolve: Resolver,
-  progress?: ResolveProgress,
+  tools: NameTools,
 ): Promise<PinnedNames> {
-  const byName = new Map<string, WrittenRule[]>();
-  for (const rule of written) {
-    const { target, action } = rule.rule;
-    if (target.kind !== 'name' || action !== 'allow') continue;
-    const known = byName.get(target.name);
-    if (known === undefined) byName.set(target.name, [rule]);
-    else known.push(rule);
-  }
-  const answers = await resolveNames(byName.keys(), resolve, progress);
+  const byName = rulesByName(written);
+  const wildcards = [...byName.keys()].filter((name) => name.startsWith('*.'));
+  // A name below a wildcard is live, so that it has the same addresses for all of the rules.
+  const isLive = (name: string): boolean =>
+    live || wildcards.some((wildcard) => name === wildcard || name.endsWith(wildcard.slice(1)));
+  const asked = now ? [...byName.keys()].filter((name) => !isLive(name)) : [];
+  const answers = await resolveNames(asked, tools.resolve, tools.resolveProgress);
   const rules = written.map(({ rule }) => rule);
   const mayKeep = (name: string, address: Uint8Array): boolean =>
     !isInsideAddress(address) ||
-    mayBePrivate(name, exempt) ||
+    mayBePrivate(name, privateNames) ||
     opensNothingNew(name, address, rules, sets);
 
   const names: PinnedName[] = [];
   const errors: Placed[] = [];
   const warnings: Placed[] = [];
   for (const [name, naming] of byName) {
+    if (isLive(name)) {
+      names.push({ name, addresses: [] });
+      continue;
+    }
+    if (!now) {
+      names.push({ name, addresses: [], atStart: true });
+      continue;
+    }
     const answer = answers.get(name);
     if (answer?.ok !== true) {
       const fault = unresolved(name, answer);
@@ -72,6 +92,19 @@ export async function pinNames(
     names.push({ name, addresses: kept });
   }
   return { names, errors, warnings };
+}
+
+/** The allow rules of each name, in the order in which names come first. */
+function rulesByName(written: readonly WrittenRule[]): ReadonlyMap<string, readonly WrittenRule[]> {
+  const byName = new Map<string, WrittenRule[]>();
+  for (const rule of written) {
+    const { target, action } = rule.rule;
+    if (target.kind !== 'name' || action !== 'allow') continue;
+    const known = byName.get(target.name);
+    if (known === undefined) byName.set(target.name, [rule]);
+    else known.push(rule);
+  }
+  return byName;
 }
 
 function unresolved(name: string, answer: ResolverAnswer | undefined): TargetFault {

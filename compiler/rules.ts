@@ -1,7 +1,7 @@
 /**
  * One rule of a policy.
  * Has the string cut and the parts parsed, and decides what may stand together: TCP and UDP need ports, ICMP takes none,
- * deny takes no names, wildcards are not built yet; unspecified addresses are the loopback. Finds every independent fault of
+ * deny takes no names; unspecified addresses are the loopback. Finds every independent fault of
  * the string. Knows nothing of files, sets' contents or resolvers; rules of binds are bind-rules.ts's.
  */
 import { canonicalPrefix } from './address.ts';
@@ -51,20 +51,17 @@ function refusePattern(
   end: number,
   action: Action,
 ): Fault | undefined {
-  if (action === 'deny' && (pattern.kind === 'name' || pattern.kind === 'wildcard')) {
-    return {
-      code: 'SL3001',
-      message: 'a deny rule takes no name',
-      start,
-      end,
-      expected: 'an address, a CIDR, a set or `*`',
-      help: 'a name that resolves to another address tomorrow would fail open; what no allow rule matches is refused anyway',
-    };
+  if (action === 'allow' || (pattern.kind !== 'name' && pattern.kind !== 'wildcard')) {
+    return undefined;
   }
-  if (pattern.kind !== 'wildcard') return undefined;
-  const message = 'wildcard names are not implemented yet';
-  const help = `name the hosts below ${pattern.suffix} one by one`;
-  return { code: 'SL2105', message, start, end, help };
+  return {
+    code: 'SL3001',
+    message: 'a deny rule takes no name',
+    start,
+    end,
+    expected: 'an address, a CIDR, a set or `*`',
+    help: 'a name that resolves to another address tomorrow would fail open; what no allow rule matches is refused anyway',
+  };
 }
 
 /** Drops the suggestion to append a port. */
@@ -74,8 +71,9 @@ export function withoutPortHelp(fault: Fault): Fault {
 }
 
 function targetOf(parsed: ParsedPattern): Target | undefined {
-  if (!parsed.ok || parsed.pattern.kind === 'wildcard') return undefined;
+  if (!parsed.ok) return undefined;
   const { pattern } = parsed;
+  if (pattern.kind === 'wildcard') return { kind: 'name', name: `*.${pattern.suffix}` };
   return pattern.kind === 'prefix'
     ? { kind: 'prefix', prefix: canonicalPrefix(pattern.prefix) }
     : pattern;

@@ -9,9 +9,6 @@ import { nearest } from './nearest.ts';
 import { type TomlNode, type TomlTable, toPlain } from './toml-tree.ts';
 import { KEYS, type SchemaError, UNBUILT, validate } from './validate.gen.js';
 
-/** The word of `[dns] resolve` that is not built yet; words have no place in UNBUILT. */
-const LIVE = 'live';
-
 /** Checks a document; the faults' offsets count from the start of its text, in no particular order. */
 export function checkShape(root: TomlTable): readonly Fault[] {
   if (root.keys.size === 0) {
@@ -39,10 +36,6 @@ function findUnbuilt(root: TomlTable): Fault[] {
     if (place === undefined || (path.length > 1 && UNBUILT.includes(`/${path[0]}`))) continue;
     const name = path.length === 1 ? `[${path[0]}]` : path.join('.');
     faults.push(notBuilt(`\`${name}\``, place.key));
-  }
-  const resolve = locate(root, ['dns', 'resolve'])?.node;
-  if (resolve?.kind === 'string' && resolve.value === LIVE) {
-    faults.push(notBuilt(`\`resolve = "${LIVE}"\``, resolve));
   }
   return faults;
 }
@@ -138,8 +131,7 @@ function unknownWord(path: readonly string[], node: TomlNode, words: readonly st
   if (node.kind === 'string' && path[1] === 'allow_families') {
     return { ...refuseFamily(word), ...spanOf(node) };
   }
-  const built = words.filter((known) => known !== LIVE);
-  const close = nearest(word, built);
+  const close = nearest(word, words);
   const message =
     node.kind === 'string'
       ? `\`${showPath(path)}\` can not be \`${word}\``
@@ -148,7 +140,7 @@ function unknownWord(path: readonly string[], node: TomlNode, words: readonly st
     code: 'SL2103',
     message,
     ...spanOf(node),
-    expected: built.map((known) => `"${known}"`).join(', '),
+    expected: words.map((known) => `"${known}"`).join(', '),
     ...(close === undefined ? {} : { help: `did you mean "${close}"?` }),
   };
 }
@@ -168,6 +160,9 @@ const EXPECTED: readonly (readonly [RegExp, string])[] = [
   [/^sets\.[^.]*$/, 'a list such as ["10.0.0.0/8"], or { file = "path" }'],
   [/^dns\.private\.\d+$/, 'a name in quotes, such as "db.internal"'],
   [/^dns\.private$/, 'a list of names, such as ["db.internal"]'],
+  [/^dns\.wide\.\d+$/, 'a wildcard in quotes, such as "*.github.io"'],
+  [/^dns\.wide$/, 'a list of wildcards, such as ["*.github.io"]'],
+  [/^dns\.max_age$/, 'a length of time in quotes, such as "12h"'],
 ];
 
 function expectedAt(path: readonly string[]): string {
@@ -189,7 +184,7 @@ function suggestForm(path: readonly string[], node: TomlNode): string | undefine
   if (key === 'program.allow_userns') {
     return /^(true|false)$/.test(String(node.value)) ? `did you mean ${node.value}?` : undefined;
   }
-  if (!/^(network|sets|dns)\.[^.]+$/.test(key)) return undefined;
+  if (!/^(network\.|sets\.|dns\.(private|wide)$)[^.]*$/.test(key)) return undefined;
   return `did you mean [${JSON.stringify(node.value)}]?`;
 }
 

@@ -2,7 +2,7 @@
 // <stdin>
 var validate = validate10;
 var stdin_default = validate10;
-var schema11 = { "$schema": "http://json-schema.org/draft-07/schema#", "$id": "policy.schema.json", "title": "sandlock policy", "description": "Which network destinations a command may reach: everything that is not allowed here is refused. Unknown keys, and keys that this version does not implement, are errors: a policy is enforced whole or not at all.", "type": "object", "additionalProperties": false, "properties": { "network": { "description": "Which destinations may be reached, what may be bound, and which sockets may be used. What no allow rule matches is refused; deny always wins; the order of rules does not matter.", "type": "object", "additionalProperties": false, "properties": { "allow": { "description": "What may be reached: rules `[tcp://|udp://|icmp://]target:ports`, TCP without a scheme. Target: a name, an address, a CIDR, `[IPv6]`, `@set` or `*`; ports: `443`, `80,443`, `6000-6010` or `*`. An empty list allows nothing, loopback included.", "type": "array", "items": { "$ref": "#/definitions/rule" }, "examples": [["api.example.com:443", "tcp://10.20.0.0/16:5432", "udp://1.1.1.1:53"]] }, "deny": { "description": "What may not be reached, whatever `allow` says. The same rules as in `allow`, but never with names: a name that resolves to another address tomorrow would let it through.", "type": "array", "items": { "$ref": "#/definitions/rule" }, "examples": [["169.254.169.254:*"]] }, "allow_bind": { "description": "What may be bound and listened on: rules `[tcp://|udp://]address:ports`. `:8080` is every address, `127.0.0.1:8080` this machine alone. Without this key and `deny_bind`, nothing may.", "type": "array", "items": { "$ref": "#/definitions/bindRule" }, "examples": [["127.0.0.1:8080", "udp://:5353", ":3000-3010"]] }, "deny_bind": { "description": "What may not be bound while everything else may. Stands in place of `allow_bind`, never beside it.", "type": "array", "items": { "$ref": "#/definitions/bindRule" }, "examples": [[":22", ":5900-5999"]] }, "port_remap": { "description": "Whether bound ports are mapped to free ones.", "$comment": "not implemented yet", "type": "boolean" }, "allow_unix": { "description": "UNIX sockets of other programs that may be reached; those of the command's own programs always may. The program behind such a socket may do for the command whatever it likes, the network included.", "type": "array", "items": { "description": "An absolute path, a directory with a final `/` for every socket below it, or `@` and an abstract name.", "type": "string" }, "examples": [["/run/postgresql/.s.PGSQL.5432", "/run/user/1000/", "@abstract-name"]] }, "allow_families": { "description": "Kinds of sockets that programs may make; all others do not exist for them. `inet` is `inet/stream` (TCP) and `inet/dgram` (UDP, ping). An empty list allows no socket at all.", "type": "array", "items": { "description": "A family (`inet`), or one kind of its sockets (`inet/stream`).", "enum": ["unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg", "unix/pair"] }, "default": ["unix", "inet", "inet6", "netlink/route"] } } }, "sets": { "description": "Named sets of addresses and networks; a rule names one as `@name`. A set that no rule names gives a warning, an empty one is an error.", "type": "object", "propertyNames": { "pattern": "^[A-Za-z0-9_-]+$" }, "additionalProperties": { "description": 'A list of addresses and CIDRs, IPv6 without brackets; or `{ file = "path" }` with one of them a line, a million if need be.', "if": { "type": "object" }, "then": { "additionalProperties": false, "required": ["file"], "properties": { "file": { "description": "File with one address or CIDR a line and `#` comments; the path is relative to the policy.", "type": "string" } } }, "else": { "type": "array", "items": { "description": "An address or CIDR.", "type": "string" } } } }, "dns": { "description": "How the names in rules become addresses.", "type": "object", "additionalProperties": false, "properties": { "resolve": { "description": "When names become addresses: when the policy is compiled, when the sandbox starts (default), or again while it runs (not implemented yet).", "enum": ["compile", "exec", "live"] }, "private": { "description": "Names that may have private, loopback or link-local addresses; `*.example.com` is every name below. Other names lose such answers, because that is how DNS rebinding reaches internal hosts.", "type": "array", "items": { "description": "A name, or `*.` and a name.", "type": "string" } } } }, "filesystem": { "description": "Which files may be used.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "read": { "description": "Paths that may be read.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "write": { "description": "Paths that may be written.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "deny": { "description": "Paths that may not be used.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } } } }, "http": { "description": "Rules on HTTP requests.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "allow": { "description": "Requests that may be made.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "deny": { "description": "Requests that may not be made.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "ports": { "description": "Ports whose traffic is HTTP.", "$comment": "not implemented yet", "type": "array", "items": { "type": "integer" } } } }, "program": { "description": "The command and what it may do apart from the network.", "type": "object", "additionalProperties": false, "properties": { "exec": { "description": "The command.", "$comment": "not implemented yet", "type": "string" }, "args": { "description": "Its arguments.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "env": { "description": "Environment variables.", "$comment": "not implemented yet", "type": "object", "additionalProperties": { "type": "string" } }, "cwd": { "description": "Working directory.", "$comment": "not implemented yet", "type": "string" }, "clean_env": { "description": "Whether the environment starts empty.", "$comment": "not implemented yet", "type": "boolean" }, "allow_userns": { "description": "Whether programs may make user namespaces, and others inside them, as browsers and bwrap do for sandboxes of their own. The rules hold inside as well.", "type": "boolean", "default": false } } }, "limits": { "description": "Resource limits.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "memory": { "description": "Bytes, or `512M`.", "$comment": "not implemented yet", "type": ["string", "integer"] }, "processes": { "description": "Number of processes.", "$comment": "not implemented yet", "type": "integer" }, "open_files": { "description": "Open descriptors of one process.", "$comment": "not implemented yet", "type": "integer" } } } }, "definitions": { "rule": { "description": "A destination: `[tcp://|udp://|icmp://]target[:ports]`. TCP and UDP need ports, ICMP has none. `example.com:443`, `tcp://10.20.0.0/16:5432,6000-6010`, `udp://[2001:db8::1]:53`, `icmp://*`, `@mirrors:443`.", "type": "string" }, "bindRule": { "description": "What is bound: `[tcp://|udp://]address:ports`; nothing before the colon is every address. Never a name. `127.0.0.1:8080`, `:3000-3010`, `udp://[::1]:5353`.", "type": "string" } } };
+var schema11 = { "$schema": "http://json-schema.org/draft-07/schema#", "$id": "policy.schema.json", "title": "sandlock policy", "description": "Which network destinations a command may reach: everything that is not allowed here is refused. Unknown keys, and keys that this version does not implement, are errors: a policy is enforced whole or not at all.", "type": "object", "additionalProperties": false, "properties": { "network": { "description": "Which destinations may be reached, what may be bound, and which sockets may be used. What no allow rule matches is refused; deny always wins; the order of rules does not matter.", "type": "object", "additionalProperties": false, "properties": { "allow": { "description": "What may be reached: rules `[tcp://|udp://|icmp://]target:ports`, TCP without a scheme. Target: a name, an address, a CIDR, `[IPv6]`, `@set` or `*`; ports: `443`, `80,443`, `6000-6010` or `*`. An empty list allows nothing, loopback included.", "type": "array", "items": { "$ref": "#/definitions/rule" }, "examples": [["api.example.com:443", "tcp://10.20.0.0/16:5432", "udp://1.1.1.1:53"]] }, "deny": { "description": "What may not be reached, whatever `allow` says. The same rules as in `allow`, but never with names: a name that resolves to another address tomorrow would let it through.", "type": "array", "items": { "$ref": "#/definitions/rule" }, "examples": [["169.254.169.254:*"]] }, "allow_bind": { "description": "What may be bound and listened on: rules `[tcp://|udp://]address:ports`. `:8080` is every address, `127.0.0.1:8080` this machine alone. Without this key and `deny_bind`, nothing may.", "type": "array", "items": { "$ref": "#/definitions/bindRule" }, "examples": [["127.0.0.1:8080", "udp://:5353", ":3000-3010"]] }, "deny_bind": { "description": "What may not be bound while everything else may. Stands in place of `allow_bind`, never beside it.", "type": "array", "items": { "$ref": "#/definitions/bindRule" }, "examples": [[":22", ":5900-5999"]] }, "port_remap": { "description": "Whether bound ports are mapped to free ones.", "$comment": "not implemented yet", "type": "boolean" }, "allow_unix": { "description": "UNIX sockets of other programs that may be reached; those of the command's own programs always may. The program behind such a socket may do for the command whatever it likes, the network included.", "type": "array", "items": { "description": "An absolute path, a directory with a final `/` for every socket below it, or `@` and an abstract name.", "type": "string" }, "examples": [["/run/postgresql/.s.PGSQL.5432", "/run/user/1000/", "@abstract-name"]] }, "allow_families": { "description": "Kinds of sockets that programs may make; all others do not exist for them. `inet` is `inet/stream` (TCP) and `inet/dgram` (UDP, ping). An empty list allows no socket at all.", "type": "array", "items": { "description": "A family (`inet`), or one kind of its sockets (`inet/stream`).", "enum": ["unix", "inet", "inet6", "unix/stream", "unix/dgram", "unix/seqpacket", "inet/stream", "inet/dgram", "inet6/stream", "inet6/dgram", "netlink/route", "alg", "unix/pair"] }, "default": ["unix", "inet", "inet6", "netlink/route"] } } }, "sets": { "description": "Named sets of addresses and networks; a rule names one as `@name`. A set that no rule names gives a warning, an empty one is an error.", "type": "object", "propertyNames": { "pattern": "^[A-Za-z0-9_-]+$" }, "additionalProperties": { "description": 'A list of addresses and CIDRs, IPv6 without brackets; or `{ file = "path" }` with one of them a line, a million if need be.', "if": { "type": "object" }, "then": { "additionalProperties": false, "required": ["file"], "properties": { "file": { "description": "File with one address or CIDR a line and `#` comments; the path is relative to the policy.", "type": "string" } } }, "else": { "type": "array", "items": { "description": "An address or CIDR.", "type": "string" } } } }, "dns": { "description": "How the names in rules become addresses.", "type": "object", "additionalProperties": false, "properties": { "resolve": { "description": "When names become addresses: when the policy is compiled, when the sandbox starts (default), or while it runs, whenever it asks for one.", "enum": ["compile", "exec", "live"] }, "max_age": { "description": "How old addresses that were pinned when compiling may be before `sandlock exec` warns: a number and s, m, h or d. Seven days, when nothing is said.", "type": "string", "examples": ["12h", "30d"] }, "private": { "description": "Names that may have private, loopback or link-local addresses; `*.example.com` is every name below. Other names lose such answers, because that is how DNS rebinding reaches internal hosts.", "type": "array", "items": { "description": "A name, or `*.` and a name.", "type": "string" } }, "wide": { "description": "Wildcards of rules that are as wide as a public suffix, below which anybody can register a name, and are meant all the same.", "type": "array", "items": { "description": "A wildcard, such as `*.github.io`.", "type": "string" }, "examples": [["*.github.io"]] } } }, "filesystem": { "description": "Which files may be used.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "read": { "description": "Paths that may be read.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "write": { "description": "Paths that may be written.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "deny": { "description": "Paths that may not be used.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } } } }, "http": { "description": "Rules on HTTP requests.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "allow": { "description": "Requests that may be made.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "deny": { "description": "Requests that may not be made.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "ports": { "description": "Ports whose traffic is HTTP.", "$comment": "not implemented yet", "type": "array", "items": { "type": "integer" } } } }, "program": { "description": "The command and what it may do apart from the network.", "type": "object", "additionalProperties": false, "properties": { "exec": { "description": "The command.", "$comment": "not implemented yet", "type": "string" }, "args": { "description": "Its arguments.", "$comment": "not implemented yet", "type": "array", "items": { "type": "string" } }, "env": { "description": "Environment variables.", "$comment": "not implemented yet", "type": "object", "additionalProperties": { "type": "string" } }, "cwd": { "description": "Working directory.", "$comment": "not implemented yet", "type": "string" }, "clean_env": { "description": "Whether the environment starts empty.", "$comment": "not implemented yet", "type": "boolean" }, "allow_userns": { "description": "Whether programs may make user namespaces, and others inside them, as browsers and bwrap do for sandboxes of their own. The rules hold inside as well.", "type": "boolean", "default": false } } }, "limits": { "description": "Resource limits.", "$comment": "not implemented yet", "type": "object", "additionalProperties": false, "properties": { "memory": { "description": "Bytes, or `512M`.", "$comment": "not implemented yet", "type": ["string", "integer"] }, "processes": { "description": "Number of processes.", "$comment": "not implemented yet", "type": "integer" }, "open_files": { "description": "Open descriptors of one process.", "$comment": "not implemented yet", "type": "integer" } } } }, "definitions": { "rule": { "description": "A destination: `[tcp://|udp://|icmp://]target[:ports]`. TCP and UDP need ports, ICMP has none. `example.com:443`, `tcp://10.20.0.0/16:5432,6000-6010`, `udp://[2001:db8::1]:53`, `icmp://*`, `@mirrors:443`.", "type": "string" }, "bindRule": { "description": "What is bound: `[tcp://|udp://]address:ports`; nothing before the colon is every address. Never a name. `127.0.0.1:8080`, `:3000-3010`, `udp://[::1]:5353`.", "type": "string" } } };
 var pattern0 = new RegExp("^[A-Za-z0-9_-]+$", "u");
 function validate10(data, { instancePath = "", parentData, parentDataProperty, rootData = data } = {}) {
   ;
@@ -347,7 +347,7 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
       let data18 = data.dns;
       if (data18 && typeof data18 == "object" && !Array.isArray(data18)) {
         for (const key5 in data18) {
-          if (!(key5 === "resolve" || key5 === "private")) {
+          if (!(key5 === "resolve" || key5 === "max_age" || key5 === "private" || key5 === "wide")) {
             const err26 = { instancePath: instancePath + "/dns", schemaPath: "#/properties/dns/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key5 }, message: "must NOT have additional properties" };
             if (vErrors === null) {
               vErrors = [err26];
@@ -369,257 +369,258 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
+        if (data18.max_age !== void 0) {
+          if (typeof data18.max_age !== "string") {
+            const err28 = { instancePath: instancePath + "/dns/max_age", schemaPath: "#/properties/dns/properties/max_age/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+            if (vErrors === null) {
+              vErrors = [err28];
+            } else {
+              vErrors.push(err28);
+            }
+            errors++;
+          }
+        }
         if (data18.private !== void 0) {
-          let data20 = data18.private;
-          if (Array.isArray(data20)) {
-            const len7 = data20.length;
+          let data21 = data18.private;
+          if (Array.isArray(data21)) {
+            const len7 = data21.length;
             for (let i7 = 0; i7 < len7; i7++) {
-              if (typeof data20[i7] !== "string") {
-                const err28 = { instancePath: instancePath + "/dns/private/" + i7, schemaPath: "#/properties/dns/properties/private/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+              if (typeof data21[i7] !== "string") {
+                const err29 = { instancePath: instancePath + "/dns/private/" + i7, schemaPath: "#/properties/dns/properties/private/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
                 if (vErrors === null) {
-                  vErrors = [err28];
+                  vErrors = [err29];
                 } else {
-                  vErrors.push(err28);
+                  vErrors.push(err29);
                 }
                 errors++;
               }
             }
           } else {
-            const err29 = { instancePath: instancePath + "/dns/private", schemaPath: "#/properties/dns/properties/private/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            const err30 = { instancePath: instancePath + "/dns/private", schemaPath: "#/properties/dns/properties/private/type", keyword: "type", params: { type: "array" }, message: "must be array" };
             if (vErrors === null) {
-              vErrors = [err29];
+              vErrors = [err30];
             } else {
-              vErrors.push(err29);
+              vErrors.push(err30);
+            }
+            errors++;
+          }
+        }
+        if (data18.wide !== void 0) {
+          let data23 = data18.wide;
+          if (Array.isArray(data23)) {
+            const len8 = data23.length;
+            for (let i8 = 0; i8 < len8; i8++) {
+              if (typeof data23[i8] !== "string") {
+                const err31 = { instancePath: instancePath + "/dns/wide/" + i8, schemaPath: "#/properties/dns/properties/wide/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err31];
+                } else {
+                  vErrors.push(err31);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err32 = { instancePath: instancePath + "/dns/wide", schemaPath: "#/properties/dns/properties/wide/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err32];
+            } else {
+              vErrors.push(err32);
             }
             errors++;
           }
         }
       } else {
-        const err30 = { instancePath: instancePath + "/dns", schemaPath: "#/properties/dns/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        const err33 = { instancePath: instancePath + "/dns", schemaPath: "#/properties/dns/type", keyword: "type", params: { type: "object" }, message: "must be object" };
         if (vErrors === null) {
-          vErrors = [err30];
+          vErrors = [err33];
         } else {
-          vErrors.push(err30);
+          vErrors.push(err33);
         }
         errors++;
       }
     }
     if (data.filesystem !== void 0) {
-      let data22 = data.filesystem;
-      if (data22 && typeof data22 == "object" && !Array.isArray(data22)) {
-        for (const key6 in data22) {
+      let data25 = data.filesystem;
+      if (data25 && typeof data25 == "object" && !Array.isArray(data25)) {
+        for (const key6 in data25) {
           if (!(key6 === "read" || key6 === "write" || key6 === "deny")) {
-            const err31 = { instancePath: instancePath + "/filesystem", schemaPath: "#/properties/filesystem/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key6 }, message: "must NOT have additional properties" };
+            const err34 = { instancePath: instancePath + "/filesystem", schemaPath: "#/properties/filesystem/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key6 }, message: "must NOT have additional properties" };
             if (vErrors === null) {
-              vErrors = [err31];
+              vErrors = [err34];
             } else {
-              vErrors.push(err31);
+              vErrors.push(err34);
             }
             errors++;
           }
         }
-        if (data22.read !== void 0) {
-          let data23 = data22.read;
-          if (Array.isArray(data23)) {
-            const len8 = data23.length;
-            for (let i8 = 0; i8 < len8; i8++) {
-              if (typeof data23[i8] !== "string") {
-                const err32 = { instancePath: instancePath + "/filesystem/read/" + i8, schemaPath: "#/properties/filesystem/properties/read/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
-                if (vErrors === null) {
-                  vErrors = [err32];
-                } else {
-                  vErrors.push(err32);
-                }
-                errors++;
-              }
-            }
-          } else {
-            const err33 = { instancePath: instancePath + "/filesystem/read", schemaPath: "#/properties/filesystem/properties/read/type", keyword: "type", params: { type: "array" }, message: "must be array" };
-            if (vErrors === null) {
-              vErrors = [err33];
-            } else {
-              vErrors.push(err33);
-            }
-            errors++;
-          }
-        }
-        if (data22.write !== void 0) {
-          let data25 = data22.write;
-          if (Array.isArray(data25)) {
-            const len9 = data25.length;
+        if (data25.read !== void 0) {
+          let data26 = data25.read;
+          if (Array.isArray(data26)) {
+            const len9 = data26.length;
             for (let i9 = 0; i9 < len9; i9++) {
-              if (typeof data25[i9] !== "string") {
-                const err34 = { instancePath: instancePath + "/filesystem/write/" + i9, schemaPath: "#/properties/filesystem/properties/write/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+              if (typeof data26[i9] !== "string") {
+                const err35 = { instancePath: instancePath + "/filesystem/read/" + i9, schemaPath: "#/properties/filesystem/properties/read/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
                 if (vErrors === null) {
-                  vErrors = [err34];
+                  vErrors = [err35];
                 } else {
-                  vErrors.push(err34);
+                  vErrors.push(err35);
                 }
                 errors++;
               }
             }
           } else {
-            const err35 = { instancePath: instancePath + "/filesystem/write", schemaPath: "#/properties/filesystem/properties/write/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            const err36 = { instancePath: instancePath + "/filesystem/read", schemaPath: "#/properties/filesystem/properties/read/type", keyword: "type", params: { type: "array" }, message: "must be array" };
             if (vErrors === null) {
-              vErrors = [err35];
+              vErrors = [err36];
             } else {
-              vErrors.push(err35);
+              vErrors.push(err36);
             }
             errors++;
           }
         }
-        if (data22.deny !== void 0) {
-          let data27 = data22.deny;
-          if (Array.isArray(data27)) {
-            const len10 = data27.length;
+        if (data25.write !== void 0) {
+          let data28 = data25.write;
+          if (Array.isArray(data28)) {
+            const len10 = data28.length;
             for (let i10 = 0; i10 < len10; i10++) {
-              if (typeof data27[i10] !== "string") {
-                const err36 = { instancePath: instancePath + "/filesystem/deny/" + i10, schemaPath: "#/properties/filesystem/properties/deny/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+              if (typeof data28[i10] !== "string") {
+                const err37 = { instancePath: instancePath + "/filesystem/write/" + i10, schemaPath: "#/properties/filesystem/properties/write/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
                 if (vErrors === null) {
-                  vErrors = [err36];
+                  vErrors = [err37];
                 } else {
-                  vErrors.push(err36);
+                  vErrors.push(err37);
                 }
                 errors++;
               }
             }
           } else {
-            const err37 = { instancePath: instancePath + "/filesystem/deny", schemaPath: "#/properties/filesystem/properties/deny/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            const err38 = { instancePath: instancePath + "/filesystem/write", schemaPath: "#/properties/filesystem/properties/write/type", keyword: "type", params: { type: "array" }, message: "must be array" };
             if (vErrors === null) {
-              vErrors = [err37];
+              vErrors = [err38];
             } else {
-              vErrors.push(err37);
+              vErrors.push(err38);
+            }
+            errors++;
+          }
+        }
+        if (data25.deny !== void 0) {
+          let data30 = data25.deny;
+          if (Array.isArray(data30)) {
+            const len11 = data30.length;
+            for (let i11 = 0; i11 < len11; i11++) {
+              if (typeof data30[i11] !== "string") {
+                const err39 = { instancePath: instancePath + "/filesystem/deny/" + i11, schemaPath: "#/properties/filesystem/properties/deny/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err39];
+                } else {
+                  vErrors.push(err39);
+                }
+                errors++;
+              }
+            }
+          } else {
+            const err40 = { instancePath: instancePath + "/filesystem/deny", schemaPath: "#/properties/filesystem/properties/deny/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            if (vErrors === null) {
+              vErrors = [err40];
+            } else {
+              vErrors.push(err40);
             }
             errors++;
           }
         }
       } else {
-        const err38 = { instancePath: instancePath + "/filesystem", schemaPath: "#/properties/filesystem/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        const err41 = { instancePath: instancePath + "/filesystem", schemaPath: "#/properties/filesystem/type", keyword: "type", params: { type: "object" }, message: "must be object" };
         if (vErrors === null) {
-          vErrors = [err38];
+          vErrors = [err41];
         } else {
-          vErrors.push(err38);
+          vErrors.push(err41);
         }
         errors++;
       }
     }
     if (data.http !== void 0) {
-      let data29 = data.http;
-      if (data29 && typeof data29 == "object" && !Array.isArray(data29)) {
-        for (const key7 in data29) {
+      let data32 = data.http;
+      if (data32 && typeof data32 == "object" && !Array.isArray(data32)) {
+        for (const key7 in data32) {
           if (!(key7 === "allow" || key7 === "deny" || key7 === "ports")) {
-            const err39 = { instancePath: instancePath + "/http", schemaPath: "#/properties/http/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key7 }, message: "must NOT have additional properties" };
+            const err42 = { instancePath: instancePath + "/http", schemaPath: "#/properties/http/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key7 }, message: "must NOT have additional properties" };
             if (vErrors === null) {
-              vErrors = [err39];
+              vErrors = [err42];
             } else {
-              vErrors.push(err39);
+              vErrors.push(err42);
             }
             errors++;
           }
         }
-        if (data29.allow !== void 0) {
-          let data30 = data29.allow;
-          if (Array.isArray(data30)) {
-            const len11 = data30.length;
-            for (let i11 = 0; i11 < len11; i11++) {
-              if (typeof data30[i11] !== "string") {
-                const err40 = { instancePath: instancePath + "/http/allow/" + i11, schemaPath: "#/properties/http/properties/allow/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
-                if (vErrors === null) {
-                  vErrors = [err40];
-                } else {
-                  vErrors.push(err40);
-                }
-                errors++;
-              }
-            }
-          } else {
-            const err41 = { instancePath: instancePath + "/http/allow", schemaPath: "#/properties/http/properties/allow/type", keyword: "type", params: { type: "array" }, message: "must be array" };
-            if (vErrors === null) {
-              vErrors = [err41];
-            } else {
-              vErrors.push(err41);
-            }
-            errors++;
-          }
-        }
-        if (data29.deny !== void 0) {
-          let data32 = data29.deny;
-          if (Array.isArray(data32)) {
-            const len12 = data32.length;
+        if (data32.allow !== void 0) {
+          let data33 = data32.allow;
+          if (Array.isArray(data33)) {
+            const len12 = data33.length;
             for (let i12 = 0; i12 < len12; i12++) {
-              if (typeof data32[i12] !== "string") {
-                const err42 = { instancePath: instancePath + "/http/deny/" + i12, schemaPath: "#/properties/http/properties/deny/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+              if (typeof data33[i12] !== "string") {
+                const err43 = { instancePath: instancePath + "/http/allow/" + i12, schemaPath: "#/properties/http/properties/allow/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
                 if (vErrors === null) {
-                  vErrors = [err42];
+                  vErrors = [err43];
                 } else {
-                  vErrors.push(err42);
+                  vErrors.push(err43);
                 }
                 errors++;
               }
             }
           } else {
-            const err43 = { instancePath: instancePath + "/http/deny", schemaPath: "#/properties/http/properties/deny/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            const err44 = { instancePath: instancePath + "/http/allow", schemaPath: "#/properties/http/properties/allow/type", keyword: "type", params: { type: "array" }, message: "must be array" };
             if (vErrors === null) {
-              vErrors = [err43];
+              vErrors = [err44];
             } else {
-              vErrors.push(err43);
+              vErrors.push(err44);
             }
             errors++;
           }
         }
-        if (data29.ports !== void 0) {
-          let data34 = data29.ports;
-          if (Array.isArray(data34)) {
-            const len13 = data34.length;
+        if (data32.deny !== void 0) {
+          let data35 = data32.deny;
+          if (Array.isArray(data35)) {
+            const len13 = data35.length;
             for (let i13 = 0; i13 < len13; i13++) {
-              let data35 = data34[i13];
-              if (!(typeof data35 == "number" && (!(data35 % 1) && !isNaN(data35)) && isFinite(data35))) {
-                const err44 = { instancePath: instancePath + "/http/ports/" + i13, schemaPath: "#/properties/http/properties/ports/items/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+              if (typeof data35[i13] !== "string") {
+                const err45 = { instancePath: instancePath + "/http/deny/" + i13, schemaPath: "#/properties/http/properties/deny/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
                 if (vErrors === null) {
-                  vErrors = [err44];
+                  vErrors = [err45];
                 } else {
-                  vErrors.push(err44);
+                  vErrors.push(err45);
                 }
                 errors++;
               }
             }
           } else {
-            const err45 = { instancePath: instancePath + "/http/ports", schemaPath: "#/properties/http/properties/ports/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+            const err46 = { instancePath: instancePath + "/http/deny", schemaPath: "#/properties/http/properties/deny/type", keyword: "type", params: { type: "array" }, message: "must be array" };
             if (vErrors === null) {
-              vErrors = [err45];
+              vErrors = [err46];
             } else {
-              vErrors.push(err45);
+              vErrors.push(err46);
             }
             errors++;
           }
         }
-      } else {
-        const err46 = { instancePath: instancePath + "/http", schemaPath: "#/properties/http/type", keyword: "type", params: { type: "object" }, message: "must be object" };
-        if (vErrors === null) {
-          vErrors = [err46];
-        } else {
-          vErrors.push(err46);
-        }
-        errors++;
-      }
-    }
-    if (data.program !== void 0) {
-      let data36 = data.program;
-      if (data36 && typeof data36 == "object" && !Array.isArray(data36)) {
-        for (const key8 in data36) {
-          if (!(key8 === "exec" || key8 === "args" || key8 === "env" || key8 === "cwd" || key8 === "clean_env" || key8 === "allow_userns")) {
-            const err47 = { instancePath: instancePath + "/program", schemaPath: "#/properties/program/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key8 }, message: "must NOT have additional properties" };
-            if (vErrors === null) {
-              vErrors = [err47];
-            } else {
-              vErrors.push(err47);
+        if (data32.ports !== void 0) {
+          let data37 = data32.ports;
+          if (Array.isArray(data37)) {
+            const len14 = data37.length;
+            for (let i14 = 0; i14 < len14; i14++) {
+              let data38 = data37[i14];
+              if (!(typeof data38 == "number" && (!(data38 % 1) && !isNaN(data38)) && isFinite(data38))) {
+                const err47 = { instancePath: instancePath + "/http/ports/" + i14, schemaPath: "#/properties/http/properties/ports/items/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+                if (vErrors === null) {
+                  vErrors = [err47];
+                } else {
+                  vErrors.push(err47);
+                }
+                errors++;
+              }
             }
-            errors++;
-          }
-        }
-        if (data36.exec !== void 0) {
-          if (typeof data36.exec !== "string") {
-            const err48 = { instancePath: instancePath + "/program/exec", schemaPath: "#/properties/program/properties/exec/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+          } else {
+            const err48 = { instancePath: instancePath + "/http/ports", schemaPath: "#/properties/http/properties/ports/type", keyword: "type", params: { type: "array" }, message: "must be array" };
             if (vErrors === null) {
               vErrors = [err48];
             } else {
@@ -628,23 +629,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data36.args !== void 0) {
-          let data38 = data36.args;
-          if (Array.isArray(data38)) {
-            const len14 = data38.length;
-            for (let i14 = 0; i14 < len14; i14++) {
-              if (typeof data38[i14] !== "string") {
-                const err49 = { instancePath: instancePath + "/program/args/" + i14, schemaPath: "#/properties/program/properties/args/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
-                if (vErrors === null) {
-                  vErrors = [err49];
-                } else {
-                  vErrors.push(err49);
-                }
-                errors++;
-              }
-            }
-          } else {
-            const err50 = { instancePath: instancePath + "/program/args", schemaPath: "#/properties/program/properties/args/type", keyword: "type", params: { type: "array" }, message: "must be array" };
+      } else {
+        const err49 = { instancePath: instancePath + "/http", schemaPath: "#/properties/http/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        if (vErrors === null) {
+          vErrors = [err49];
+        } else {
+          vErrors.push(err49);
+        }
+        errors++;
+      }
+    }
+    if (data.program !== void 0) {
+      let data39 = data.program;
+      if (data39 && typeof data39 == "object" && !Array.isArray(data39)) {
+        for (const key8 in data39) {
+          if (!(key8 === "exec" || key8 === "args" || key8 === "env" || key8 === "cwd" || key8 === "clean_env" || key8 === "allow_userns")) {
+            const err50 = { instancePath: instancePath + "/program", schemaPath: "#/properties/program/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key8 }, message: "must NOT have additional properties" };
             if (vErrors === null) {
               vErrors = [err50];
             } else {
@@ -653,33 +653,34 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data36.env !== void 0) {
-          let data40 = data36.env;
-          if (data40 && typeof data40 == "object" && !Array.isArray(data40)) {
-            for (const key9 in data40) {
-              if (typeof data40[key9] !== "string") {
-                const err51 = { instancePath: instancePath + "/program/env/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/program/properties/env/additionalProperties/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+        if (data39.exec !== void 0) {
+          if (typeof data39.exec !== "string") {
+            const err51 = { instancePath: instancePath + "/program/exec", schemaPath: "#/properties/program/properties/exec/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+            if (vErrors === null) {
+              vErrors = [err51];
+            } else {
+              vErrors.push(err51);
+            }
+            errors++;
+          }
+        }
+        if (data39.args !== void 0) {
+          let data41 = data39.args;
+          if (Array.isArray(data41)) {
+            const len15 = data41.length;
+            for (let i15 = 0; i15 < len15; i15++) {
+              if (typeof data41[i15] !== "string") {
+                const err52 = { instancePath: instancePath + "/program/args/" + i15, schemaPath: "#/properties/program/properties/args/items/type", keyword: "type", params: { type: "string" }, message: "must be string" };
                 if (vErrors === null) {
-                  vErrors = [err51];
+                  vErrors = [err52];
                 } else {
-                  vErrors.push(err51);
+                  vErrors.push(err52);
                 }
                 errors++;
               }
             }
           } else {
-            const err52 = { instancePath: instancePath + "/program/env", schemaPath: "#/properties/program/properties/env/type", keyword: "type", params: { type: "object" }, message: "must be object" };
-            if (vErrors === null) {
-              vErrors = [err52];
-            } else {
-              vErrors.push(err52);
-            }
-            errors++;
-          }
-        }
-        if (data36.cwd !== void 0) {
-          if (typeof data36.cwd !== "string") {
-            const err53 = { instancePath: instancePath + "/program/cwd", schemaPath: "#/properties/program/properties/cwd/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+            const err53 = { instancePath: instancePath + "/program/args", schemaPath: "#/properties/program/properties/args/type", keyword: "type", params: { type: "array" }, message: "must be array" };
             if (vErrors === null) {
               vErrors = [err53];
             } else {
@@ -688,20 +689,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data36.clean_env !== void 0) {
-          if (typeof data36.clean_env !== "boolean") {
-            const err54 = { instancePath: instancePath + "/program/clean_env", schemaPath: "#/properties/program/properties/clean_env/type", keyword: "type", params: { type: "boolean" }, message: "must be boolean" };
-            if (vErrors === null) {
-              vErrors = [err54];
-            } else {
-              vErrors.push(err54);
+        if (data39.env !== void 0) {
+          let data43 = data39.env;
+          if (data43 && typeof data43 == "object" && !Array.isArray(data43)) {
+            for (const key9 in data43) {
+              if (typeof data43[key9] !== "string") {
+                const err54 = { instancePath: instancePath + "/program/env/" + key9.replace(/~/g, "~0").replace(/\//g, "~1"), schemaPath: "#/properties/program/properties/env/additionalProperties/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+                if (vErrors === null) {
+                  vErrors = [err54];
+                } else {
+                  vErrors.push(err54);
+                }
+                errors++;
+              }
             }
-            errors++;
-          }
-        }
-        if (data36.allow_userns !== void 0) {
-          if (typeof data36.allow_userns !== "boolean") {
-            const err55 = { instancePath: instancePath + "/program/allow_userns", schemaPath: "#/properties/program/properties/allow_userns/type", keyword: "type", params: { type: "boolean" }, message: "must be boolean" };
+          } else {
+            const err55 = { instancePath: instancePath + "/program/env", schemaPath: "#/properties/program/properties/env/type", keyword: "type", params: { type: "object" }, message: "must be object" };
             if (vErrors === null) {
               vErrors = [err55];
             } else {
@@ -710,22 +713,20 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-      } else {
-        const err56 = { instancePath: instancePath + "/program", schemaPath: "#/properties/program/type", keyword: "type", params: { type: "object" }, message: "must be object" };
-        if (vErrors === null) {
-          vErrors = [err56];
-        } else {
-          vErrors.push(err56);
+        if (data39.cwd !== void 0) {
+          if (typeof data39.cwd !== "string") {
+            const err56 = { instancePath: instancePath + "/program/cwd", schemaPath: "#/properties/program/properties/cwd/type", keyword: "type", params: { type: "string" }, message: "must be string" };
+            if (vErrors === null) {
+              vErrors = [err56];
+            } else {
+              vErrors.push(err56);
+            }
+            errors++;
+          }
         }
-        errors++;
-      }
-    }
-    if (data.limits !== void 0) {
-      let data45 = data.limits;
-      if (data45 && typeof data45 == "object" && !Array.isArray(data45)) {
-        for (const key10 in data45) {
-          if (!(key10 === "memory" || key10 === "processes" || key10 === "open_files")) {
-            const err57 = { instancePath: instancePath + "/limits", schemaPath: "#/properties/limits/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 }, message: "must NOT have additional properties" };
+        if (data39.clean_env !== void 0) {
+          if (typeof data39.clean_env !== "boolean") {
+            const err57 = { instancePath: instancePath + "/program/clean_env", schemaPath: "#/properties/program/properties/clean_env/type", keyword: "type", params: { type: "boolean" }, message: "must be boolean" };
             if (vErrors === null) {
               vErrors = [err57];
             } else {
@@ -734,10 +735,9 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data45.memory !== void 0) {
-          let data46 = data45.memory;
-          if (typeof data46 !== "string" && !(typeof data46 == "number" && (!(data46 % 1) && !isNaN(data46)) && isFinite(data46))) {
-            const err58 = { instancePath: instancePath + "/limits/memory", schemaPath: "#/properties/limits/properties/memory/type", keyword: "type", params: { type: schema11.properties.limits.properties.memory.type }, message: "must be string,integer" };
+        if (data39.allow_userns !== void 0) {
+          if (typeof data39.allow_userns !== "boolean") {
+            const err58 = { instancePath: instancePath + "/program/allow_userns", schemaPath: "#/properties/program/properties/allow_userns/type", keyword: "type", params: { type: "boolean" }, message: "must be boolean" };
             if (vErrors === null) {
               vErrors = [err58];
             } else {
@@ -746,22 +746,22 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
-        if (data45.processes !== void 0) {
-          let data47 = data45.processes;
-          if (!(typeof data47 == "number" && (!(data47 % 1) && !isNaN(data47)) && isFinite(data47))) {
-            const err59 = { instancePath: instancePath + "/limits/processes", schemaPath: "#/properties/limits/properties/processes/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
-            if (vErrors === null) {
-              vErrors = [err59];
-            } else {
-              vErrors.push(err59);
-            }
-            errors++;
-          }
+      } else {
+        const err59 = { instancePath: instancePath + "/program", schemaPath: "#/properties/program/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        if (vErrors === null) {
+          vErrors = [err59];
+        } else {
+          vErrors.push(err59);
         }
-        if (data45.open_files !== void 0) {
-          let data48 = data45.open_files;
-          if (!(typeof data48 == "number" && (!(data48 % 1) && !isNaN(data48)) && isFinite(data48))) {
-            const err60 = { instancePath: instancePath + "/limits/open_files", schemaPath: "#/properties/limits/properties/open_files/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+        errors++;
+      }
+    }
+    if (data.limits !== void 0) {
+      let data48 = data.limits;
+      if (data48 && typeof data48 == "object" && !Array.isArray(data48)) {
+        for (const key10 in data48) {
+          if (!(key10 === "memory" || key10 === "processes" || key10 === "open_files")) {
+            const err60 = { instancePath: instancePath + "/limits", schemaPath: "#/properties/limits/additionalProperties", keyword: "additionalProperties", params: { additionalProperty: key10 }, message: "must NOT have additional properties" };
             if (vErrors === null) {
               vErrors = [err60];
             } else {
@@ -770,22 +770,58 @@ function validate10(data, { instancePath = "", parentData, parentDataProperty, r
             errors++;
           }
         }
+        if (data48.memory !== void 0) {
+          let data49 = data48.memory;
+          if (typeof data49 !== "string" && !(typeof data49 == "number" && (!(data49 % 1) && !isNaN(data49)) && isFinite(data49))) {
+            const err61 = { instancePath: instancePath + "/limits/memory", schemaPath: "#/properties/limits/properties/memory/type", keyword: "type", params: { type: schema11.properties.limits.properties.memory.type }, message: "must be string,integer" };
+            if (vErrors === null) {
+              vErrors = [err61];
+            } else {
+              vErrors.push(err61);
+            }
+            errors++;
+          }
+        }
+        if (data48.processes !== void 0) {
+          let data50 = data48.processes;
+          if (!(typeof data50 == "number" && (!(data50 % 1) && !isNaN(data50)) && isFinite(data50))) {
+            const err62 = { instancePath: instancePath + "/limits/processes", schemaPath: "#/properties/limits/properties/processes/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+            if (vErrors === null) {
+              vErrors = [err62];
+            } else {
+              vErrors.push(err62);
+            }
+            errors++;
+          }
+        }
+        if (data48.open_files !== void 0) {
+          let data51 = data48.open_files;
+          if (!(typeof data51 == "number" && (!(data51 % 1) && !isNaN(data51)) && isFinite(data51))) {
+            const err63 = { instancePath: instancePath + "/limits/open_files", schemaPath: "#/properties/limits/properties/open_files/type", keyword: "type", params: { type: "integer" }, message: "must be integer" };
+            if (vErrors === null) {
+              vErrors = [err63];
+            } else {
+              vErrors.push(err63);
+            }
+            errors++;
+          }
+        }
       } else {
-        const err61 = { instancePath: instancePath + "/limits", schemaPath: "#/properties/limits/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+        const err64 = { instancePath: instancePath + "/limits", schemaPath: "#/properties/limits/type", keyword: "type", params: { type: "object" }, message: "must be object" };
         if (vErrors === null) {
-          vErrors = [err61];
+          vErrors = [err64];
         } else {
-          vErrors.push(err61);
+          vErrors.push(err64);
         }
         errors++;
       }
     }
   } else {
-    const err62 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
+    const err65 = { instancePath, schemaPath: "#/type", keyword: "type", params: { type: "object" }, message: "must be object" };
     if (vErrors === null) {
-      vErrors = [err62];
+      vErrors = [err65];
     } else {
-      vErrors.push(err62);
+      vErrors.push(err65);
     }
     errors++;
   }
@@ -821,7 +857,9 @@ export const KEYS = {
   ],
   "/dns": [
     "resolve",
-    "private"
+    "max_age",
+    "private",
+    "wide"
   ],
   "/filesystem": [
     "read",

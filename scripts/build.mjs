@@ -133,7 +133,7 @@ async function buildPlayground() {
 }
 
 /** Modules of src/ that become files of their own, loaded when first needed. */
-const LAZY = ['commands', 'compiling', 'explaining'];
+const LAZY = ['commands', 'compiling', 'explaining', 'suffixes'];
 
 const ownFile = {
   name: 'own-file',

@@ -65,6 +65,7 @@ export function createProgram(): Command {
     .requiredOption('-o, --output <file>')
     .option('--hosts <file>')
     .option('--offline')
+    .option('--refresh')
     .addOption(format)
     .addOption(json)
     .action((policy: string, options: CompileOptions) => compileToFile(policy, options));

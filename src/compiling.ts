@@ -7,12 +7,17 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Diagnostic, formatDiagnostics } from '../compiler/diagnostic.ts';
 import { type CompileResult, compilePolicy } from '../compiler/index.ts';
+import type { NameTools } from '../compiler/pin.ts';
+import { type RefreshOptions, refreshTable } from '../compiler/refresh.ts';
+import type { Resolver } from '../compiler/resolve.ts';
 import type { SetFileContent } from '../compiler/sets.ts';
 import { type Defect, openTable, type Table } from '../compiler/table.ts';
 import { loadPolicyModule, type PolicyModule } from '../compiler/wasm.ts';
+import type { PublicSuffixFinder } from '../compiler/wildcards.ts';
 import { describeCause, SandlockError } from './errors.ts';
 import type { ExecArguments } from './exec-arguments.ts';
 import { isTable, readWhole, shippedFile } from './files.ts';
+import { readPins } from './pins.ts';
 import { createProgress } from './progress.ts';
 import { chooseResolver, type NameSources } from './resolve.ts';
 import { writeError } from './standard-error.ts';
@@ -36,18 +41,65 @@ export async function compileSources(
 ): Promise<CompileResult> {
   const resolver = chooseResolver(names);
   if (!resolver.ok) return resolver;
-  const resolveProgress = createProgress();
   const folder = file === undefined ? '.' : dirname(file.path);
   const policy = file === undefined ? {} : { file: { name: file.path, text: file.bytes } };
   return compilePolicy(
-    { ...policy, allow, deny, purpose },
+    { ...policy, allow, deny, purpose, pinNow: names?.hosts !== undefined, now: pinTime(names) },
     {
-      resolve: resolver.resolve,
-      ...(resolveProgress === undefined ? {} : { resolveProgress }),
+      ...nameTools(resolver.resolve),
+      publicSuffixOf,
       readSetFile: (path) => readSetFile(resolve(folder, path)),
       policyModule: shippedPolicyModule(),
     },
   );
+}
+
+/**
+ * A table with names of it resolved now. Mistakes are part of the result.
+ * @throws SandlockError (file, table) when the hosts file can not be read, or the table is none.
+ */
+export async function refreshNames(
+  path: string,
+  table: Uint8Array,
+  which: Omit<RefreshOptions, 'now'>,
+  names?: NameSources,
+): Promise<CompileResult> {
+  const resolver = chooseResolver(names);
+  if (!resolver.ok) return resolver;
+  const opened = openShipped(path, table);
+  const options = { ...which, now: pinTime(names) };
+  return refreshTable(shippedPolicyModule(), opened, options, nameTools(resolver.resolve));
+}
+
+/**
+ * A table for `exec` with its names resolved; warnings are printed.
+ * @throws SandlockError (policy) after the diagnostics were printed.
+ */
+export async function refreshForExec(
+  path: string,
+  table: Buffer,
+  pinned: boolean,
+): Promise<Buffer> {
+  const result = await refreshNames(path, table, { missing: true, pinned });
+  return Buffer.from(tableOf(result, 'nothing was run'));
+}
+
+function nameTools(resolve: Resolver): NameTools {
+  const resolveProgress = createProgress();
+  return { resolve, ...(resolveProgress === undefined ? {} : { resolveProgress }) };
+}
+
+const publicSuffixOf: PublicSuffixFinder = async (name) =>
+  (await import('./suffixes.ts')).publicSuffixOf(name);
+
+/**
+ * The time of pins, in seconds since 1970: now, or what SOURCE_DATE_EPOCH says (reproducible-builds.org). Offline, where equal input gives equal tables, it is left
+ * untold (0) unless that says it.
+ */
+function pinTime(names: NameSources | undefined): number {
+  const epoch = process.env.SOURCE_DATE_EPOCH ?? '';
+  if (/^[0-9]{1,15}$/.test(epoch)) return Number(epoch);
+  return names?.offline ? 0 : Math.floor(Date.now() / 1000);
 }
 
 /**
@@ -64,16 +116,14 @@ export async function compileForExec(
   return Buffer.from(tableOf(result, 'nothing was run'));
 }
 
-/** A table from a file, compiled first when the file is a policy; for `check`. */
+/** A table from a file as `exec` would run it: compiled first when the file is a policy, its names resolved; for `check`. */
 export async function openPolicy(path: string): Promise<Table> {
   const bytes = readWhole(path);
-  const table = isTable(bytes)
-    ? bytes
-    : tableOf(
-        await compileSources({ file: { path, bytes }, allow: [], deny: [] }, 'exec'),
-        'nothing was checked',
-      );
-  return openShipped(path, table);
+  if (isTable(bytes) && !readPins(bytes).areMissing) return openShipped(path, bytes);
+  const result = isTable(bytes)
+    ? await refreshNames(path, bytes, { missing: true, pinned: false })
+    : await compileSources({ file: { path, bytes }, allow: [], deny: [] }, 'exec');
+  return openShipped(path, tableOf(result, 'nothing was checked'));
 }
 
 /**

@@ -16,6 +16,8 @@ export interface ExecArguments {
   readonly deny: readonly string[];
   /** Print no denials. */
   readonly quiet: boolean;
+  /** Look up again what is pinned in a table. */
+  readonly refresh: boolean;
   /** File to which every refusal is appended as a line of JSON. */
   readonly log: string | undefined;
   /** Allowed calls go to the log as well. */
@@ -38,7 +40,7 @@ export interface ExecArguments {
 const LINGER = '10';
 
 const USAGE =
-  'sandlock exec POLICY [--allow RULE] [--deny RULE] [--quiet] [--log FILE] [--linger TIME] -- COMMAND …';
+  'sandlock exec POLICY [--allow RULE] [--deny RULE] [--refresh] [--quiet] [--log FILE] [--linger TIME] -- COMMAND …';
 
 /**
  * Parses the arguments after `exec`. Returns 'help' when help is asked for.
@@ -58,6 +60,7 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
   let summary = false;
   let supervise = false;
   let stats = false;
+  let refresh = false;
 
   for (let index = 0; index < own.length; index += 1) {
     const argument = own[index] ?? '';
@@ -80,6 +83,7 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
     else if (argument === '--summary') summary = true;
     else if (argument === '--supervise') supervise = true;
     else if (argument === '--stats') stats = true;
+    else if (argument === '--refresh') refresh = true;
     else if (argument === '--help' || argument === '-h') return 'help';
     else if (argument.startsWith('-')) throw unknownOption(argument, end !== -1);
     else policies.push(argument);
@@ -102,7 +106,7 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
   }
   const log = logs[0];
   return {
-    ...{ policy, allow, deny, quiet, log, logAllowed, summary, supervise, stats },
+    ...{ policy, allow, deny, refresh, quiet, log, logAllowed, summary, supervise, stats },
     ...{ lingerSeconds, degraded, command },
   };
 }

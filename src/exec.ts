@@ -2,7 +2,8 @@
  * `sandlock exec`: runs the command under a table and ends as it ended.
  *
  * With a compiled table everything here is synchronous and loads neither the compiler nor a parser of command lines;
- * a policy in TOML brings them in lazily, and so does the first refusal. Signals, stops and the terminal are the library's.
+ * a policy in TOML brings them in lazily, and so do a table with names that are to be resolved first, and the first refusal. Signals, stops and the
+ * terminal are the library's.
  *
  * Must not: touch process.stdin, process.stdout, process.stderr or console (see standard-error.ts); run the command in
  * any way but through the library.
@@ -12,6 +13,7 @@ import { EXIT, isSandlockError, SandlockError } from './errors.ts';
 import { type ExecArguments, parseExecArguments } from './exec-arguments.ts';
 import { isTable, readWhole } from './files.ts';
 import { startFailure } from './outcome.ts';
+import { describeAge, readPins } from './pins.ts';
 import { encodeRequest, ownSource } from './request.ts';
 import { leave, runToEnd } from './run.ts';
 import { printable, writeError } from './standard-error.ts';
@@ -31,12 +33,21 @@ export function exec(args: readonly string[]): Promise<void> | undefined {
     const fix = 'give --allow and --deny together with the TOML policy';
     throw new SandlockError('usage', `${parsed.policy} is compiled and can not be changed: ${fix}`);
   }
+  const pins = readPins(bytes);
+  if (pins.areMissing || (parsed.refresh && pins.areThere)) return refreshAndRun(parsed, bytes);
+  const age = describeAge(parsed.policy ?? '', pins, Date.now() / 1000);
+  if (age !== undefined && !parsed.quiet) writeError(`sandlock: ${printable(age)}\n`);
   return run(bytes, parsed);
 }
 
 async function compileAndRun(parsed: ExecArguments, text: Buffer | undefined): Promise<void> {
   const { compileForExec } = await import('./compiling.ts');
   await run(await compileForExec(parsed, text), parsed);
+}
+
+async function refreshAndRun(parsed: ExecArguments, table: Buffer): Promise<void> {
+  const { refreshForExec } = await import('./compiling.ts');
+  await run(await refreshForExec(parsed.policy ?? '', table, parsed.refresh), parsed);
 }
 
 /** Returns only to say why the table is bad. */

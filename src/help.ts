@@ -30,7 +30,7 @@ export const HELP: Readonly<Record<HelpTopic, string>> = {
 POLICY is a TOML file, or (but for compile) a table that was compiled from one.
 
   [network]
-  allow = ["api.example.com:443", "10.20.0.0/16:5432", "udp://1.1.1.1:53"]
+  allow = ["api.example.com:443", "10.20.0.0/16:5432", "udp://192.0.2.9:123"]
   deny  = ["10.20.9.0/24:*"]
 `,
   exec: `sandlock exec POLICY [options] -- COMMAND …
@@ -40,6 +40,7 @@ refused fails with ECONNREFUSED, or EACCES where no rule is of that protocol.
 
   --allow RULE   allow this as well; may be repeated, also without POLICY
   --deny RULE    refuse this whatever is allowed; may be repeated
+  --refresh      look pinned names of a compiled POLICY up again
   -q, --quiet    print no line for what is refused
   --log FILE     append every refusal to FILE as a line of JSON
   --log-allowed  log what is allowed as well
@@ -63,6 +64,7 @@ POLICY has errors.
   -o, --output FILE  where the table goes; - is standard output
   --hosts FILE       look names up in FILE first, which is like /etc/hosts
   --offline          ask no resolver: a name that FILE lacks is an error
+  --refresh          POLICY is a table: look its pinned names up again
   --json, --format FORMAT
                      text or json: form of summary and errors
 `,

@@ -7,9 +7,10 @@ import { isatty } from 'node:tty';
 import { formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { formatPlan } from '../../compiler/plan.ts';
 import type { Format } from '../commands.ts';
-import { compileSources, countErrors } from '../compiling.ts';
+import { compileSources, countErrors, refreshNames } from '../compiling.ts';
 import { SandlockError } from '../errors.ts';
 import { isTable, readWhole, replaceFile } from '../files.ts';
+import { readPins } from '../pins.ts';
 import type { NameSources } from '../resolve.ts';
 import { printable, writeError, writeOutput } from '../standard-error.ts';
 
@@ -18,6 +19,8 @@ const STDOUT = 1;
 
 /** Options of the command. */
 export interface CompileOptions extends NameSources {
+  /** The file is a table whose pinned names are looked up again. */
+  readonly refresh?: boolean | undefined;
   readonly output: string;
   readonly format: Format;
 }
@@ -28,18 +31,25 @@ export interface CompileOptions extends NameSources {
  */
 export async function compileToFile(
   path: string,
-  { output, format, ...names }: CompileOptions,
+  { output, format, refresh = false, ...names }: CompileOptions,
 ): Promise<void> {
   const startMs = performance.now();
   if (output === '-' && isatty(STDOUT)) {
     throw new SandlockError('usage', 'a table is not for a terminal: redirect standard output');
   }
   const bytes = readWhole(path);
-  if (isTable(bytes)) {
-    throw new SandlockError('usage', `${path} is a table already; compile takes a policy in TOML`);
+  if (isTable(bytes) && !refresh) {
+    const fix =
+      'compile takes a policy in TOML, or with --refresh a table to look its names up again';
+    throw new SandlockError('usage', `${path} is a table already; ${fix}`);
   }
-  const sources = { file: { path, bytes }, allow: [], deny: [], names };
-  const result = await compileSources(sources, 'compile');
+  if (isTable(bytes) && !readPins(bytes).areThere) {
+    const reason = 'its names, if it has any, are looked up when a command runs';
+    throw new SandlockError('usage', `${path} has no pinned names to look up again: ${reason}`);
+  }
+  const result = isTable(bytes)
+    ? await refreshNames(path, bytes, { missing: false, pinned: true }, names)
+    : await compileSources({ file: { path, bytes }, allow: [], deny: [], names }, 'compile');
   if (!result.ok) {
     const { diagnostics } = result;
     writeError(

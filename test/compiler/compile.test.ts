@@ -7,6 +7,7 @@ import { compilePolicy, type PolicyInput } from '../../compiler/index.ts';
 import type { Protocol } from '../../compiler/model.ts';
 import { openTable, type Table } from '../../compiler/table.ts';
 import { loadPolicyModule } from '../../compiler/wasm.ts';
+import { publicSuffixOf } from '../../src/suffixes.ts';
 import { parseIp } from './parse-ip.ts';
 
 const root = new URL('../../', import.meta.url);
@@ -31,6 +32,7 @@ async function compile(input: Partial<PolicyInput>) {
           ? { ok: false, reason: 'unknown' }
           : { ok: true, addresses: known.map(parseIp) };
       },
+      publicSuffixOf,
       readSetFile: (path) => ({
         ok: true,
         content: readFileSync(new URL(`examples/${path}`, root)),
@@ -53,6 +55,7 @@ function example(name: string): Promise<Awaited<ReturnType<typeof compile>>> {
 }
 
 test.each([
+  ['live.toml', { rules: 5, names: 4, sets: 0 }],
   ['micro.toml', { rules: 1, names: 0, sets: 0 }],
   ['mini.toml', { rules: 4, names: 1, sets: 0 }],
   ['quickstart.toml', { rules: 1, names: 0, sets: 0 }],
@@ -66,7 +69,13 @@ test.each([
 
 test('every example is tested and names its schema', () => {
   const names = readdirSync(new URL('examples/', root)).filter((name) => name.endsWith('.toml'));
-  expect(names.sort()).toEqual(['micro.toml', 'mini.toml', 'quickstart.toml', 'verbose.toml']);
+  expect(names.sort()).toEqual([
+    'live.toml',
+    'micro.toml',
+    'mini.toml',
+    'quickstart.toml',
+    'verbose.toml',
+  ]);
   for (const name of names) {
     const [first] = readFileSync(new URL(`examples/${name}`, root), 'utf8').split('\n');
     expect(first).toBe('#:schema ../compiler/policy.schema.json');

@@ -148,14 +148,6 @@ expected: four decimal octets, such as 192.0.2.7
 expected: four decimal octets, such as 192.0.2.7
 `,
   ],
-  [
-    '*.example.com:443',
-    `--allow: error SL2105: wildcard names are not implemented yet
-  *.example.com:443
-  ^^^^^^^^^^^^^
-help: name the hosts below example.com one by one
-`,
-  ],
 ])('%s is refused', async (text, complete) => {
   expect(await errorsOfRule(text)).toBe(complete);
 });

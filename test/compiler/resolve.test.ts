@@ -210,21 +210,3 @@ test.each([
   const result = await draft({ allow: ['a.example:443', ...rules] }, SHARED);
   expect(result.ok || result.diagnostics.map(({ code }) => code)).toEqual(['SL4002']);
 });
-
-test('a table that is kept warns of names that it pins', async () => {
-  const text = '[network]\nallow = ["a.example:443", "b.example:1", "a.example:80"]\n';
-  const file = { name: 'policy.toml', text };
-  const kept = await draft({ file, purpose: 'compile' });
-  expect(
-    kept.ok && formatDiagnostics(kept.warnings),
-  ).toBe(`policy.toml:2:11: warning SL4004: 2 names are pinned now: the table holds addresses and is not resolved again at exec
-2 | allow = ["a.example:443", "b.example:1", "a.example:80"]
-  |           ^^^^^^^^^
-help: write \`[dns] resolve = "compile"\` if this is meant, or run the policy file itself
-`);
-  const run = await draft({ file, purpose: 'exec' });
-  expect(run.ok && run.warnings).toEqual([]);
-  const meant = { name: 'policy.toml', text: `${text}[dns]\nresolve = "compile"\n` };
-  const quiet = await draft({ file: meant, purpose: 'compile' });
-  expect(quiet.ok && quiet.warnings).toEqual([]);
-});

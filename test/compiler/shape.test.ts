@@ -90,7 +90,7 @@ help: did you mean \`network\`?
     `policy.toml:2:11: error SL2103: \`dns.resolve\` can not be \`exce\`
 2 | resolve = "exce"
   |           ^^^^^^
-expected: "compile", "exec"
+expected: "compile", "exec", "live"
 help: did you mean "exec"?
 `,
   ],
@@ -100,7 +100,7 @@ help: did you mean "exec"?
     `policy.toml:2:11: error SL2103: \`dns.resolve\` can not be a boolean
 2 | resolve = true
   |           ^^^^
-expected: "compile", "exec"
+expected: "compile", "exec", "live"
 `,
   ],
   [
@@ -169,7 +169,6 @@ const BELOW = 'help: remove it: a policy that is not enforced whole does not com
 
 test.each([
   ['[network]\nport_remap = true', '2:1', '`network.port_remap`'],
-  ['[dns]\nresolve = "live"', '2:11', '`resolve = "live"`'],
   ['[filesystem]\nread = ["/usr"]\nbogus = 3', '1:2', '`[filesystem]`'],
   ['[http]\nports = [80]', '1:2', '`[http]`'],
   ['[program]\nexec = 3', '2:1', '`program.exec`'],
@@ -202,7 +201,9 @@ test('every key of the schema is either built or refused', () => {
     '/network/allow_families',
     '/sets/*/file',
     '/dns/resolve',
+    '/dns/max_age',
     '/dns/private',
+    '/dns/wide',
     '/program/allow_userns',
   ]);
 });

@@ -6,6 +6,7 @@ import { formatAddress } from '../../compiler/address.ts';
 import { type Diagnostic, formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { type DraftResult, draftPolicy, type PolicyInput } from '../../compiler/draft.ts';
 import type { Rule, TableDraft } from '../../compiler/model.ts';
+import { publicSuffixOf } from '../../src/suffixes.ts';
 import { parseIp } from './parse-ip.ts';
 
 /** Names and set files of a test. */
@@ -33,6 +34,7 @@ export function draft(
           ? { ok: false, reason: 'the name does not exist' }
           : { ok: true, addresses: addresses.map(parseIp) };
       },
+      publicSuffixOf,
       readSetFile: (path) => {
         const content = world.files?.[path];
         return content === undefined

@@ -121,9 +121,69 @@ describe('compile', () => {
 
     writeFileSync(join(folder, 'hosts'), 'a.example 192.0.2.1\n');
     expect(sandlock(...offline, '3.bin').stderr).toContain('hosts:1:1: error SL1003: ');
-    expect(sandlock('compile', 'names.toml', '--offline', '-o', '3.bin').stderr).toContain(
+    writeFileSync(
+      join(folder, 'c.toml'),
+      '[network]\nallow = ["a.example:1"]\n[dns]\nresolve = "compile"\n',
+    );
+    expect(sandlock('compile', 'c.toml', '--offline', '-o', '3.bin').stderr).toContain(
       '`a.example` does not resolve: nothing is asked (--offline)',
     );
+  });
+
+  it('leaves names for exec to look up, unless they are to be pinned', () => {
+    writeFileSync(join(folder, 'n.toml'), '[network]\nallow = ["nowhere.invalid:1"]\n');
+    expect(sandlock('compile', 'n.toml', '-o', 'n.bin').status).toBe(0);
+    const unresolved = 'n.toml:2:11: error SL4001: `nowhere.invalid` does not resolve: ';
+    expect(sandlock('check', 'n.bin', '192.0.2.1:1').stderr).toContain(unresolved);
+    const run = sandlock('exec', 'n.bin', '--', 'touch', 'ran');
+    expect([run.status, run.stderr.endsWith('sandlock: 1 error; nothing was run\n')]).toEqual([
+      2,
+      true,
+    ]);
+    expect(run.stderr).toContain(unresolved);
+    expect(readdirSync(folder)).not.toContain('ran');
+    const refresh = sandlock('compile', 'n.bin', '--refresh', '-o', 'r.bin');
+    expect([refresh.status, refresh.stderr]).toEqual([
+      2,
+      'sandlock: n.bin has no pinned names to look up again: its names, if it has any, are looked up when a command runs\n',
+    ]);
+  });
+
+  it('--refresh gives a table with new addresses, and exec --refresh runs nothing without them', () => {
+    const hosts = (address: string) =>
+      writeFileSync(join(folder, 'hosts'), `${address} a.example\n`);
+    writeFileSync(
+      join(folder, 'n.toml'),
+      '[network]\nallow = ["a.example:1"]\n[dns]\nresolve = "compile"\nmax_age = "1h"\n',
+    );
+    hosts('192.0.2.1');
+    expect(sandlock('compile', 'n.toml', '--hosts', 'hosts', '-o', 'n.bin').status).toBe(0);
+    hosts('192.0.2.2');
+    const refresh = [
+      'compile',
+      'n.bin',
+      '--refresh',
+      '--hosts',
+      'hosts',
+      '--offline',
+      '-o',
+      'r.bin',
+    ];
+    expect(sandlock(...refresh).stderr).toMatch(/^n\.bin → r\.bin: 1 rule, /);
+    expect(sandlock('check', 'r.bin', 'a.example:1').stdout).toContain(
+      'allow a.example:1 (192.0.2.2)',
+    );
+    expect(sandlock('check', 'n.bin', 'a.example:1').stdout).toContain(
+      'allow a.example:1 (192.0.2.1)',
+    );
+    expect(sandlock('check', 'r.bin', '192.0.2.1:1').stdout).toMatch(/^deny /);
+
+    const failed = sandlock('exec', '--refresh', 'r.bin', '--', 'touch', 'ran');
+    expect([failed.status, failed.stderr]).toEqual([
+      2,
+      expect.stringContaining('n.toml:2:11: error SL4001: `a.example` does not resolve: '),
+    ]);
+    expect(readdirSync(folder)).not.toContain('ran');
   });
 
   it('with --format json gives summary and errors as data', () => {
@@ -178,7 +238,8 @@ describe('compile', () => {
     expect(sandlock('compile', 'p.bin', '-o', 'q.bin')).toEqual({
       status: 2,
       stdout: '',
-      stderr: 'sandlock: p.bin is a table already; compile takes a policy in TOML\n',
+      stderr:
+        'sandlock: p.bin is a table already; compile takes a policy in TOML, or with --refresh a table to look its names up again\n',
     });
   });
 

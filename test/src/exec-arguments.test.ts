@@ -3,12 +3,13 @@ import { describe, expect, it } from 'vitest';
 import { parseExecArguments } from '../../src/exec-arguments.ts';
 
 const USAGE =
-  '\nusage: sandlock exec POLICY [--allow RULE] [--deny RULE] [--quiet] [--log FILE] [--linger TIME] -- COMMAND …';
+  '\nusage: sandlock exec POLICY [--allow RULE] [--deny RULE] [--refresh] [--quiet] [--log FILE] [--linger TIME] -- COMMAND …';
 
 const NONE = {
   policy: undefined,
   allow: [],
   deny: [],
+  refresh: false,
   quiet: false,
   log: undefined,
   logAllowed: false,
@@ -36,7 +37,10 @@ describe('a command line of exec', () => {
       '--allow=b:2',
       '--deny=*:3',
       '-q',
+      '--refresh',
       '--log=l',
+      '--log-allowed',
+      '--summary',
       '--linger',
       'forever',
       '--allow-degraded=landlock-tcp',
@@ -51,10 +55,11 @@ describe('a command line of exec', () => {
       policy: 'p.toml',
       allow: ['a:1', 'b:2'],
       deny: ['*:3'],
+      refresh: true,
       quiet: true,
       log: 'l',
-      logAllowed: false,
-      summary: false,
+      logAllowed: true,
+      summary: true,
       lingerSeconds: 0xffff_ffff,
       degraded: ['landlock-tcp', 'landlock-scopes'],
       supervise: true,

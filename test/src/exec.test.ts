@@ -220,6 +220,47 @@ describe('exec of a table', () => {
     expect(loaded).toEqual([...native, 'hook.cjs', 'index.js', 'sandlock.cjs']);
   });
 
+  it('says how old pins are that are older than the policy wants, and how to renew them', () => {
+    const policy =
+      '[network]\nallow = ["a.example:1"]\n[dns]\nresolve = "compile"\nmax_age = "1h"\n';
+    writeFileSync(join(folder, 'p.toml'), policy);
+    writeFileSync(join(folder, 'hosts'), '192.0.2.1 a.example\n');
+    const compile = ['compile', 'p.toml', '--hosts', 'hosts', '--offline', '-o', 'p.bin'];
+    records(STARTED, exited(0), ENDED);
+    expect(sandlock(compile).status).toBe(0);
+    expect(sandlock(['exec', 'p.bin', '--', 'true']).stderr).toBe('');
+    expect(sandlock(compile, { SOURCE_DATE_EPOCH: '1700000000' }).status).toBe(0);
+    const { status, stderr } = sandlock(['exec', 'p.bin', '--', 'true']);
+    expect(status).toBe(0);
+    expect(stderr).toMatch(
+      /^sandlock: the addresses of names in p\.bin are \d+ days old \(max_age is 1 hour\): --refresh looks them up again\n$/,
+    );
+    expect(sandlock(['exec', '-q', 'p.bin', '--', 'true']).stderr).toBe('');
+  });
+
+  it('looks names up first that a table leaves to it, and with --refresh those it pins', () => {
+    const localhost = (resolve: string) =>
+      `[network]\nallow = ["localhost:1"]\n[dns]\nresolve = "${resolve}"\n`;
+    records(STARTED, exited(0), ENDED);
+    for (const resolve of ['exec', 'compile']) {
+      writeFileSync(join(folder, 'p.toml'), localhost(resolve));
+      writeFileSync(join(folder, 'hosts'), '127.0.0.77 localhost\n');
+      const pins = resolve === 'compile' ? ['--hosts', 'hosts'] : [];
+      expect(sandlock(['compile', 'p.toml', ...pins, '-o', 'p.bin']).status).toBe(0);
+      const options = resolve === 'compile' ? ['--refresh'] : [];
+      const env = { STUB_SEEN: join(folder, 'seen') };
+      expect(sandlock(['exec', ...options, 'p.bin', '--', 'true'], env)).toMatchObject({
+        status: 0,
+        stderr: '',
+      });
+      const handed = readFileSync(join(folder, 'seen')).toString('latin1');
+      const address = (...octets: number[]) =>
+        Buffer.from([...new Array(10).fill(0), 255, 255, ...octets]).toString('latin1');
+      expect(handed).toContain(address(127, 0, 0, 1));
+      expect(handed).not.toContain(address(127, 0, 0, 77));
+    }
+  });
+
   it('leaves the terminal as the command left it', () => {
     records(STARTED, exited(0), ENDED);
     const script = join(folder, 'terminal.py');

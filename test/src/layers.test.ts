@@ -49,6 +49,7 @@ describe('the modules', () => {
   it('that exec of a table needs are few and load no compiler, commander or parser', () => {
     expect(reach('src/sandlock.ts')).toEqual({
       files: [
+        'compiler/format.gen.ts',
         'src/binding.ts',
         'src/decision.ts',
         'src/denials.ts',
@@ -60,6 +61,7 @@ describe('the modules', () => {
         'src/library-path.ts',
         'src/log.ts',
         'src/outcome.ts',
+        'src/pins.ts',
         'src/plan-notes.ts',
         'src/probes.ts',
         'src/records.ts',

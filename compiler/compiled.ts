@@ -1,0 +1,55 @@
+/**
+ * The last step of every compilation: a draft becomes a table with its counts, or the one error that a draft can still have.
+ */
+import { type Diagnostic, diagnosticWithoutPlace } from './diagnostic.ts';
+import type { TableDraft } from './model.ts';
+import { explainPlan, type PlannedProtocol } from './plan.ts';
+import { buildTable } from './table.ts';
+import type { PolicyModule } from './wasm.ts';
+
+/** Counts of a compiled policy. */
+export interface PolicySummary {
+  readonly rules: number;
+  readonly names: number;
+  readonly sets: number;
+  /** Prefixes that were folded: of rules, of the sets they name, and pinned addresses, as the table builder counts. */
+  readonly prefixes: number;
+  /** Length of the table. */
+  readonly bytes: number;
+}
+
+/** A table with warnings, or every error of the policy in source order. */
+export type CompileResult =
+  | {
+      readonly ok: true;
+      readonly table: Uint8Array;
+      readonly warnings: readonly Diagnostic[];
+      readonly summary: PolicySummary;
+      /** By what each protocol is held. */
+      readonly plan: readonly PlannedProtocol[];
+    }
+  | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
+
+/** Builds the table of a draft; `name` is the policy's, for the error that a limit of the format is. */
+export function finish(
+  policyModule: PolicyModule,
+  draft: TableDraft,
+  warnings: readonly Diagnostic[],
+  name: string,
+): CompileResult {
+  const built = buildTable(policyModule, draft);
+  if (!built.ok) {
+    const fault = { code: 'SL5001', message: built.text } as const;
+    return { ok: false, diagnostics: [diagnosticWithoutPlace(name, fault)] };
+  }
+  const { rules, names, sets, facts, unixRules } = draft;
+  const plan = explainPlan({ plan: built.plan, rules, facts, unixRules });
+  const summary = {
+    rules: rules.length,
+    names: names.length,
+    sets: sets.length,
+    prefixes: built.prefixes,
+    bytes: built.bytes.length,
+  };
+  return { ok: true, table: built.bytes, warnings, summary, plan };
+}
