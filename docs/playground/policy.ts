@@ -9,6 +9,7 @@ import { parseAddress } from '../../compiler/prefix.ts';
 import { openTable, type Table } from '../../compiler/table.ts';
 import { loadPolicyModule, type PolicyModule } from '../../compiler/wasm.ts';
 import wasm from '../../dist/policy.wasm';
+import { publicSuffixOf } from '../../src/suffixes.ts';
 
 /** What the reader says about the world outside. */
 export interface World {
@@ -55,6 +56,7 @@ export async function analyse(text: string, world: World): Promise<Analysis> {
         names.push({ name, addresses, isAssumed: typed === '' });
         return parsePins(addresses);
       },
+      publicSuffixOf,
       readSetFile(path) {
         files.push(path);
         const content = world.files.get(path);

@@ -38,6 +38,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true }));
 
+/** Pins have one age in all tables, so that they can be compared. */
+const ENVIRONMENT = { ...process.env, SOURCE_DATE_EPOCH: '1800000000' };
+
 interface Result {
   readonly status: number | null;
   readonly stdout: string;
@@ -47,6 +50,7 @@ interface Result {
 function sandlock(...args: string[]): Result {
   const { status, stdout, stderr } = spawnSync(process.execPath, [SANDLOCK, ...args], {
     cwd: folder,
+    env: ENVIRONMENT,
     encoding: 'utf8',
   });
   return { status, stdout, stderr };
@@ -79,7 +83,10 @@ describe('compile', () => {
   it('to standard output writes the same bytes there', () => {
     sandlock('compile', 'p.toml', '-o', 'p.bin');
     const args = [SANDLOCK, 'compile', 'p.toml', '-o', '-'];
-    const { status, stdout, stderr } = spawnSync(process.execPath, args, { cwd: folder });
+    const { status, stdout, stderr } = spawnSync(process.execPath, args, {
+      cwd: folder,
+      env: ENVIRONMENT,
+    });
     expect(stdout.equals(readFileSync(join(folder, 'p.bin')))).toBe(true);
     expect([status, stderr.toString().startsWith('p.toml → standard output: 3 rules, ')]).toEqual([
       0,
