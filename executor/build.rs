@@ -1,6 +1,14 @@
-//! Gives the shared library an entry point, so that the same ELF can be executed as the supervisor process (src/sys/entry.rs).
+//! Gives the shared library an entry point, so that the same ELF can be executed as the supervisor process (src/sys/entry.rs), and takes the unwinder in: the loader
+//! then has one library less to find, which every start would wait for, and small containers lack.
+
+use std::path::Path;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
     println!("cargo:rustc-cdylib-link-arg=-Wl,-e,sl_supervisor_start");
+    // rustc asks for libgcc_s; a linker script of that name gives the static half of the same library.
+    let folder = std::env::var("OUT_DIR").unwrap_or_default();
+    if std::fs::write(Path::new(&folder).join("libgcc_s.so"), "INPUT(-lgcc_eh -lgcc)\n").is_ok() {
+        println!("cargo:rustc-link-search=native={folder}");
+    }
 }

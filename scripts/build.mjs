@@ -14,7 +14,7 @@ import { pathToFileURL } from 'node:url';
 import { install, main, root, run, ScriptError } from './setup.mjs';
 
 /** The generators; each also takes `--check`. */
-export const GENERATORS = ['gen-format', 'gen-schema', 'gen-errors', 'gen-man'];
+export const GENERATORS = ['gen-format', 'gen-schema', 'gen-errors', 'gen-man', 'gen-stages'];
 
 const PARTS = {
   generated: buildGenerated,

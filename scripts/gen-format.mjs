@@ -80,6 +80,12 @@ function toRust(constants) {
     if (comment !== '') lines.push(`/// ${comment}`);
     lines.push(`pub(crate) const ${name}: u32 = ${groupDigits(literal)};`);
   }
+  lines.push('', '/// What each refusal means, by code.');
+  lines.push('#[rustfmt::skip]', 'pub(crate) const DEFECT_TEXTS: &[(u32, &str)] = &[');
+  for (const { name, comment } of texts(constants, 'DEFECT_')) {
+    lines.push(`    (${name}, ${JSON.stringify(comment)}),`);
+  }
+  lines.push('];');
   return `${lines.join('\n')}\n`;
 }
 

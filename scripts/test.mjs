@@ -2,7 +2,7 @@
 // when a test failed, when a runner ended without saying how many tests it ran, and when a program
 // that the tests need is missing; nothing is skipped for want of a tool.
 //
-// `npm test -- unit` (or rust, e2e, walls, fidelity, hostile, hosts, compat, docs, playground, fuzz) runs one part.
+// `npm test -- unit` (or rust, e2e, launcher, walls, fidelity, hostile, hosts, compat, docs, playground, fuzz) runs one part.
 
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,8 +17,12 @@ const RUNNERS = {
   unit: runUnit,
   rust: runRust,
   ...Object.fromEntries(SUITES.map((name) => [name, () => runSuite(name)])),
+  launcher: () => runSuite('e2e', '--native', ...NATIVE),
   fuzz: runFuzz,
 };
+
+/** Files of the end-to-end tests that are run once more by the launcher without Node: those about processes, signals and calls. */
+const NATIVE = ['terminal', 'kill', 'fidelity', 'messages'];
 
 /** How long each fuzz target runs, in seconds. */
 const FUZZ_SECONDS = '5';
@@ -46,7 +50,7 @@ await main(async (names) => {
   if (unknown !== undefined) throw new ScriptError(`no tests named ${unknown}`);
 
   const total = { passed: 0, failed: 0 };
-  const needsPrograms = parts.some((name) => SUITES.includes(name));
+  const needsPrograms = parts.some((name) => SUITES.includes(name) || name === 'launcher');
   if (needsPrograms) installSystemPackages();
   const missing = missingTools(needsPrograms ? TOOLS : ['cargo', 'cc']);
   for (const line of missing) console.error(line);
@@ -90,12 +94,11 @@ async function runUnit() {
   return readReport(report, status);
 }
 
-async function runSuite(name) {
-  const report = freshReport(name);
+async function runSuite(name, ...more) {
+  const report = freshReport([name, ...more].join(''));
   const { status } = await runCaptured(process.execPath, [
     `test/${name}/run.mjs`,
-    '--json',
-    report,
+    ...['--json', report, ...more],
   ]);
   return readReport(report, status);
 }

@@ -176,7 +176,7 @@ impl Record {
         Self { code: error.0, name: padded(stage.name()), ..Self::new(Kind::Failed) }
     }
 
-    fn encode(&self, dropped: u32) -> [u8; RECORD_BYTES] {
+    pub(crate) fn encode(&self, dropped: u32) -> [u8; RECORD_BYTES] {
         let address = match self.address {
             Some(IpAddr::V4(address)) => address.to_ipv6_mapped().octets(),
             Some(IpAddr::V6(address)) => address.octets(),

@@ -1,4 +1,4 @@
-//! The front in the host process (Node): one thread for each sandbox, which confines itself, starts the supervisor and ends the tree if the supervisor dies.
+//! The front in the host process (Node, or the launcher): one thread for each sandbox, which confines itself, starts the supervisor and ends the tree if the supervisor dies.
 //!
 //! The thread lives as long as the sandbox. It enters a Landlock domain that may signal only what is inside it; the
 //! supervisor and the command inherit the domain. So: nothing in the sandbox can signal the host; kill(-1) of the thread or of the supervisor
@@ -17,11 +17,11 @@ use std::sync::{Mutex, PoisonError, mpsc};
 use crate::event::{Events, Kind, RECORD_BYTES, Record, Stage};
 use crate::request::{Request, TERMINAL, WITHOUT_SCOPES};
 use crate::spawn::Failure;
-use crate::supervisor::{CONTROL, EVENTS, PROOF, REQUEST, TABLE};
+use crate::supervisor::{self, CONTROL, EVENTS, NAME, PROOF, REQUEST, TABLE};
 use crate::sys::landlock::Abi;
 use crate::sys::process::{self, Vector, child};
 use crate::sys::signal::Mask;
-use crate::sys::{Errno, Result, fd, landlock, signal};
+use crate::sys::{Errno, Result, entry, fd, landlock, signal};
 use crate::tree::{self, Proven};
 
 /// Descriptors handed to the supervisor are first moved here, out of the way of the numbers they get there.
@@ -38,9 +38,18 @@ pub struct Front {
     is_terminal: bool,
 }
 
+/// How the supervisor process comes to be.
+#[derive(Debug)]
+pub enum Program {
+    /// This ELF, at that path, is executed. For a large host with threads of its own.
+    At(CString),
+    /// It is a copy of this process. For the launcher, which is small and has nothing the supervisor must not see: half a millisecond less.
+    Copy,
+}
+
 /// What the thread is given.
 struct Plan {
-    program: CString,
+    program: Program,
     table: OwnedFd,
     request: OwnedFd,
     /// The command's standard input, output and error.
@@ -56,9 +65,9 @@ struct Plan {
 }
 
 impl Front {
-    /// Starts a sandbox: `program` is this ELF, `table` the table's bytes, `request` as docs/native.md has it. Returns once the supervisor runs; how
+    /// Starts a sandbox: `program` says how the supervisor is made, `table` the table's bytes, `request` as docs/native.md has it. Returns once the supervisor runs; how
     /// the command fares is told by records.
-    pub fn start(program: CString, table: &[u8], request: &[u8]) -> Result<Self> {
+    pub fn start(program: Program, table: &[u8], request: &[u8]) -> Result<Self> {
         let mask = signal::mask();
         let Request { options, stdio, .. } = Request::parse(request, mask)?;
         let [input, output, error] = stdio.map(|number| fd::duplicate_from(&number, OUT_OF_THE_WAY));
@@ -252,24 +261,51 @@ fn end_tree(proof: &OwnedFd) {
     }
 }
 
-/// Executes this ELF as the supervisor, with the descriptors at their numbers. Returns its pid and a pidfd.
+/// Starts the supervisor, with the descriptors at their numbers. Returns its pid and a pidfd.
 fn start_supervisor(
-    program: &CString,
+    program: &Program,
     stdio: &[OwnedFd; 3],
     descriptors: [(&OwnedFd, i32); 5],
 ) -> Result<(i32, OwnedFd)> {
-    let arguments = Vector::new(vec![c"sandlock-supervisor".to_owned()]);
+    let pid = match program {
+        Program::At(path) => execute_supervisor(path, stdio, descriptors)?,
+        Program::Copy => copy_as_supervisor(stdio, descriptors)?,
+    };
+    process::pidfd_open(pid.cast_unsigned(), 0).map(|pidfd| (pid, pidfd)).inspect_err(|_| {
+        // It runs already, but has not been told to: it ends, and with it whatever it may have begun.
+        let _ = process::kill(pid, libc::SIGKILL);
+        let _ = process::wait_for(pid);
+    })
+}
+
+/// The numbers are below those of the descriptors, and the supervisor closes what it was not given.
+fn place(stdio: &[OwnedFd; 3], descriptors: [(&OwnedFd, i32); 5]) -> Result<()> {
+    let all = descriptors.into_iter().chain(stdio.iter().zip(0..));
+    all.into_iter().try_for_each(|(from, to)| child::place(from.as_raw_fd(), to))
+}
+
+fn copy_as_supervisor(stdio: &[OwnedFd; 3], descriptors: [(&OwnedFd, i32); 5]) -> Result<i32> {
+    process::fork(|| {
+        signal::default_all();
+        entry::show_as(NAME);
+        match place(stdio, descriptors) {
+            Ok(()) => supervisor::main(),
+            Err(_) => child::exit(127),
+        }
+    })
+}
+
+fn execute_supervisor(
+    program: &CString,
+    stdio: &[OwnedFd; 3],
+    descriptors: [(&OwnedFd, i32); 5],
+) -> Result<i32> {
+    let arguments = Vector::new(vec![NAME.to_owned()]);
     let environment = Vector::new(Vec::new());
     let mut failure = None;
     let mut body = || {
         signal::default_all();
-        let mut placed = Ok(());
-        for (from, to) in descriptors {
-            placed = placed.and_then(|()| child::place(from.as_raw_fd(), to));
-        }
-        for (from, to) in stdio.iter().zip(0..) {
-            placed = placed.and_then(|()| child::place(from.as_raw_fd(), to));
-        }
+        let placed = place(stdio, descriptors);
         failure = Some(match placed {
             Ok(()) => child::execute(program, &arguments, &environment),
             Err(error) => error,
@@ -281,9 +317,5 @@ fn start_supervisor(
         let _ = process::wait_for(pid);
         return Err(error);
     }
-    process::pidfd_open(pid.cast_unsigned(), 0).map(|pidfd| (pid, pidfd)).inspect_err(|_| {
-        // It runs already, but has not been told to: it ends, and with it whatever it may have begun.
-        let _ = process::kill(pid, libc::SIGKILL);
-        let _ = process::wait_for(pid);
-    })
+    Ok(pid)
 }

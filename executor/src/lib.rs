@@ -1,14 +1,14 @@
-//! sandlock's native half, one ELF with two faces: the library that Node loads (`abi.rs`, `front.rs`) and the supervisor process that the library starts
-//! (`supervisor.rs` and what it uses). Knows policy.bin, the kernel and DNS; nothing of TOML or JavaScript.
+//! sandlock's native half, one ELF with several faces: the library that Node loads (`abi.rs`), the launcher that needs no Node (`launcher/`), and the supervisor
+//! process that both start (`front.rs`; `supervisor.rs` and what it uses). Knows policy.bin, the kernel and DNS; nothing of TOML or JavaScript.
 //!
 //! ```text
-//! abi → front ┈┈executes┈┈▸ supervisor → spawn (the command: filter, domain)
-//!                                └─▸ receiver → calls → sockaddr · cmsg · task · inside · pending
-//!                                        ├─▸ table (look-up)
-//!                                        └─▸ names (the resolver, live addresses)
+//! abi, launcher → front ┈┈executes┈┈▸ supervisor → spawn (the command: filter, domain)
+//!                                          └─▸ receiver → calls → sockaddr · cmsg · task · inside · pending
+//!                                                  ├─▸ table (look-up)
+//!                                                  └─▸ names (the resolver, live addresses)
 //! ```
 //!
-//! `probe.rs` is a third face, executed when the host asks what this kernel offers. Everything that touches the kernel is in `sys/`, the only place with unsafe code; `abi.rs` alone also exports symbols.
+//! `probe.rs` is one more face, executed when the host asks what this kernel offers. Everything that touches the kernel is in `sys/`, the only place with unsafe code; `abi.rs` alone also exports symbols.
 
 #![deny(unsafe_code)]
 
@@ -22,6 +22,7 @@ mod event;
 mod filter;
 mod front;
 mod inside;
+mod launcher;
 mod msghdr;
 mod named;
 mod names;
@@ -40,6 +41,16 @@ mod table;
 mod task;
 mod tree;
 mod watch;
+
+/// The program, by the name it was executed under. Whatever is not one of our own two is what a user calls the launcher.
+fn main(start: sys::process::Start) -> ! {
+    let name = start.arguments.first().map(std::ffi::CString::as_c_str);
+    match name {
+        Some(name) if name == supervisor::NAME => supervisor::main(),
+        Some(name) if name == probe::NAME => probe::main(),
+        _ => launcher::main(start),
+    }
+}
 
 /// What parses hostile bytes, for the harnesses of fuzz/, the measurements of examples/ and nobody else. No interface: it changes with them.
 #[cfg(feature = "fuzz")]

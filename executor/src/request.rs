@@ -86,6 +86,18 @@ impl Request {
         Ok(Self { arguments, environment, directory, options, open_files, linger, stdio, mask })
     }
 
+    /// Writes a request in the caller's own directory, for `parse`.
+    pub fn encode(arguments: &[CString], environment: &[CString], options: u32, linger: u32) -> Vec<u8> {
+        let count = |strings: &[CString]| u32::try_from(strings.len()).unwrap_or(u32::MAX);
+        let header = [count(arguments), count(environment), options, 0, linger, 0, 1, 2];
+        let mut bytes: Vec<u8> = header.iter().flat_map(|word| word.to_le_bytes()).collect();
+        for string in arguments.iter().chain(environment) {
+            bytes.extend_from_slice(string.as_bytes_with_nul());
+        }
+        bytes.push(0);
+        bytes
+    }
+
     /// The bytes the supervisor gets: the mask, then the request as it came.
     pub fn hand_over(mask: Mask, request: &[u8]) -> Vec<u8> {
         [&mask.to_le_bytes(), request].concat()
@@ -143,6 +155,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_encoded_is_parsed() {
+        let (arguments, environment) = ([c"ls".to_owned(), c"".to_owned()], [c"A=b".to_owned()]);
+        let request = Request::parse(&Request::encode(&arguments, &environment, 3, 7), 1).unwrap();
+        assert_eq!((&request.arguments[..], &request.environment[..]), (&arguments[..], &environment[..]));
+        assert_eq!((request.directory.as_c_str(), request.options, request.linger), (c"", 3, 7));
+    }
+
+    #[test]
     fn a_program_with_a_slash_is_not_searched_for() {
         let request = Request::parse(&bytes(1, 1, 0, &["./x", "PATH=/a", ""]), 0).unwrap();
         assert_eq!(request.candidates(), [c"./x".to_owned()]);
@@ -155,7 +175,7 @@ mod tests {
             bytes(1, 0, 0, &["x"]),
             bytes(1, 0, 0, &["x", "", "more"]),
             bytes(u32::MAX, 0, 0, &["x", ""]),
-            bytes(1, 0, 64, &["x", ""]),
+            bytes(1, 0, 128, &["x", ""]),
             b"short".to_vec(),
             bytes(1, 0, 0, &[]),
         ];

@@ -51,6 +51,8 @@ use crate::watch::{Suspects, Watch};
 /// The host's names for addresses, which programs read before they ask anyone.
 const HOSTS: &str = "/etc/hosts";
 
+/// The name under which this ELF is executed as the supervisor.
+pub const NAME: &std::ffi::CStr = c"sandlock-supervisor";
 /// Descriptor of the table.
 pub const TABLE: i32 = 3;
 /// Descriptor of the records.
@@ -363,7 +365,12 @@ impl Warden {
             let _ = fd::read(&self.waiting, &mut [0; 64]);
         }
         self.is_drained |= drained;
-        !control || self.obey()
+        if !control {
+            return true;
+        }
+        // Whom a signal is for depends on whether the command has ended, which may be known to the kernel only.
+        self.reap();
+        self.obey()
     }
 
     /// Takes every state change there is. Orphans are only reaped.

@@ -1,4 +1,5 @@
-// Starts the end-to-end tests: `node test/e2e/run.mjs [--json FILE] [vitest arguments]`. It prepares the stage
+// Starts the end-to-end tests: `node test/e2e/run.mjs [--json FILE] [--native] [vitest arguments]`; with --native commands are run by the launcher
+// without Node, from compiled tables. It prepares the stage
 // (stage.mjs), then runs vitest's project `e2e` in a PID namespace of its own, so that a fault in anything that ends
 // process trees can reach nothing but the tests. With --json, vitest's JSON report goes to FILE as well. Exit status:
 // vitest's. Uses node's built-ins only. It knows nothing of what is tested.
@@ -22,6 +23,9 @@ if (at >= 0) {
   reporters.push('--reporter=json', `--outputFile.json=${resolve(file)}`);
 }
 
+const native = args.indexOf('--native');
+if (native >= 0) args.splice(native, 1);
+
 const isRoot = process.getuid?.() === 0;
 const unshare = isRoot ? [] : ['--user', '--map-root-user'];
 const stage = prepareStage(root);
@@ -40,6 +44,7 @@ const child = spawn(
     env: {
       ...process.env,
       SANDLOCK_E2E_STAGE: stage,
+      SANDLOCK_E2E_NATIVE: native >= 0 ? '1' : '0',
       SANDLOCK_E2E_OUTER: readlinkSync('/proc/self/ns/pid'),
       SANDLOCK_E2E_USERS: isRoot ? 'root nobody' : 'root',
     },

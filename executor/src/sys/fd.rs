@@ -94,6 +94,18 @@ pub fn close_stdio() -> Result<()> {
     Ok(())
 }
 
+/// Puts /dev/null on whichever of 0, 1 and 2 is not open, so that no file of ours gets such a number.
+pub fn open_missing_stdio() -> Result<()> {
+    for number in 0..3 {
+        // SAFETY: F_GETFD takes no argument.
+        if check(unsafe { libc::fcntl(number, libc::F_GETFD) }).is_err() {
+            // SAFETY: the path ends in NUL. The lowest free number is `number`; it stays open for good.
+            check(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR) })?;
+        }
+    }
+    Ok(())
+}
+
 /// Closes every descriptor from `first` on (`close_range(2)`).
 pub fn close_from(first: u32) -> Result<()> {
     // SAFETY: takes no pointers; called before anything above `first` is owned by this process.

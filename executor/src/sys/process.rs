@@ -229,9 +229,11 @@ pub fn clone_vfork<F: FnMut() -> i32>(files: bool, body: &mut F) -> Result<i32> 
     check(unsafe { libc::clone(run::<F>, stack.top(), flags, argument.cast()) })
 }
 
-/// fork(2) for a process with one thread: `body` runs in a copy of it and gives its exit status. Returns the child's process id.
+/// fork(2): `body` runs in a copy of this process that has this thread alone, and gives its exit status. Returns the child's process id. For a process whose other
+/// threads only wait meanwhile.
 pub fn fork(body: impl FnOnce() -> i32) -> Result<i32> {
-    // SAFETY: the callers (`probe.rs`, executed as a program of its own) have one thread, so no lock can be held by another.
+    // SAFETY: the callers are programs of their own. `probe.rs` has one thread; in the launcher the only other one waits for a message of this one, so no lock is
+    // held by another thread.
     match check(unsafe { libc::fork() })? {
         0 => exit_now(body()),
         pid => Ok(pid),
@@ -260,6 +262,14 @@ pub fn group_of_self() -> Result<i32> {
 pub fn unshare(namespaces: c_int) -> Result<()> {
     // SAFETY: takes no pointers.
     check(unsafe { libc::unshare(namespaces) }).map(drop)
+}
+
+/// How this program was started.
+pub struct Start {
+    /// Its own name first.
+    pub arguments: Vec<std::ffi::CString>,
+    /// `NAME=value` each.
+    pub environment: Vec<std::ffi::CString>,
 }
 
 /// Strings of an argument vector in the form execve(2) wants. Owns the strings.

@@ -93,6 +93,14 @@ pub struct Defect {
     pub offset: u64,
 }
 
+impl Defect {
+    /// What it means.
+    pub fn text(self) -> &'static str {
+        let found = format_gen::DEFECT_TEXTS.iter().find(|(code, _)| *code == self.code);
+        found.map_or("unknown", |(_, text)| text)
+    }
+}
+
 /// A verified table. Owns or borrows its bytes; whoever may write to them may not do so while the table lives, and even then a look-up
 /// only answers wrongly or with deny: every read is bounds-checked.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
  * Running a program: bare, or under sandlock with a policy. Each run has a time limit after which its whole process
  * group is killed; a run that met it says so, so that no test mistakes a hang for an answer. It judges nothing.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { environment, launcher, makeFile, type User } from './stage.ts';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { environment, isNative, launcher, makeFile, native, type User } from './stage.ts';
 
 /** How a program ended and what it wrote. */
 export interface Outcome {
@@ -37,14 +37,34 @@ export function policyOf(
   return `${lines.join('\n')}\n`;
 }
 
-/** The command line that runs `command` under a policy: TOML text, or `{ file }` for one already written. */
+/**
+ * The command line that runs `command` under a policy: TOML text, or `{ file }` for one already written. By `sandlock exec`, or by the launcher where all
+ * are (`isNative`).
+ */
 export function sandlock(
   policy: string | { readonly file: string },
   command: readonly string[],
   options: readonly string[] = ['--quiet'],
 ): string[] {
   const file = typeof policy === 'string' ? makeFile('policy.toml', policy) : policy.file;
+  if (isNative) return sandlockExec(file, command, options);
   return [...launcher, 'exec', file, ...options, '--', ...command];
+}
+
+/** The same by the launcher; a policy is compiled first. */
+export function sandlockExec(
+  policy: string,
+  command: readonly string[],
+  options: readonly string[] = ['--quiet'],
+): string[] {
+  const table = policy.endsWith('.toml') ? compiled(policy) : policy;
+  return [native, table, ...options, '--', ...command];
+}
+
+/** The table of a policy's file. */
+export function compiled(file: string): string {
+  const [program = '', ...args] = [...launcher, 'compile', file, '-o', '-'];
+  return makeFile('policy.bin', execFileSync(program, args, { stdio: ['ignore', 'pipe', 'pipe'] }));
 }
 
 /** Runs a program under a policy to its end. */

@@ -42,6 +42,12 @@ export const launcher: readonly string[] = process.env.SANDLOCK_E2E_LAUNCHER?.sp
   join(stage, 'dist/sandlock.cjs'),
 ];
 
+/** The launcher without Node: the library itself, executed. */
+export const native: string = join(stage, 'dist/libsandlock.so');
+
+/** Whether commands are run by `native`, from tables (`run.mjs --native`). */
+export const isNative: boolean = process.env.SANDLOCK_E2E_NATIVE === '1';
+
 /** The environment of every program under test: fixed, so that no test depends on its caller's. */
 export const environment: Readonly<Record<string, string>> = {
   PATH: `${dirname(node)}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,

@@ -1,0 +1,254 @@
+//! The command line of `sandlock-exec`: that of `sandlock exec` without what a compiled table can not have. What stands before `--` is ours, what follows is the
+//! command's and is not looked at.
+
+use std::ffi::CString;
+
+use super::failures::Failure;
+use crate::request::{FOREVER, SUPERVISE, WITHOUT_SCOPES, WITHOUT_SETTINGS, WITHOUT_TCP};
+
+const USAGE: &str = "sandlock-exec TABLE [--quiet] [--log FILE] [--linger TIME] -- COMMAND …";
+
+/// What `--help` prints.
+pub(super) const HELP: &str = "\
+sandlock-exec TABLE [options] -- COMMAND …
+
+Runs COMMAND so that it reaches what TABLE allows and nothing else, as `sandlock exec` does, without Node.
+TABLE is made by: sandlock compile POLICY -o TABLE
+
+  -q, --quiet    print no line for what is refused
+  --log FILE     append every refusal to FILE as a line of JSON
+  --linger TIME  how many seconds processes may outlive COMMAND before they are ended: 10, or forever
+  --supervise    look at every call, also where the kernel alone could hold the table, so that every refusal
+                 is told
+  --allow-degraded NAME
+                 run although landlock-tcp (Linux 6.7) or landlock-scopes (6.12) is missing, or root
+                 can not be kept from kernel-settings
+";
+
+/// Long enough for a program's own background work to finish, short enough that a daemon it leaves holds nobody up.
+const LINGER: u32 = 10;
+
+/// What the kernel may lack if the user accepts it, with its option bit.
+const DEGRADATIONS: [(&str, u32); 3] = [
+    ("landlock-tcp", WITHOUT_TCP),
+    ("landlock-scopes", WITHOUT_SCOPES),
+    ("kernel-settings", WITHOUT_SETTINGS),
+];
+
+/// What was asked for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Parsed {
+    Help,
+    Run(Arguments),
+}
+
+/// A command and how to run it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Arguments {
+    pub(super) table: CString,
+    pub(super) log: Option<CString>,
+    pub(super) is_quiet: bool,
+    /// Seconds, or `FOREVER`.
+    pub(super) linger: u32,
+    /// Option bits of the request: what the kernel may lack, and `SUPERVISE`.
+    pub(super) options: u32,
+    /// At least the program.
+    pub(super) command: Vec<CString>,
+}
+
+/// Options before they are put together.
+#[derive(Default)]
+struct Own {
+    tables: Vec<CString>,
+    logs: Vec<CString>,
+    lingers: Vec<CString>,
+    options: u32,
+    is_quiet: bool,
+}
+
+impl Arguments {
+    /// Parses what follows the program's own name.
+    pub(super) fn parse(mut words: Vec<CString>) -> Result<Parsed, Failure> {
+        let end = words.iter().position(|word| word.as_bytes() == b"--");
+        let command = end.map(|end| words.split_off(end));
+        let mut own = Own::default();
+        let mut rest = words.into_iter();
+        while let Some(word) = rest.next() {
+            if !own.take(word, &mut rest, end.is_some())? {
+                return Ok(Parsed::Help);
+            }
+        }
+        let Some(command) = command else { return Err(missing_separator(&own.tables)) };
+        let command: Vec<CString> = command.into_iter().skip(1).collect();
+        let table = match <[CString; 1]>::try_from(own.tables) {
+            Ok([table]) => table,
+            Err(tables) if tables.is_empty() => {
+                return Err(usage("no table: name a file; without one, nothing is run"));
+            }
+            Err(tables) => {
+                let names: Vec<_> = tables.iter().map(|table| table.to_string_lossy()).collect();
+                let text = format!("one table is needed and {} are given: {}", names.len(), names.join(", "));
+                return Err(usage(&text));
+            }
+        };
+        if own.logs.len() > 1 {
+            return Err(usage("--log is given twice"));
+        }
+        if own.lingers.len() > 1 {
+            return Err(usage("--linger is given twice"));
+        }
+        let linger = own.lingers.first().map_or(Ok(LINGER), parse_linger)?;
+        match command.first() {
+            None => return Err(usage("no command after --")),
+            Some(program) if program.is_empty() => return Err(usage("the command after -- is empty")),
+            Some(_) => {}
+        }
+        let Own { logs, is_quiet, options, .. } = own;
+        Ok(Parsed::Run(Self { table, log: logs.into_iter().next(), is_quiet, linger, options, command }))
+    }
+}
+
+impl Own {
+    /// Takes one word in, with its value where it has one. `false`: help is asked for.
+    fn take(
+        &mut self,
+        word: CString,
+        rest: &mut impl Iterator<Item = CString>,
+        has_separator: bool,
+    ) -> Result<bool, Failure> {
+        let bytes = word.as_bytes();
+        let equals = bytes.iter().position(|byte| *byte == b'=').filter(|_| bytes.starts_with(b"--"));
+        let (name, given) = match equals {
+            Some(at) => (bytes.get(..at).unwrap_or_default(), bytes.get(at + 1..)),
+            None => (bytes, None),
+        };
+        let mut value = || {
+            let given = given.map(|bytes| CString::new(bytes).unwrap_or_default());
+            given.or_else(|| rest.next()).ok_or_else(|| usage(&format!("{} needs a value", text(name))))
+        };
+        match name {
+            b"--log" => self.logs.push(value()?),
+            b"--linger" => self.lingers.push(value()?),
+            b"--allow-degraded" => self.options |= parse_degraded(&value()?)?,
+            b"--supervise" if given.is_none() => self.options |= SUPERVISE,
+            b"--allow" | b"--deny" => {
+                let fix = "give rules to `sandlock compile` or `sandlock exec`";
+                return Err(usage(&format!("{} can not change a compiled table: {fix}", text(name))));
+            }
+            b"--quiet" | b"-q" if given.is_none() => self.is_quiet = true,
+            b"--help" | b"-h" if given.is_none() => return Ok(false),
+            _ if bytes.starts_with(b"-") => {
+                let hint = if has_separator { "" } else { "; options of the command belong after --" };
+                return Err(usage(&format!("unknown option {}{hint}", text(bytes))));
+            }
+            _ => self.tables.push(word),
+        }
+        Ok(true)
+    }
+}
+
+fn text(bytes: &[u8]) -> std::borrow::Cow<'_, str> {
+    String::from_utf8_lossy(bytes)
+}
+
+fn parse_degraded(name: &CString) -> Result<u32, Failure> {
+    let found = DEGRADATIONS.iter().find(|(known, _)| known.as_bytes() == name.as_bytes());
+    found.map(|(_, bit)| *bit).ok_or_else(|| {
+        let known = DEGRADATIONS.map(|(name, _)| name).join(", ");
+        usage(&format!("--allow-degraded takes {known}, not {}", name.to_string_lossy()))
+    })
+}
+
+/// Seconds, or `forever`.
+fn parse_linger(text: &CString) -> Result<u32, Failure> {
+    let digits = text.as_bytes();
+    if digits == b"forever" {
+        return Ok(FOREVER);
+    }
+    let is_number = (1..=9).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
+    let seconds = text.to_str().ok().filter(|_| is_number).and_then(|text| text.parse().ok());
+    let wrong = || usage(&format!("--linger takes whole seconds or forever, not {}", text.to_string_lossy()));
+    seconds.ok_or_else(wrong)
+}
+
+fn usage(message: &str) -> Failure {
+    Failure::usage(format!("{message}\nusage: {USAGE}"))
+}
+
+/// Suggests the line that was probably meant: the first word is the table.
+fn missing_separator(words: &[CString]) -> Failure {
+    let command: Vec<_> = words.iter().skip(1).map(|word| word.to_string_lossy()).collect();
+    if command.is_empty() {
+        return usage("no command: it follows after --");
+    }
+    usage(&format!("put -- before the command: … -- {}", command.join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(words: &[&str]) -> Result<Parsed, String> {
+        let words = words.iter().map(|word| CString::new(*word).unwrap()).collect();
+        Arguments::parse(words).map_err(|failure| {
+            assert_eq!(failure.status, 2);
+            failure.text.lines().next().unwrap_or_default().to_owned()
+        })
+    }
+
+    #[test]
+    fn options_stand_before_the_separator_in_any_order_and_the_command_after_it_as_it_is() {
+        let parsed = parse(&[
+            "-q",
+            "--linger=forever",
+            "t.bin",
+            "--log",
+            "l.json",
+            "--allow-degraded",
+            "kernel-settings",
+            "--supervise",
+            "--",
+            "ls",
+            "--quiet",
+            "--",
+        ]);
+        let expected = Arguments {
+            table: c"t.bin".to_owned(),
+            log: Some(c"l.json".to_owned()),
+            is_quiet: true,
+            linger: FOREVER,
+            options: WITHOUT_SETTINGS | SUPERVISE,
+            command: vec![c"ls".to_owned(), c"--quiet".to_owned(), c"--".to_owned()],
+        };
+        assert_eq!(parsed, Ok(Parsed::Run(expected)));
+        assert_eq!(parse(&["t", "--help", "--", "x"]), Ok(Parsed::Help));
+    }
+
+    #[test]
+    fn what_can_not_be_run_says_why() {
+        for (words, text) in [
+            (&["t.bin", "ls", "-l"][..], "unknown option -l; options of the command belong after --"),
+            (&["t.bin", "ls"], "put -- before the command: … -- ls"),
+            (&["t.bin"], "no command: it follows after --"),
+            (&["t.bin", "--"], "no command after --"),
+            (&["t.bin", "--", ""], "the command after -- is empty"),
+            (&["--", "ls"], "no table: name a file; without one, nothing is run"),
+            (&["a", "b", "--", "ls"], "one table is needed and 2 are given: a, b"),
+            (&["t", "--log=a", "--log", "b", "--", "ls"], "--log is given twice"),
+            (&["t", "--log"], "--log needs a value"),
+            (&["t", "--linger", "1.5", "--", "ls"], "--linger takes whole seconds or forever, not 1.5"),
+            (&["t", "--linger", "", "--", "ls"], "--linger takes whole seconds or forever, not "),
+            (
+                &["t", "--allow-degraded", "x", "--", "ls"],
+                "--allow-degraded takes landlock-tcp, landlock-scopes, kernel-settings, not x",
+            ),
+            (
+                &["t", "--allow", "a:1", "--", "ls"],
+                "--allow can not change a compiled table: give rules to `sandlock compile` or `sandlock exec`",
+            ),
+            (&["t", "--quiet=yes", "--", "ls"], "unknown option --quiet=yes"),
+        ] {
+            assert_eq!(parse(words), Err(text.to_owned()));
+        }
+    }
+}
