@@ -16,5 +16,6 @@ pub mod seccomp;
 pub mod signal;
 pub mod socket;
 pub mod uring;
+pub mod wide;
 
 pub use errno::{Errno, Result};

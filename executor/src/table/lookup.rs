@@ -1,7 +1,8 @@
 //! The look-up (docs/format.md §4–6): what `Table` keeps of a verified table, and the two binary searches that decide.
 //!
 //! A key is held top-aligned in two halves, IPv4 in the top 32 bits, so both families find their child by the same shift. Every read is
-//! bounds-checked and `None` stands for "outside", which a verified table never gives; the caller denies then.
+//! bounds-checked and `None` stands for "outside", which a verified table never gives; the caller denies then. Offsets and indices have 32
+//! bits and cells at most 16 bytes, so no place overflows 64 bits.
 
 use std::net::IpAddr;
 use std::ops::BitXor;
@@ -92,9 +93,10 @@ impl Layout {
         let [ipv4, ipv6] = choose(protocol, &self.tries);
         let trie = if address.is_ipv4() { ipv4 } else { ipv6 };
         let set = trie.find_at(bytes, address)?;
-        let cell = self.port_sets.checked_add(usize::from(set) * 4)?;
-        let (first, end) = (index(bytes, cell)?, index(bytes, cell.checked_add(4)?)?);
-        let ranges = cells::<4>(bytes, self.port_ranges, first, end)?;
+        if set == 0 {
+            return Some(false);
+        }
+        let ranges = run::<4>(bytes, self.port_sets, usize::from(set), self.port_ranges)?;
         // The last range that begins at or before the port.
         let after = ranges.partition_point(|&[a, b, ..]| u16::from_le_bytes([a, b]) <= port);
         let range = after.checked_sub(1).and_then(|last| ranges.get(last));
@@ -164,14 +166,13 @@ impl Trie {
         T: Copy + PartialOrd + BitXor<Output = T>,
         D: Leading,
     {
-        // A shift by all 64 bits gives the only child of a root without bits.
-        let child = usize::try_from(upper.checked_shr(64 - self.root_bits).unwrap_or(0)).ok()?;
-        let root = self.root.checked_add(child.checked_mul(4)?)?;
-        let (from, to) = (index(bytes, root)?, index(bytes, root.checked_add(4)?)?);
-        let run = cells::<N>(bytes, self.starts, from, to)?;
+        // In two steps, because a root without bits has one child and a shift by 64 is none.
+        let child = usize::try_from(upper >> 1 >> (63 - self.root_bits)).ok()?;
+        let [from, _] = bounds(bytes, self.root, child)?;
+        let run = run::<N>(bytes, self.root, child, self.starts)?;
         let after = run.partition_point(|&start| read(start) <= key);
         // Boundary 0 has key 0, so there is always one at or before the key, perhaps of an earlier child.
-        let boundary = from.checked_add(after)?.checked_sub(1)?;
+        let boundary = (from + after).checked_sub(1)?;
         let Some(background) = self.background else {
             return cell(bytes, self.cells, boundary).map(u16::from_le_bytes);
         };
@@ -227,23 +228,25 @@ fn choose<T>(protocol: Protocol, of: &[T; 5]) -> &T {
     }
 }
 
-/// The cells `from..to` of the array at `offset`.
-fn cells<const N: usize>(bytes: &[u8], offset: usize, from: usize, to: usize) -> Option<&[[u8; N]]> {
-    let from = offset.checked_add(from.checked_mul(N)?)?;
-    let to = offset.checked_add(to.checked_mul(N)?)?;
-    let (cells, _) = bytes.get(from..to)?.as_chunks();
+/// The run of cells of the array at `array` whose bounds are cells `place` and `place + 1` of the index at `index`.
+fn run<const N: usize>(bytes: &[u8], index: usize, place: usize, array: usize) -> Option<&[[u8; N]]> {
+    let [from, to] = bounds(bytes, index, place)?;
+    let (cells, _) = bytes.get(array + from * N..array + to * N)?.as_chunks();
     Some(cells)
+}
+
+/// Cells `place` and `place + 1` of an index: where a run begins and where the next one does.
+fn bounds(bytes: &[u8], index: usize, place: usize) -> Option<[usize; 2]> {
+    let from = index + place * 4;
+    let (cells, _) = bytes.get(from..from + 8)?.as_chunks::<4>();
+    let &[from, to] = cells else { return None };
+    Some([from, to].map(|cell| u32::from_le_bytes(cell) as usize))
 }
 
 /// Cell `index` of the array at `offset`.
 fn cell<const N: usize>(bytes: &[u8], offset: usize, index: usize) -> Option<[u8; N]> {
-    let from = offset.checked_add(index.checked_mul(N)?)?;
-    bytes.get(from..from.checked_add(N)?)?.try_into().ok()
-}
-
-fn index(bytes: &[u8], offset: usize) -> Option<usize> {
-    let cell = bytes.get(offset..offset.checked_add(4)?)?.try_into().ok()?;
-    usize::try_from(u32::from_le_bytes(cell)).ok()
+    let from = offset + index * N;
+    bytes.get(from..from + N)?.try_into().ok()
 }
 
 /// An offset as the machine counts; a verified one always fits, since the bytes are in memory.

@@ -15,6 +15,7 @@ use super::format_gen::{
     TRIE_STARTS,
 };
 use super::verify_cells::is_closed;
+use crate::sys::wide::wide;
 
 /// What decides whether root and starts are right.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -89,7 +90,7 @@ impl Keys {
     /// The root leads from 0 to the number of boundaries and never descends.
     fn check_root(&self, view: View<'_>) -> Result<(), Defect> {
         let root = self.root_cells(view)?;
-        let descents = count_pairs(root, u32::from_le_bytes, |before, after| before > after);
+        let descents = wide(|| count_pairs(root, u32::from_le_bytes, |before, after| before > after));
         let ends = [root.first(), root.last()].map(|cell| cell.map(|&cell| u32::from_le_bytes(cell)));
         if descents == 0 && ends == [Some(0), Some(self.count)] {
             return Ok(());
@@ -114,39 +115,104 @@ impl Keys {
     fn check_starts(&self, view: View<'_>) -> Result<(), Defect> {
         // The upper half of a start's key, top-aligned as in `lookup.rs`.
         match self.start_bytes {
-            2 => self.check_keys(view, u16::from_le_bytes, |start, child| {
-                // The root has consumed at least the upper half; the start holds the lower one.
-                let upper = child >> self.root_bits.saturating_sub(16);
-                ((upper << 16) | u64::from(start)) << 32
-            }),
-            4 => self.check_keys(view, u32::from_le_bytes, |start, _| u64::from(start) << 32),
-            8 => self.check_keys(view, u64::from_le_bytes, |start, _| start),
+            2 => {
+                let starts = self.starts::<2>(view)?;
+                if self.halves_ascend(self.root_cells(view)?, starts) {
+                    return Ok(());
+                }
+                self.find_wrong_start(view, starts, u16::from_le_bytes, |start, child| {
+                    // The root has consumed at least the upper half; the start holds the lower one.
+                    let upper = child >> self.root_bits.saturating_sub(16);
+                    ((upper << 16) | u64::from(start)) << 32
+                })
+            }
+            4 => self.check_keys(view, u32::from_le_bytes, |start| u64::from(start) << 32),
+            8 => self.check_keys(view, u64::from_le_bytes, |start| start),
             _ => self.check_keys(
                 view,
                 |start| u128::from_le_bytes(start).rotate_left(64),
-                |start, _| u64::try_from(start >> 64).unwrap_or(u64::MAX),
+                |start| u64::try_from(start >> 64).unwrap_or(u64::MAX),
             ),
         }
     }
 
-    /// The checks of `check_starts` for starts of `N` bytes; `read` gives a start, `upper` the upper half of its key in a child.
+    fn starts<'a, const N: usize>(&self, view: View<'a>) -> Result<&'a [[u8; N]], Defect> {
+        let bytes = u64::from(self.count) * N as u64;
+        let (starts, _) = view.range(self.starts, self.starts + bytes)?.as_chunks();
+        Ok(starts)
+    }
+
+    /// The checks of `check_starts` for starts of `N` bytes that hold the whole of what the root reads; `read` gives a start, `upper` the
+    /// upper half of its key.
     fn check_keys<const N: usize, T: Copy + PartialOrd + Default>(
         &self,
         view: View<'_>,
         read: impl Fn([u8; N]) -> T,
-        upper: impl Fn(T, u64) -> u64,
+        upper: impl Fn(T) -> u64,
     ) -> Result<(), Defect> {
-        let bytes = u64::from(self.count) * N as u64;
-        let (starts, _) = view.range(self.starts, self.starts + bytes)?.as_chunks::<N>();
-        let root = self.root_cells(view)?;
-        if self.keys_ascend(root, starts, &read, &upper) {
+        let starts = self.starts::<N>(view)?;
+        if self.keys_ascend(self.root_cells(view)?, starts, &read, &upper) {
             return Ok(());
         }
+        self.find_wrong_start(view, starts, read, |start, _| upper(start))
+    }
+
+    /// Whether all keys are right: they ascend from 0, and where the run of a child ends, so do its keys.
+    fn keys_ascend<const N: usize, T: Copy + PartialOrd + Default>(
+        &self,
+        root: &[[u8; 4]],
+        starts: &[[u8; N]],
+        read: impl Fn([u8; N]) -> T,
+        upper: impl Fn(T) -> u64,
+    ) -> bool {
+        let child_of = |&start: &[u8; N]| upper(read(start)) >> 1 >> (63 - self.root_bits);
+        let ends = (0..).zip(root.iter().skip(1));
+        let strays = ends.filter(|&(child, &end)| {
+            let end = u32::from_le_bytes(end) as usize;
+            let last = end.checked_sub(1).and_then(|last| starts.get(last));
+            let next = starts.get(end);
+            last.is_some_and(|last| child_of(last) > child)
+                || next.is_some_and(|next| child_of(next) <= child)
+        });
+        starts.first().is_some_and(|&first| read(first) == T::default())
+            && strays.count() == 0
+            && wide(|| count_pairs(starts, &read, |before, after| before >= after)) == 0
+    }
+
+    /// The same for halves of IPv4 addresses under a root of 16 bits, where any start may stand in any child: within a child they ascend, so
+    /// they descend nowhere but between children.
+    fn halves_ascend(&self, root: &[[u8; 4]], starts: &[[u8; 2]]) -> bool {
+        let mut between = 0;
+        let mut before = 0;
+        for &cell in root {
+            let end = u32::from_le_bytes(cell) as usize;
+            if end > before
+                && let (Some(&last), Some(&next)) = (starts.get(end - 1), starts.get(end))
+            {
+                between += usize::from(u16::from_le_bytes(last) >= u16::from_le_bytes(next));
+            }
+            before = end;
+        }
+        // Boundary 0 stands in child 0.
+        let first_is_zero = starts.first() == Some(&[0, 0]) && root.get(1) != Some(&[0; 4]);
+        self.root_bits == 16
+            && first_is_zero
+            && wide(|| count_pairs(starts, u16::from_le_bytes, |before, after| before >= after)) == between
+    }
+
+    /// Walks the starts one by one; `upper` gives the upper half of the key of a start in a child.
+    fn find_wrong_start<const N: usize, T: Copy + PartialOrd + Default>(
+        &self,
+        view: View<'_>,
+        starts: &[[u8; N]],
+        read: impl Fn([u8; N]) -> T,
+        upper: impl Fn(T, u64) -> u64,
+    ) -> Result<(), Defect> {
         let mut before = None;
         let mut starts = (0..).zip(starts);
         let mut first = 0;
         // The root begins at 0, so the ends of the children are all that is needed.
-        for (child, &end) in (0..).zip(root.iter().skip(1)) {
+        for (child, &end) in (0..).zip(self.root_cells(view)?.iter().skip(1)) {
             let end = u32::from_le_bytes(end);
             for (index, &start) in starts.by_ref().take(end.saturating_sub(first) as usize) {
                 let start = read(start);
@@ -164,40 +230,6 @@ impl Keys {
 
     fn is_in(&self, upper: u64, child: u64) -> bool {
         upper.checked_shr(64 - self.root_bits).unwrap_or(0) == child
-    }
-
-    /// Whether all keys are right. First and last start of each child lie in it, and starts descend nowhere but between children: then
-    /// what is between lies in the child, too, and children follow each other in ascending order.
-    fn keys_ascend<const N: usize, T: Copy + PartialOrd + Default>(
-        &self,
-        root: &[[u8; 4]],
-        starts: &[[u8; N]],
-        read: impl Fn([u8; N]) -> T,
-        upper: impl Fn(T, u64) -> u64,
-    ) -> bool {
-        let mut between = 0;
-        let mut before: Option<T> = None;
-        let mut rest = starts;
-        let mut first = 0;
-        for (child, &end) in (0..).zip(root.iter().skip(1)) {
-            let end = u32::from_le_bytes(end);
-            let Some((run, after)) = rest.split_at_checked(end.saturating_sub(first) as usize) else {
-                return false;
-            };
-            (rest, first) = (after, end);
-            let (Some(&low), Some(&high)) = (run.first(), run.last()) else { continue };
-            let (low, high) = (read(low), read(high));
-            if !self.is_in(upper(low, child), child) || !self.is_in(upper(high, child), child) {
-                return false;
-            }
-            match before {
-                None if upper(low, child) != 0 || low != T::default() => return false,
-                Some(before) => between += usize::from(before >= low),
-                None => {}
-            }
-            before = Some(high);
-        }
-        count_pairs(starts, read, |before, after| before >= after) == between
     }
 }
 
@@ -235,8 +267,8 @@ impl Cells {
     /// Port sets exist, neighbours differ, and a closed protocol has none but the empty one.
     fn check_sets(&self, view: View<'_>) -> Result<(), Defect> {
         let sets = self.array(view)?;
-        let highest = sets.iter().fold(0, |highest, &set| u16::from_le_bytes(set).max(highest));
-        let repeated = count_pairs(sets, u16::from_le_bytes, |before, after| before == after);
+        let highest = wide(|| sets.iter().fold(0, |highest, &set| u16::from_le_bytes(set).max(highest)));
+        let repeated = wide(|| count_pairs(sets, u16::from_le_bytes, |before, after| before == after));
         if repeated == 0 && u32::from(highest) < if self.closed { 1 } else { self.limit } {
             return Ok(());
         }
@@ -269,11 +301,9 @@ impl Cells {
             let same = (bits != 0) & (set == spans.background);
             no_span | same | (set >= limit)
         };
-        let wrong_cells = count_each(cells, wrong);
-        let repeated = count_pairs(cells, u32::from_le_bytes, |before, after| {
-            let before = if before >> 16 == 0 { before } else { spans.background };
-            before == after
-        });
+        let wrong_cells = wide(|| count_each(cells, wrong));
+        let repeats = |before: u32, after| after == if before >> 16 == 0 { before } else { spans.background };
+        let repeated = wide(|| count_pairs(cells, u32::from_le_bytes, repeats));
         if wrong_cells == 0 && repeated == 0 {
             return Ok(());
         }
@@ -294,24 +324,35 @@ impl Cells {
     }
 }
 
-/// Cells that are counted in 16 bits at once, so that the compiler can count in lanes as narrow as the cells.
+/// Cells that are counted at once, in lanes as wide as the cells: fewer than the narrowest can count.
 const BLOCK: usize = 1 << 12;
 
+/// How many of at most `BLOCK` flags are set. The lanes of the compiler's vector code are as wide as a cell of `N` bytes.
+#[inline]
+fn count_set<const N: usize>(flags: impl Iterator<Item = bool>) -> usize {
+    match N {
+        2 => usize::from(flags.map(u16::from).sum::<u16>()),
+        4 => flags.map(u32::from).sum::<u32>() as usize,
+        _ => flags.map(usize::from).sum(),
+    }
+}
+
 /// How many cells are `wrong`.
+#[inline]
 fn count_each<const N: usize>(cells: &[[u8; N]], wrong: impl Fn([u8; N]) -> bool) -> usize {
-    let in_block = |block: &[[u8; N]]| block.iter().map(|&cell| u16::from(wrong(cell))).sum::<u16>();
-    cells.chunks(BLOCK).map(|block| usize::from(in_block(block))).sum()
+    cells.chunks(BLOCK).map(|block| count_set::<N>(block.iter().map(|&cell| wrong(cell)))).sum()
 }
 
 /// How many neighbours are `wrong` beside each other.
+#[inline]
 fn count_pairs<const N: usize, T>(
     cells: &[[u8; N]],
     read: impl Fn([u8; N]) -> T,
     wrong: impl Fn(T, T) -> bool,
 ) -> usize {
-    let after = cells.get(1..).unwrap_or_default();
-    let in_block = |(before, after): (&[[u8; N]], &[[u8; N]])| {
-        before.iter().zip(after).map(|(&a, &b)| u16::from(wrong(read(a), read(b)))).sum::<u16>()
+    let pairs = cells.chunks(BLOCK).zip(cells.get(1..).unwrap_or_default().chunks(BLOCK));
+    let flags = |(before, after): (&[[u8; N]], &[[u8; N]])| {
+        count_set::<N>(before.iter().zip(after).map(|(&a, &b)| wrong(read(a), read(b))))
     };
-    cells.chunks(BLOCK).zip(after.chunks(BLOCK)).map(in_block).map(usize::from).sum()
+    pairs.map(flags).sum()
 }
