@@ -6,15 +6,26 @@
 import { canonicalPrefix, ipv4Value, isUnspecified } from './address.ts';
 import type { Prefix, PrefixList } from './model.ts';
 
-/** Collects prefixes; a list of n takes 5 bytes an IPv4 and 17 bytes an IPv6 prefix, at most twice that while growing. */
+/**
+ * Collects prefixes; a list of n takes 5 bytes an IPv4 and 17 bytes an IPv6 prefix. Memory for as many as expected is taken at once, of which
+ * the system gives only what is used; when there are more, it is copied to twice as much.
+ */
 export class PrefixListBuilder {
-  #v4 = new Uint32Array(64);
-  #v4Bits = new Uint8Array(64);
+  #v4: Uint32Array;
+  #v4Bits: Uint8Array;
   #v4Count = 0;
-  #v6 = new Uint8Array(64 * 16);
-  #v6Bits = new Uint8Array(64);
+  #v6: Uint8Array;
+  #v6Bits: Uint8Array;
   #v6Count = 0;
   #holdsUnspecified = false;
+
+  constructor(expected: number) {
+    const room = Math.max(64, Math.ceil(expected));
+    this.#v4 = new Uint32Array(room);
+    this.#v4Bits = new Uint8Array(room);
+    this.#v6 = new Uint8Array(room * 16);
+    this.#v6Bits = new Uint8Array(room);
+  }
 
   /** Prefixes added so far. */
   get size(): number {
@@ -60,10 +71,10 @@ export class PrefixListBuilder {
   /** The list; the builder must not be used afterwards. */
   build(): PrefixList {
     return {
-      v4: this.#v4.slice(0, this.#v4Count),
-      v4Bits: this.#v4Bits.slice(0, this.#v4Count),
-      v6: this.#v6.slice(0, this.#v6Count * 16),
-      v6Bits: this.#v6Bits.slice(0, this.#v6Count),
+      v4: this.#v4.subarray(0, this.#v4Count),
+      v4Bits: this.#v4Bits.subarray(0, this.#v4Count),
+      v6: this.#v6.subarray(0, this.#v6Count * 16),
+      v6Bits: this.#v6Bits.subarray(0, this.#v6Count),
     };
   }
 }

@@ -8,7 +8,10 @@ import { countCharacters, createDiagnostic, type Diagnostic, type Fault } from '
 import type { PrefixList } from './model.ts';
 import { PrefixListBuilder } from './prefix-list.ts';
 import { parseSetItem } from './set-item.ts';
-import { lineEnd, readPlainLine, SPACE, TAB } from './set-lines.ts';
+import { lineEnd, NEWLINE, readPlainLine, SPACE, TAB } from './set-lines.ts';
+
+/** Bytes from which the number of lines is estimated. */
+const SAMPLE = 1 << 16;
 
 /** Errors of one file that are described; the rest is counted. */
 const MOST_ERRORS = 20;
@@ -29,7 +32,7 @@ export function parseSetFile(
   note: string,
 ): ParsedSetFile {
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
-  const list = new PrefixListBuilder();
+  const list = new PrefixListBuilder(estimateLines(bytes));
   const diagnostics: Diagnostic[] = [];
   const decoder = new TextDecoder();
   let bad = 0;
@@ -59,6 +62,13 @@ export function parseSetFile(
   if (last !== undefined) diagnostics[MOST_ERRORS] = summarise(last, bad - MOST_ERRORS);
   const { size: count, holdsUnspecified } = list;
   return { prefixes: list.build(), count, holdsUnspecified, diagnostics };
+}
+
+/** How many lines a file has if all are as long as the first ones, and a few more. */
+function estimateLines(bytes: Uint8Array): number {
+  const sample = bytes.subarray(0, SAMPLE);
+  const lines = sample.reduce((count, byte) => (byte === NEWLINE ? count + 1 : count), 1);
+  return sample.length === 0 ? 0 : (bytes.length / sample.length) * lines * 1.1;
 }
 
 /** A line without its comment and the blanks around what is left. */

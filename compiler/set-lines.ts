@@ -6,7 +6,7 @@
 import { isMapped } from './address.ts';
 import type { PrefixListBuilder } from './prefix-list.ts';
 
-const NEWLINE = 0x0a;
+export const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 export const SPACE = 0x20;
 export const TAB = 0x09;

@@ -59,7 +59,7 @@ interface OneSet {
 function readInline(name: string, entry: TomlEntry, list: TomlArray, source: Source): OneSet {
   if (list.items.length === 0)
     return { errors: [emptySet(entry, source, `set \`${name}\` is empty`)] };
-  const builder = new PrefixListBuilder();
+  const builder = new PrefixListBuilder(list.items.length);
   const errors: Placed[] = [];
   for (const item of list.items) {
     if (item.kind !== 'string') continue;

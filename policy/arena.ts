@@ -1,6 +1,6 @@
 /**
- * Memory of the module: one bump arena over the linear memory, never freed. An instance serves one build or one open table and is then
- * dropped as a whole, so the arena has no reset and hands out memory that is still zero.
+ * Memory of the module: one bump arena over the linear memory. An instance serves one build or one open table and is then dropped as a whole,
+ * so nothing is freed but what was allocated last, and memory is zero when it is handed out.
  *
  * There are no exceptions in this language: `fail` notes why the work can not go on and traps. The caller (compiler/wasm.ts) reads `failure`
  * and drops the instance, so nothing ever sees the half-built state.
@@ -27,6 +27,13 @@ export function allocate(bytes: usize): usize {
   const ptr = top;
   reach(<u64>ptr + <u64>bytes);
   return ptr;
+}
+
+/** Gives the `bytes` bytes at `ptr` back if nothing was allocated after them; else they stay unused. */
+export function release(ptr: usize, bytes: usize): void {
+  if (((<u64>ptr + <u64>bytes + 15) & ~15) != <u64>top) return;
+  memory.fill(ptr, 0, bytes);
+  top = ptr;
 }
 
 /**

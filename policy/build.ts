@@ -78,7 +78,7 @@ import {
 import { List, newList } from './list';
 import { writePlan } from './plan';
 import { FULL, initPorts, internRanges, rangeCount, rangesOf } from './ports';
-import { readSets, setIpv4, setIpv6 } from './sets';
+import { readSets, setIpv4, setIpv6, withPorts } from './sets';
 import { numberSet, tableSets, writeTrie } from './trie';
 
 const rulePorts: List = newList(4);
@@ -127,8 +127,13 @@ function writeTries(draft: usize): void {
     writeTrie(tries.at(2 * protocol + 1), fold(ipv6), 128, false);
   }
   for (let set: u32 = 0; set < sets; set++) {
-    writeTrie(tries.at(PROTOCOL_TRIES + 2 * set), fold(setIpv4(set)), 32, true);
-    writeTrie(tries.at(PROTOCOL_TRIES + 2 * set + 1), fold(setIpv6(set)), 128, true);
+    writeTrie(tries.at(PROTOCOL_TRIES + 2 * set), fold(withPorts(setIpv4(set), FULL)), 32, true);
+    writeTrie(
+      tries.at(PROTOCOL_TRIES + 2 * set + 1),
+      fold(withPorts(setIpv6(set), FULL)),
+      128,
+      true,
+    );
   }
 }
 

@@ -52,12 +52,14 @@ import {
   hasHostBits,
   isMapped,
 } from './prefix';
-import { setIpv4, setIpv6 } from './sets';
+import { setIpv4, setIpv6, withPorts } from './sets';
 import { sortEntries } from './sort';
 
+const ownIpv4: List = newList(ENTRY);
+const ownIpv6: List = newList(ENTRY);
 /** The entries of the protocol gathered last. */
-export const ipv4: List = newList(ENTRY);
-export const ipv6: List = newList(ENTRY);
+export let ipv4: List = ownIpv4;
+export let ipv6: List = ownIpv6;
 /** Uses of sets by the protocol's rules: entries whose address is the number of the set. */
 const uses: List = newList(ENTRY);
 /** Prefixes that the rules of all protocols gathered so far stand for. */
@@ -65,6 +67,8 @@ export let prefixes: u64 = 0;
 
 /** Fills `ipv4` and `ipv6` with the sorted entries of a protocol. `portSets` has the builder's port set of each rule. */
 export function gather(draft: usize, protocol: u32, portSets: List): void {
+  ipv4 = ownIpv4;
+  ipv6 = ownIpv6;
   ipv4.count = 0;
   ipv6.count = 0;
   uses.count = 0;
@@ -74,8 +78,10 @@ export function gather(draft: usize, protocol: u32, portSets: List): void {
     if (load<u8>(rule, RULE_PROTOCOL) != <u8>protocol) continue;
     gatherRule(draft, rule, load<u32>(portSets.at(i)));
   }
-  gatherUses();
+  const isAlone = protocol < PROTOCOL_TCP_BIND && borrowSet();
+  if (!isAlone) gatherUses();
   prefixes += <u64>ipv4.count + <u64>ipv6.count;
+  if (isAlone) return;
   if (protocol >= PROTOCOL_TCP_BIND) gatherEveryAddress();
   // Without anything allowed a family's fold is empty, whatever is denied.
   if (!listAllows(ipv6)) ipv6.count = 0;
@@ -119,6 +125,19 @@ function gatherAddress(ptr: usize, bits: u32, action: u32, ports: u32): void {
   if (bits > 128 || hasHostBits(hi, lo, bits)) fail(FAILURE_DRAFT);
   if (isMapped(hi, lo, bits)) addEntry(ipv4, lo << 32, 0, bits - 96, action, ports);
   else addEntry(ipv6, hi, lo, bits, action, ports);
+}
+
+/**
+ * When all that a protocol has is one set, allowed, that set's own lists serve, because a copy of a million entries takes 24 MB. Nothing may
+ * be added to them then.
+ */
+function borrowSet(): bool {
+  if (uses.count == 0 || ipv4.count != 0 || ipv6.count != 0) return false;
+  if (readGroup(uses, 0) != uses.count || groupDenied != EMPTY) return false;
+  const set = <u32>load<u64>(uses.at(0));
+  ipv4 = withPorts(setIpv4(set), groupAllowed);
+  ipv6 = withPorts(setIpv6(set), groupAllowed);
+  return true;
 }
 
 /** Adds the prefixes of the sets, once for each set and action however many rules name it. */

@@ -17,7 +17,7 @@
  */
 import { allocate } from './arena';
 import { ACTION_ALLOW } from './format';
-import { List, newList } from './list';
+import { List } from './list';
 import {
   addToUnion,
   clearUnion,
@@ -29,6 +29,7 @@ import {
   unionOf,
 } from './ports';
 import { ENTRY_ACTION, ENTRY_BITS, ENTRY_LO, ENTRY_PORTS, lastHi, lastLo } from './prefix';
+import { scratch } from './sort';
 
 /** Boundary: hi u64, lo u64, port set u32, bits u32 (spans.ts; not set here). */
 export const BOUNDARY: u32 = 24;
@@ -44,7 +45,8 @@ const LEVEL_DENIED: u32 = 20;
 const ALL: u64 = 0xffffffffffffffff;
 
 const stack: usize = allocate(130 * LEVEL);
-const boundaries: List = newList(BOUNDARY);
+// No sort runs while boundaries are in use.
+const boundaries: List = scratch;
 const allowed: PortUnion = newPortUnion();
 const denied: PortUnion = newPortUnion();
 
@@ -52,9 +54,10 @@ const denied: PortUnion = newPortUnion();
 export let groupAllowed: u32 = EMPTY;
 export let groupDenied: u32 = EMPTY;
 
-/** Folds sorted entries. The list returned is valid until the next call. */
+/** Folds sorted entries. The list returned is valid until the next call, and until the next sort. */
 export function fold(entries: List): List {
   boundaries.count = 0;
+  boundaries.reserve(2 * entries.count + 1);
   let level = stack;
   setLevel(level, ALL, ALL, EMPTY, EMPTY);
   emit(0, 0, EMPTY);

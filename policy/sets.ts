@@ -1,6 +1,6 @@
 /**
- * The address sets of a draft as sorted entries in canonical form, one list for each family. A set's own entries all allow every port, so
- * folding them gives membership; draft.ts copies them with the ports of the rules that name the set.
+ * The address sets of a draft as sorted entries in canonical form, one list for each family. All entries of a list allow the same ports, those
+ * of who asked last (`withPorts`): every port gives membership, those of the rules that name the set give what they allow there.
  */
 import { fail } from './arena';
 import {
@@ -18,7 +18,7 @@ import {
 } from './format';
 import { List, newList } from './list';
 import { FULL } from './ports';
-import { addEntry, addIpv4, ENTRY, hasHostBits, isMapped } from './prefix';
+import { addEntry, addIpv4, ENTRY, ENTRY_PORTS, hasHostBits, isMapped } from './prefix';
 import { sortEntries } from './sort';
 
 // The lists of set s: IPv4 at 2s, IPv6 at 2s + 1.
@@ -30,6 +30,13 @@ export function setIpv4(set: u32): List {
 
 export function setIpv6(set: u32): List {
   return changetype<List>(load<usize>(lists.at(set * 2 + 1)));
+}
+
+/** The list, its entries with these ports. */
+export function withPorts(list: List, ports: u32): List {
+  const end = list.at(list.count);
+  for (let entry = list.ptr; entry < end; entry += ENTRY) store<u32>(entry, ports, ENTRY_PORTS);
+  return list;
 }
 
 /** Reads all sets of the draft. Fails with FAILURE_DRAFT on a prefix that is too long or has bits below it. */

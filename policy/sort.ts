@@ -2,6 +2,8 @@
  * Sorts entries (prefix.ts) by address, then by prefix length: every prefix comes right after the prefixes that contain it. Radix sort from
  * the lowest digit, 11 bits a digit; digits that are equal in all entries cost nothing, so IPv4 takes at most four passes. Stable, hence
  * deterministic. Input that is in order already (most set files) is only read once.
+ *
+ * The scratch list of a sort is large, and between two sorts nobody needs it: fold.ts puts its boundaries there.
  */
 import { allocate } from './arena';
 import { List, newList } from './list';
@@ -10,7 +12,8 @@ import { ENTRY, ENTRY_BITS, ENTRY_LO } from './prefix';
 const DIGIT_BITS: u32 = 11;
 const BUCKETS: u32 = 1 << DIGIT_BITS;
 
-const scratch: List = newList(ENTRY);
+/** Cells of 24 bytes. What it holds is lost in the next sort. */
+export const scratch: List = newList(ENTRY);
 const counts: usize = allocate((<usize>BUCKETS) << 2);
 
 /** Sorts the list in place. */
@@ -32,10 +35,15 @@ export function sortEntries(list: List): void {
   }
   if (sorted) return;
   scratch.count = 0;
-  scratch.pushMany(count);
+  // Boundaries are up to twice as many, and one more; a list that grows later would leave its memory unused.
+  scratch.reserve(2 * count + 1);
+  const own = list.ptr;
   if (varyBits != 0) pass(list, ENTRY_BITS, 0, 0xff);
   sortHalf(list, ENTRY_LO, varyLo);
   sortHalf(list, 0, varyHi);
+  if (list.ptr == own) return;
+  memory.copy(own, list.ptr, <usize>count * ENTRY);
+  exchange(list);
 }
 
 /** Whether entry a belongs after entry b. */
@@ -80,9 +88,12 @@ function pass(list: List, field: u32, shift: u32, mask: u64): void {
     store<u64>(cell, load<u64>(entry, 8), 8);
     store<u64>(cell, load<u64>(entry, 16), 16);
   }
-  const capacity = list.capacity;
-  list.ptr = to;
-  list.capacity = scratch.capacity;
-  scratch.ptr = from;
-  scratch.capacity = capacity;
+  exchange(list);
+}
+
+/** The list and the scratch list exchange their memory, of which only the scratch list knows the size meanwhile. */
+function exchange(list: List): void {
+  const ptr = list.ptr;
+  list.ptr = scratch.ptr;
+  scratch.ptr = ptr;
 }

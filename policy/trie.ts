@@ -116,12 +116,13 @@ function writeRoot(boundaries: List, rootBits: u32): u32 {
     for (; child <= own; child++) store<u32>(root + ((<usize>child) << 2), i);
   }
   for (; child < cells; child++) store<u32>(root + ((<usize>child) << 2), boundaries.count);
-  return endArray(cells << 2);
+  return endArray(root, cells << 2);
 }
 
 function writeStarts(boundaries: List, startBytes: u32): u32 {
   const bytes = <u64>boundaries.count * <u64>startBytes;
-  let start = beginArray(bytes);
+  const starts = beginArray(bytes);
+  let start = starts;
   const end = boundaries.at(boundaries.count);
   for (let boundary = boundaries.ptr; boundary < end; boundary += BOUNDARY) {
     const hi = load<u64>(boundary);
@@ -135,20 +136,20 @@ function writeStarts(boundaries: List, startBytes: u32): u32 {
     }
     start += startBytes;
   }
-  return endArray(<u32>bytes);
+  return endArray(starts, <u32>bytes);
 }
 
 function writeCells(boundaries: List, spans: bool, member: bool): u32 {
   const cellBytes = spans ? SPAN_BYTES : SET_BYTES;
   const bytes = <u64>boundaries.count * <u64>cellBytes;
-  let cell = beginArray(bytes);
+  const cells = beginArray(bytes);
+  let cell = cells;
   const end = boundaries.at(boundaries.count);
   for (let boundary = boundaries.ptr; boundary < end; boundary += BOUNDARY) {
     const set = load<u32>(boundary, BOUNDARY_SET);
-    // numberSet allocates elsewhere in the arena and never moves the section of cells.
     store<u16>(cell, <u16>(member ? set : numberSet(set)));
     if (spans) store<u16>(cell, <u16>load<u32>(boundary, BOUNDARY_BITS), SPAN_BITS);
     cell += cellBytes;
   }
-  return endArray(<u32>bytes);
+  return endArray(cells, <u32>bytes);
 }

@@ -88,5 +88,7 @@ export function formatSummary(path: string, output: string, summary: Summary): s
 }
 
 function count(number: number, one: string, many = `${one}s`): string {
-  return `${number.toLocaleString('en')} ${number === 1 ? one : many}`;
+  // By hand, because the tables of toLocaleString take 20 ms to load.
+  const digits = String(number).replace(/\B(?=(\d{3})+$)/g, ',');
+  return `${digits} ${number === 1 ? one : many}`;
 }
