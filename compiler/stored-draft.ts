@@ -24,10 +24,13 @@ export function draftOfTable(table: Table): TableDraft {
 function readSets(table: Table): readonly AddressSet[] {
   const names = new Set<string>();
   for (const { target } of table.rules()) if (target.kind === 'set') names.add(target.set);
+  const tries = table.tries();
   return [...names].map((name, number) => {
-    const prefixes = new PrefixListBuilder();
-    addMembers(prefixes, table.tries().ofSet(number, 4));
-    addMembers(prefixes, table.tries().ofSet(number, 6));
+    const prefixes = new PrefixListBuilder(
+      tries.ofSet(number, 4).count + tries.ofSet(number, 6).count,
+    );
+    addMembers(prefixes, tries.ofSet(number, 4));
+    addMembers(prefixes, tries.ofSet(number, 6));
     return { name, prefixes: prefixes.build() };
   });
 }
