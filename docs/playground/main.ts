@@ -157,13 +157,15 @@ link.addEventListener('click', () => {
 });
 
 const theme = byId('theme', HTMLSelectElement);
-const setTheme = (name: string): void => {
-  if (name === '') delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = name;
+const prefersDark = matchMedia('(prefers-color-scheme: dark)');
+/** Without a choice the page looks as the system does. */
+const setTheme = (): void => {
+  const system = prefersDark.matches ? 'dark' : 'light';
+  document.documentElement.dataset.theme = theme.value === '' ? system : theme.value;
   picture.redraw();
 };
-theme.addEventListener('change', () => setTheme(theme.value));
-matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => picture.redraw());
+theme.addEventListener('change', setTheme);
+prefersDark.addEventListener('change', setTheme);
 
 /** `#policy=…&ask=…`: the link holds everything, nothing is stored anywhere. */
 function writeLink(text: string, ask: string): string {

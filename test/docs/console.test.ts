@@ -22,7 +22,7 @@ interface Block {
 
 function blocksOf(document: string): Block[] {
   const text = readFileSync(join(ROOT, document), 'utf8');
-  return [...text.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)].map((match) => ({
+  return [...text.matchAll(/^```(\w*)\n([\s\S]*?)^```$/gm)].map((match) => ({
     language: match[1] ?? '',
     text: match[2] ?? '',
     line: text.slice(0, match.index).split('\n').length,
@@ -115,6 +115,30 @@ function run(command: string, folder: string): Promise<string> {
     child.on('close', () => resolve(text));
   });
 }
+
+describe('README.md', () => {
+  it('shows the first run as it is', async () => {
+    const block = blocksOf('README.md').find(({ text }) =>
+      text.startsWith('$ npx sandlock compile'),
+    );
+    if (block === undefined) throw new Error('README.md has no first run');
+    const folder = mkdtempSync(join(tmpdir(), 'sandlock-docs-'));
+    mkdirSync(join(folder, 'bin'));
+    mkdirSync(join(folder, 'build'));
+    symlinkSync(join(ROOT, 'examples'), join(folder, 'examples'));
+    symlinkSync(join(ROOT, 'dist/sandlock.cjs'), join(folder, 'bin/sandlock'));
+    // Times and process ids differ from run to run.
+    const plain = (text: string): string =>
+      text
+        .replace(/[\d.]+ ms/g, 'N ms')
+        .replace(/\[\d+\]/g, '[N]')
+        .trim();
+    for (const { command, output } of stepsOf(block)) {
+      const seen = await run(command.replace('npx sandlock', 'sandlock'), folder);
+      expect(plain(seen), command).toBe(plain(output));
+    }
+  });
+});
 
 describe('every document', () => {
   const documents = [

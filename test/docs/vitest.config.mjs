@@ -1,16 +1,4 @@
-/** One file after another: some serve on ports that documents name. */
-import { defineConfig } from 'vitest/config';
-
-const config = defineConfig({
-  test: {
-    root: import.meta.dirname,
-    include: ['*.test.ts'],
-    pool: 'forks',
-    fileParallelism: false,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-  },
-});
+import { plainConfig } from '../setup/plain-config.mjs';
 
 // biome-ignore lint/style/noDefaultExport: vitest reads the default export
-export default config;
+export default plainConfig(import.meta.dirname);
