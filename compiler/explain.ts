@@ -31,12 +31,13 @@ export interface RuleRef {
 }
 
 /**
- * Why the verdict is what it is: `allow-rule` or `deny-rule` decided; or nothing did, because sockets of that `family` are not allowed, no
+ * Why the verdict is what it is: `allow-rule` or `deny-rule` decided, `live-name` allows once the command has asked for the name; or nothing did, because sockets of that `family` are not allowed, no
  * allow rule is about the `protocol`, none covers the `address`, or those that cover it have other ports (`port`). Of an unknown verdict: no
  * rule has the `name`, so that its addresses are not known.
  */
 export type Cause =
   | 'allow-rule'
+  | 'live-name'
   | 'deny-rule'
   | 'family'
   | 'protocol'

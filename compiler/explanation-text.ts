@@ -38,10 +38,11 @@ const NEARNESS: Readonly<Record<Nearness, string>> = {
  *     to allow: "11.0.0.1:443" in `allow`, after policy.toml:4
  */
 export function formatExplanation(explanation: Explanation): readonly string[] {
-  const { rules, overruled, nearest, suggestion, reason } = explanation;
+  const { cause, rules, overruled, nearest, suggestion, reason } = explanation;
   const [first, ...others] = rules.map(formatRule);
   const lines = [first ?? reason];
   for (const other of others) lines.push(`also: ${other}`);
+  if (cause === 'live-name') lines.push(reason);
   for (const rule of overruled) lines.push(`overrules: ${formatRule(rule)}`);
   for (const rule of nearest) lines.push(`near: ${formatRule(rule)} (${NEARNESS[rule.nearness]})`);
   if (suggestion !== undefined) lines.push(formatSuggestion(suggestion));

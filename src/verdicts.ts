@@ -5,7 +5,7 @@
 import { formatAddress } from '../compiler/address.ts';
 import type { Destination } from '../compiler/destination.ts';
 import { type Explanation, explain, type Question } from '../compiler/explain.ts';
-import { explainUnknownName, pinnedAddresses } from '../compiler/explain-name.ts';
+import { explainName, pinnedAddresses } from '../compiler/explain-name.ts';
 import { explainUnix } from '../compiler/explain-unix.ts';
 import type { Protocol } from '../compiler/model.ts';
 import type { Table } from '../compiler/table.ts';
@@ -15,10 +15,12 @@ export interface Verdict extends Explanation {
   /** As it was asked. */
   readonly destination: string;
   readonly protocol: Protocol | 'unix';
-  /** Of a UNIX socket its path, or `@` and its name; empty of a name that no rule has. */
+  /** Of a UNIX socket its path, or `@` and its name; empty of a name that has none in the table. */
   readonly address: string;
   /** 0 where there is none. */
   readonly port: number;
+  /** Of a name that was pinned when the policy was compiled: when that was, in ISO 8601. */
+  readonly pinnedAt?: string;
 }
 
 /** The verdicts on a destination; `text` is how it was asked. */
@@ -44,9 +46,15 @@ export function decideDestination(
   const addresses = pinnedAddresses(table, name);
   if (addresses === undefined) {
     const about = { destination: text, protocol, address: '', port };
-    return [{ ...about, ...explainUnknownName(table, protocol, name, port) }];
+    return [{ ...about, ...explainName(table, protocol, name, port) }];
   }
-  return addresses.map((address) => decide(table, text, { protocol, address, port, name }));
+  const verdicts = addresses.map((address) =>
+    decide(table, text, { protocol, address, port, name }),
+  );
+  const { resolve, pinnedAt } = table.dns();
+  if (resolve !== 'compile' || pinnedAt === 0) return verdicts;
+  const time = new Date(pinnedAt * 1000).toISOString();
+  return verdicts.map((verdict) => ({ ...verdict, pinnedAt: time }));
 }
 
 function decide(table: Table, destination: string, question: Question): Verdict {

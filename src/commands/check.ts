@@ -11,6 +11,7 @@ import { countErrors, openPolicy } from '../compiling.ts';
 import { SandlockError } from '../errors.ts';
 import { readLines } from '../lines.ts';
 import { createOutput } from '../output.ts';
+import { formatDuration } from '../pins.ts';
 import { printable, writeError } from '../standard-error.ts';
 import { decideDestination, type Verdict } from '../verdicts.ts';
 
@@ -128,5 +129,9 @@ export function formatVerdict(verdict: Verdict): string {
   const [first = '', ...others] = formatExplanation(verdict);
   let text = `${verdict.verdict.padEnd(5)} ${printable(what)} — ${printable(first)}\n`;
   for (const other of others) text += `      ${printable(other)}\n`;
+  if (verdict.pinnedAt !== undefined) {
+    const age = (Date.now() - Date.parse(verdict.pinnedAt)) / 1000;
+    text += `      pinned ${formatDuration(Math.max(1, age))} ago\n`;
+  }
   return text;
 }

@@ -184,6 +184,7 @@ describe('compile', () => {
       'allow a.example:1 (192.0.2.1)',
     );
     expect(sandlock('check', 'r.bin', '192.0.2.1:1').stdout).toMatch(/^deny /);
+    expect(sandlock('check', 'r.bin', 'a.example:1').stdout).toMatch(/\n {6}pinned \d+ \w+ ago\n$/);
 
     const failed = sandlock('exec', '--refresh', 'r.bin', '--', 'touch', 'ran');
     expect([failed.status, failed.stderr]).toEqual([
@@ -297,7 +298,7 @@ describe('check', () => {
     expect(sandlock('check', 'p.toml', 'other.example:443')).toEqual({
       status: 1,
       stdout: [
-        'unknown other.example:443 — no rule has this name, so its addresses are not known; ask for one of them',
+        'unknown other.example:443 — no rule has this name, so it does not resolve for the command',
         '      to allow: "other.example:443" in `allow`, after p.toml:4',
         '',
       ].join('\n'),

@@ -6,17 +6,19 @@ import { compilePolicy } from '../../compiler/index.ts';
 import { openTable, type Table } from '../../compiler/table.ts';
 import { loadPolicyModule } from '../../compiler/wasm.ts';
 import { formatVerdict } from '../../src/commands/check.ts';
+import { publicSuffixOf } from '../../src/suffixes.ts';
 import { decideDestination } from '../../src/verdicts.ts';
 
 const policyModule = loadPolicyModule(
   readFileSync(new URL('../../build/policy.release.wasm', import.meta.url)),
 );
 
-async function tableOf(text: string): Promise<Table> {
+async function tableOf(text: string, name = 'policy.toml'): Promise<Table> {
   const result = await compilePolicy(
-    { file: { name: 'policy.toml', text }, allow: [], deny: [] },
+    { file: { name, text }, allow: [], deny: [] },
     {
       policyModule,
+      publicSuffixOf,
       resolve: async () => ({ ok: true, addresses: [Uint8Array.of(192, 0, 2, 1)] }),
       readSetFile: () => ({ ok: false, reason: 'no such file' }),
     },
@@ -62,7 +64,7 @@ test.each([
   [
     'exmaple.com:80',
     [
-      'unknown exmaple.com:80 — no rule has this name, so its addresses are not known; ask for one of them',
+      'unknown exmaple.com:80 — no rule has this name, so it does not resolve for the command',
       '      near: policy.toml:2:28 "example.com:80" (similar name)',
       '      to allow: "exmaple.com:80" in `allow`, after policy.toml:2',
     ],
@@ -167,4 +169,58 @@ test.each([
     '[network]\nallow_families = ["inet/stream"]\nallow = [":80"]\nallow_bind = [":80"]\n',
   );
   expect(answer(table, text)).toBe(lines);
+});
+
+const LIVE = `[network]
+allow = ["*.example.com:443", "www.example.com:80", "udp://*.www.example.com:53", "icmp://*.ping.example"]
+allow_families = ["inet/stream", "unix"]
+`;
+
+test.each([
+  [
+    'www.example.com:443',
+    [
+      'allow www.example.com:443 — live.toml:2:10 "*.example.com:443"',
+      '      opened when the command asks for the name, at the addresses it has then',
+    ],
+  ],
+  [
+    'a.b.Example.com.:443',
+    [
+      'allow a.b.Example.com.:443 — live.toml:2:10 "*.example.com:443"',
+      '      opened when the command asks for the name, at the addresses it has then',
+    ],
+  ],
+  [
+    'www.example.com:81',
+    [
+      'unknown www.example.com:81 — no tcp rule for port 81 of this name; its addresses are not known before the command asks for them',
+      '      near: live.toml:2:10 "*.example.com:443" (same address, other port)',
+      '      near: live.toml:2:31 "www.example.com:80" (same address, other port)',
+      '      to allow: "www.example.com:81" in `allow`, after live.toml:2',
+    ],
+  ],
+  [
+    'example.com:443',
+    [
+      'unknown example.com:443 — no rule has this name, so it does not resolve for the command',
+      '      near: live.toml:2:10 "*.example.com:443" (similar name)',
+      '      to allow: "example.com:443" in `allow`, after live.toml:2',
+    ],
+  ],
+])('a live policy answers %s', async (text, lines) => {
+  const policy = LIVE.replace(/, "(udp|icmp):[^"]*"/g, '');
+  expect(answer(await tableOf(policy, 'live.toml'), text)).toBe(
+    lines.map((line) => `${line}\n`).join(''),
+  );
+});
+
+test('a live name needs its family like any other', async () => {
+  const policy = LIVE.replace('"inet/stream"', '"inet"');
+  const table = await tableOf(policy, 'live.toml');
+  expect(answer(table, 'icmp://a.ping.example')).toMatch(/^allow icmp:/);
+  expect(answer(table, 'udp://a.www.example.com:53')).toMatch(/^allow udp:/);
+  expect(answer(table, 'udp://www.example.com:53')).toMatch(
+    /^unknown .* no udp rule for this name/,
+  );
 });
