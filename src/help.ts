@@ -20,7 +20,7 @@ export const HELP: Readonly<Record<HelpTopic, string>> = {
   sandlock exec POLICY -- COMMAND …    run COMMAND; ends as COMMAND ends
   sandlock compile POLICY -o FILE      turn a policy into a table
   sandlock check POLICY DESTINATION …  what would be decided, and why
-  sandlock diff BEFORE AFTER           what became reachable, and what no longer is
+  sandlock diff BEFORE AFTER           what became reachable, what no longer is
   sandlock doctor                      whether sandlock can run on this machine
   sandlock completion SHELL            completion for bash, zsh or fish
 
@@ -46,7 +46,7 @@ refused fails with ECONNREFUSED, or EACCES where no rule is of that protocol.
   --log-allowed  log what is allowed as well
   --summary      print at the end what was reached and refused
   --linger TIME  seconds that processes may outlive COMMAND: 10, or forever
-  --supervise    look at every call, also where the kernel would refuse in silence
+  --supervise    look at every call, also where the kernel refuses in silence
   --stats        print at the end how many system calls were looked at
   --allow-degraded NAME
                  run without landlock-tcp (Linux 6.7), landlock-scopes (6.12) or
