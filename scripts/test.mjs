@@ -2,7 +2,7 @@
 // when a test failed, when a runner ended without saying how many tests it ran, and when a program
 // that the tests need is missing; nothing is skipped for want of a tool.
 //
-// `npm test -- unit` (or rust, e2e, launcher, walls, fidelity, hostile, hosts, compat, docs, playground, fuzz) runs one part.
+// `npm test -- unit` (or rust, e2e, launcher, walls, fidelity, hostile, hosts, compat, names, docs, playground, fuzz) runs one part.
 
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,17 @@ import { install, main, missingTools, root, runCaptured, ScriptError } from './s
 import { installSystemPackages } from './system-packages.mjs';
 
 /** Suites that run real programs, each started by its own run.mjs in a PID namespace. */
-const SUITES = ['e2e', 'walls', 'fidelity', 'hostile', 'hosts', 'compat', 'docs', 'playground'];
+const SUITES = [
+  'e2e',
+  'walls',
+  'fidelity',
+  'hostile',
+  'hosts',
+  'compat',
+  'names',
+  'docs',
+  'playground',
+];
 
 const RUNNERS = {
   unit: runUnit,
