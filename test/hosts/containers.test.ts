@@ -2,11 +2,13 @@
  * Containers: the system calls that Docker's default profile refuses, with and without CAP_SYS_PTRACE, all capabilities dropped; calls that
  * a profile may forbid; and a sandbox inside a sandbox.
  */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openTcp } from '../e2e/harness/listen.ts';
 import { policyOf, run, runSandboxed, sandlock } from '../e2e/harness/run.ts';
 import { makeDirectory, probe, type User, users } from '../e2e/harness/stage.ts';
+import { lines, network, type Step, stepsOf } from '../walls/steps.ts';
 import {
   expectHolds,
   expectRefused,
@@ -152,6 +154,69 @@ describe.each(users)('as $name', (user) => {
     await expectRefused(user, container(user, ...INSPECTION), message, unsealed(user));
     await expectRefused(user, without('pidfd_getfd=EPERM'), message);
     await expectRefused(user, without('process_vm_readv=EPERM'), message);
+  });
+
+  test('a container without SYS_PTRACE, a policy that needs no inspection: runs, and the kernel holds it', async () => {
+    const [a, b] = await openTcp('127.0.0.1', '127.0.0.2');
+    const [other] = await openTcp('127.0.0.1');
+    const steps: readonly Step[] = [
+      ['new a 2 1 0', '0'],
+      [`connect a ${a.at}`, '0'],
+      ['send a', '5'],
+      ['new b 10 1 0', '0'],
+      [`connect b ::ffff:${b.at}`, '0'],
+      ['new c 2 1 0', '0'],
+      [`connect c ${other.at}`, '0', 'EACCES'],
+      ['new d 2 1 0', '0'],
+      ['bind d 127.0.0.1/0', '0'],
+      [`connect d ${a.at}`, '0'],
+      ['new e 2 1 0', '0'],
+      ['bind e 127.0.0.1/8098', '0', 'EACCES'],
+      ['listen e', '0', 'EACCES'],
+      ['new f 2 1 0', '0'],
+      ['listen f', '0', 'EACCES'],
+      ['new g 2 2 0', '0', 'EACCES'],
+      ['new h 1 1 0', '0', 'EAFNOSUPPORT'],
+      ['pair i j 1', '0'],
+      ['send i', '5'],
+      ['recv j', '5'],
+    ];
+    const print = (column: 1 | 2): string[] =>
+      steps.map((step) => `${step[0]} = ${step[column] ?? step[1]}`);
+    const bare = await run(user, stepsOf(steps));
+    expect(lines(bare.stdout)).toEqual(print(1));
+    expect(await other.take()).toEqual(['']);
+    const families = ['inet', 'inet6', 'unix/pair', 'netlink/route'];
+    const kernel = network({ allow: [`:${a.port}`], allow_families: families });
+    const options = [...unsealed(user), '--stats'];
+    const host = container(user, ...INSPECTION);
+    const walled = await run(user, [...host, ...sandlock(kernel, stepsOf(steps), options)]);
+    expect({ stdout: lines(walled.stdout), stderr: walled.stderr }).toEqual({
+      stdout: print(2),
+      stderr: 'sandlock: looked at 0 calls: 0 connects, 0 messages, 0 binds, 0 others\n',
+    });
+    expect(await other.take()).toEqual([]);
+    // One rule more, and something would have to be looked at.
+    const marker = join(makeDirectory(), 'was-run');
+    for (const more of [
+      { allow: [a.rule] },
+      { allow: [`:${a.port}`], allow_bind: [':8098'] },
+      { allow: [`:${a.port}`, 'udp://*:*'] },
+      { allow: [`:${a.port}`], allow_families: ['inet', 'unix'] },
+    ]) {
+      const policy = network({ allow_families: families, ...more });
+      const refused = await run(user, [
+        ...host,
+        ...sandlock(policy, ['touch', marker], unsealed(user)),
+      ]);
+      expect(refused).toMatchObject({
+        status: 125,
+        stderr: expect.stringContaining('(inspection: EPERM)'),
+      });
+    }
+    const supervised = sandlock(kernel, ['touch', marker], [...unsealed(user), '--supervise']);
+    expect((await run(user, [...host, ...supervised])).status).toBe(125);
+    expect(existsSync(marker)).toBe(false);
   });
 
   test('a container that forbids seccomp: refused, the command is not run', async () => {

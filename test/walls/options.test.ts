@@ -12,7 +12,8 @@ import { expectSteps, type Step } from './steps.ts';
 const TCP = '2 1 0';
 const UDP = '2 2 0';
 const UDP6 = '10 2 0';
-const POLICY = [':*', 'udp://:*'];
+/** Not quite all of UDP, so that its messages are looked at. */
+const POLICY = [':*', 'udp://0.0.0.0/0:*', 'udp://[::/1]:*', 'udp://[f000::/4]:*'];
 
 /** A number as `bytes` bytes in the order of this machine (all that Linux runs Node on are little-endian), hexadecimal. */
 function number(value: number, bytes: number = 4): string {
