@@ -260,6 +260,34 @@ export const CODES = {
       'Only names that are pinned when the policy is compiled grow old. With `resolve = "exec"` or `"live"` the key would have no effect.',
     fix: 'Write `resolve = "compile"` beside it, or remove it.',
   },
+  SL3101: {
+    title: 'Duplicate rule (warning)',
+    cause: 'The same rule, perhaps in other words, stands elsewhere in the list.',
+    fix: 'Remove one of the two.',
+  },
+  SL3102: {
+    title: 'Covered rule (warning)',
+    cause:
+      'Another rule of the same list does all that this one does: it has all of its addresses and all of its ports. A rule by name counts as covered only by a rule on every address, because its addresses change.',
+    fix: 'Remove it, or narrow the other rule if that one allows more than was meant.',
+  },
+  SL3103: {
+    title: 'Unreachable rule (warning)',
+    cause: 'Deny rules refuse every address and port that this rule allows. Deny always wins.',
+    fix: 'Remove the rule, or narrow the deny rules. `sandlock check` tells which they are.',
+  },
+  SL3104: {
+    title: 'Deny rule without effect (warning)',
+    cause:
+      'No rule allows anything of what this one denies. What no rule allows is refused anyway.',
+    fix: 'Remove it, unless it is to hold against rules that are yet to come; then silence the warning.',
+  },
+  SL3105: {
+    title: 'Broad rule (warning)',
+    cause:
+      'The rule is about every address there is, so what runs under it can send to anybody what it reads.',
+    fix: 'Name the hosts that are meant. If every address is, write `# sandlock-ignore SL3105` behind the rule.',
+  },
   SL4001: {
     title: 'Name does not resolve',
     cause: 'The resolver gave no address for a name. A rule is never silently empty.',
@@ -281,6 +309,12 @@ export const CODES = {
     cause:
       'A rule opens a name server although the policy has names. Those resolve without it; with it, programs can ask for any name, which carries data out, and get other addresses than the policy opens.',
     fix: 'Remove the rule, unless raw questions to name servers are what the command is for.',
+  },
+  SL4005: {
+    title: 'Public name pinned to a private address (warning)',
+    cause:
+      'A name that `[dns] private` does not list resolved to an address of the inside. It was pinned, because other rules open there all that the rules with the name do.',
+    fix: 'If it is meant, list the name in `[dns] private`. Else find out why the name resolves there: DNS rebinding looks like this.',
   },
   SL5001: {
     title: 'The table can not hold this policy',

@@ -28,7 +28,7 @@ import { parseToml } from './toml.ts';
 import type { TomlTable } from './toml-tree.ts';
 import { readWalls } from './walls.ts';
 import { findWideWildcards, type PublicSuffixFinder } from './wildcards.ts';
-import { readFileRules, readOptionRules } from './written-rules.ts';
+import { readFileRules, readOptionRules, type WrittenRule } from './written-rules.ts';
 
 /** What is to be compiled: a file, rules from options, or both. */
 export interface PolicyInput {
@@ -58,7 +58,15 @@ export interface DraftTools extends NameTools {
 
 /** A draft with warnings in source order, or every error in source order. */
 export type DraftResult =
-  | { readonly ok: true; readonly draft: TableDraft; readonly warnings: readonly Diagnostic[] }
+  | {
+      readonly ok: true;
+      readonly draft: TableDraft;
+      /** Where the rules of the draft stand, in the same order. */
+      readonly written: readonly WrittenRule[];
+      /** The text of the file; empty when there is none. */
+      readonly text: string;
+      readonly warnings: readonly Diagnostic[];
+    }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
 /** Compiles a policy up to the draft of its table. Rejects only when what was handed in is no function. */
@@ -131,6 +139,8 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
       },
       sets: usedSets(written, sets.sets),
     },
+    written,
+    text: source.text,
     warnings: inOrder(warnings),
   };
 }

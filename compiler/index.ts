@@ -5,6 +5,7 @@
  */
 import { type CompileResult, finish } from './compiled.ts';
 import { type DraftTools, draftPolicy, type PolicyInput } from './draft.ts';
+import { reviewPolicy } from './review.ts';
 import type { PolicyModule } from './wasm.ts';
 
 export type { Code } from './codes.ts';
@@ -38,5 +39,9 @@ export async function compilePolicy(
 ): Promise<CompileResult> {
   const drafted = await draftPolicy(input, tools);
   if (!drafted.ok) return drafted;
-  return finish(tools.policyModule, drafted.draft, drafted.warnings, input.file?.name ?? '');
+  const finished = finish(tools.policyModule, drafted.draft, [], input.file?.name ?? '');
+  if (!finished.ok) return finished;
+  const isKept = input.purpose === 'compile';
+  const warnings = reviewPolicy(tools.policyModule, drafted, finished.table, isKept);
+  return { ...finished, warnings };
 }

@@ -31,6 +31,8 @@ function wordAt(bytes: Uint8Array, at: number): number {
 export interface RuleGroup {
   readonly all: number[];
   readonly any: number[];
+  /** Rules by name, pinned or not. */
+  readonly named: number[];
   /** Rules by the number of the set that they name. */
   readonly sets: Map<number, number[]>;
   /** Lengths of the prefixes, counted in the 128 bits of the stored form: 96..128 of IPv4, 0..128 of IPv6. */
@@ -64,6 +66,7 @@ export function createRuleIndex(instance: PolicyExports, reader: TableReader): R
   const groups: RuleGroup[] = Array.from({ length: 2 * F.PROTOCOLS }, () => ({
     all: [],
     any: [],
+    named: [],
     sets: new Map(),
     lengths4: [],
     lengths6: [],
@@ -216,6 +219,7 @@ function collect(reader: TableReader, groups: readonly RuleGroup[]): Entries {
         add(rule, number, at + F.RULE_ADDRESS, 6, view.getUint8(at + F.RULE_PREFIX_BITS));
         break;
       case F.TARGET_NAME: {
+        group.named.push(rule);
         const name = nameOf(at);
         const from = view.getUint32(name + F.NAME_FIRST, true);
         const many = view.getUint32(name + F.NAME_COUNT, true);

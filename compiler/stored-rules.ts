@@ -190,6 +190,19 @@ function readTarget(reader: TableReader, at: number, names: readonly PinnedName[
   return { kind: 'prefix', prefix: { address, bits } };
 }
 
+/** The numbers of the sets by the names that rules use. */
+export function readSetNumbers(reader: TableReader): ReadonlyMap<string, number> {
+  const { count, offset } = sectionOf(reader, F.SECTION_RULES);
+  const names = new Map<number, string>();
+  for (let rule = 0; rule < count; rule++) {
+    const at = offset + rule * F.RULE_BYTES;
+    if (reader.view.getUint8(at + F.RULE_TARGET) !== F.TARGET_SET) continue;
+    const set = reader.view.getUint32(at + F.RULE_INDEX, true);
+    if (!names.has(set)) names.set(set, readText(reader, at + F.RULE_SET_NAME));
+  }
+  return new Map([...names].map(([set, name]) => [name, set]));
+}
+
 /** The ranges of a port set. */
 export function readPorts(reader: TableReader, set: number): readonly PortRange[] {
   const cell = sectionOf(reader, F.SECTION_PORT_SETS).offset + set * F.PORT_SET_BYTES;

@@ -29,6 +29,7 @@ import {
   readPorts,
   readRule,
   readRules,
+  readSetNumbers,
   readUnixRules,
   sectionOf,
   type TableReader,
@@ -90,6 +91,8 @@ export interface Table {
   index(): RuleIndex;
   /** The allow rules close to an address. */
   near(): NearRules;
+  /** The number of a set by the name that rules use. */
+  setNumber(name: string): number | undefined;
   /** What the tries say, for walking; look-ups do not go through this. */
   tries(): Tries;
   /** The ranges of a port set of the tries. */
@@ -159,6 +162,7 @@ function createTable(instance: PolicyExports, ptr: number, bytes: Uint8Array): T
   };
   const index = once(() => createRuleIndex(instance, reader));
   const tries = once(() => createTries(instance, ptr));
+  const sets = once(() => readSetNumbers(reader));
   const lookup: Table['lookup'] = (protocol, address, port) => {
     const [a, b, c, d] = wordsOf(widen(address));
     assertPort(port);
@@ -179,6 +183,7 @@ function createTable(instance: PolicyExports, ptr: number, bytes: Uint8Array): T
     rules,
     rule,
     index,
+    setNumber: (name) => sets().get(name),
     near: once(() => createNearRules(index(), tries())),
     tries,
     ports: (set) => readPorts(reader, set),

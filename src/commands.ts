@@ -9,6 +9,7 @@ import { type CompileOptions, compileToFile } from './commands/compile.ts';
 import { printCompletion } from './commands/completion.ts';
 import { diffPolicies } from './commands/diff.ts';
 import { examineHost } from './commands/doctor.ts';
+import { type LintOptions, lintPolicies } from './commands/lint.ts';
 import { SandlockError } from './errors.ts';
 import { HELP, type HelpTopic } from './help.ts';
 import { writeError, writeOutput } from './standard-error.ts';
@@ -63,6 +64,7 @@ export function createProgram(): Command {
   withHelp(program.command('compile'), 'compile')
     .argument('<policy>')
     .requiredOption('-o, --output <file>')
+    .option('--deny-warnings')
     .option('--hosts <file>')
     .option('--offline')
     .option('--refresh')
@@ -77,6 +79,13 @@ export function createProgram(): Command {
     .action((policy: string, destinations: string[], options: { format: Format }) =>
       checkDestinations(policy, destinations, options.format),
     );
+  withHelp(program.command('lint'), 'lint')
+    .argument('<policy...>')
+    .option('--hosts <file>')
+    .option('--offline')
+    .addOption(format)
+    .addOption(json)
+    .action((policies: string[], options: LintOptions) => lintPolicies(policies, options));
   withHelp(program.command('diff'), 'diff')
     .argument('<before>')
     .argument('<after>')

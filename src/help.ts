@@ -9,6 +9,7 @@ export type HelpTopic =
   | 'exec'
   | 'compile'
   | 'check'
+  | 'lint'
   | 'diff'
   | 'doctor'
   | 'completion';
@@ -20,6 +21,7 @@ export const HELP: Readonly<Record<HelpTopic, string>> = {
   sandlock exec POLICY -- COMMAND …    run COMMAND; ends as COMMAND ends
   sandlock compile POLICY -o FILE      turn a policy into a table
   sandlock check POLICY DESTINATION …  what would be decided, and why
+  sandlock lint POLICY …               rules that do nothing, or too much
   sandlock diff BEFORE AFTER           what became reachable, what no longer is
   sandlock doctor                      whether sandlock can run on this machine
   sandlock completion SHELL            completion for bash, zsh or fish
@@ -65,8 +67,23 @@ POLICY has errors.
   --hosts FILE       look names up in FILE first, which is like /etc/hosts
   --offline          ask no resolver: a name that FILE lacks is an error
   --refresh          POLICY is a table: look its pinned names up again
+  --deny-warnings    write nothing when there is a warning
   --json, --format FORMAT
                      text or json: form of summary and errors
+`,
+  lint: `sandlock lint POLICY … [options]
+
+Says what is wrong or doubtful in policies: errors, and rules that are
+duplicates, covered by others, refused by deny rules, without effect, or about
+every address there is. A comment \`# sandlock-ignore SL3105\` behind a rule, or
+on a line of its own above it, silences a warning.
+
+  --hosts FILE  look names up in FILE first, which is like /etc/hosts
+  --offline     ask no resolver: a name that FILE lacks is an error
+  --json, --format FORMAT
+                text or json: one diagnostic a line
+
+Exit status: 0 nothing · 1 warnings · 2 errors or bad usage.
 `,
   diff: `sandlock diff BEFORE AFTER [options]
 

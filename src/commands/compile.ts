@@ -23,6 +23,8 @@ export interface CompileOptions extends NameSources {
   readonly refresh?: boolean | undefined;
   readonly output: string;
   readonly format: Format;
+  /** Write nothing when there is a warning. */
+  readonly denyWarnings?: true;
 }
 
 /**
@@ -31,7 +33,7 @@ export interface CompileOptions extends NameSources {
  */
 export async function compileToFile(
   path: string,
-  { output, format, refresh = false, ...names }: CompileOptions,
+  { output, format, refresh = false, denyWarnings, ...names }: CompileOptions,
 ): Promise<void> {
   const startMs = performance.now();
   if (output === '-' && isatty(STDOUT)) {
@@ -50,15 +52,15 @@ export async function compileToFile(
   const result = isTable(bytes)
     ? await refreshNames(path, bytes, { missing: false, pinned: true }, names)
     : await compileSources({ file: { path, bytes }, allow: [], deny: [], names }, 'compile');
-  if (!result.ok) {
-    const { diagnostics } = result;
+  const found = result.ok ? result.warnings : result.diagnostics;
+  if (!result.ok || (denyWarnings === true && found.length > 0)) {
     writeError(
       format === 'json'
-        ? `${JSON.stringify({ ok: false, diagnostics })}\n`
-        : formatDiagnostics(diagnostics),
+        ? `${JSON.stringify({ ok: false, diagnostics: found })}\n`
+        : formatDiagnostics(found),
     );
-    const message = format === 'json' ? '' : `${countErrors(diagnostics)}; nothing was written`;
-    throw new SandlockError('policy', message);
+    const what = result.ok ? countWarnings(found.length) : countErrors(found);
+    throw new SandlockError('policy', format === 'json' ? '' : `${what}; nothing was written`);
   }
   if (output === '-') writeOutput(result.table);
   else replaceFile(output, result.table);
@@ -70,6 +72,10 @@ export async function compileToFile(
       ? `${JSON.stringify({ ok: true, summary, plan, warnings })}\n`
       : `${formatDiagnostics(warnings)}${formatSummary(path, output, summary)}${formatPlan(plan)}`,
   );
+}
+
+function countWarnings(number: number): string {
+  return `${count(number, 'warning')}, and --deny-warnings was given`;
 }
 
 interface Summary {

@@ -181,7 +181,7 @@ const DEFAULT_FACTS = {
 
 test('an empty allow list compiles to no rule', async () => {
   const result = await draftText('[network]\nallow = []\n');
-  expect(result).toEqual({
+  expect(result).toMatchObject({
     ok: true,
     draft: { facts: DEFAULT_FACTS, unixRules: [], rules: [], names: [], dns: DNS, sets: [] },
     warnings: [],

@@ -395,6 +395,47 @@ describe('check', () => {
   });
 });
 
+describe('lint', () => {
+  it('is silent and exits 0 where there is nothing to say', () => {
+    expect(sandlock('lint', 'p.toml')).toEqual({ status: 0, stdout: '', stderr: '' });
+  });
+
+  it('exits 1 for warnings, 2 for errors, and writes a line of JSON for each', () => {
+    writeFileSync(join(folder, 'w.toml'), '[network]\nallow = ["*:80"]\n');
+    writeFileSync(join(folder, 'e.toml'), '[network]\nallow = ["x"]\n');
+    const warned = sandlock('lint', 'w.toml');
+    expect(warned.status).toBe(1);
+    expect(warned.stdout).toMatch(/^w\.toml:2:11: warning SL3105: this rule allows every address/);
+    const { status, stdout } = sandlock('lint', 'w.toml', 'e.toml', '--json');
+    expect(status).toBe(2);
+    const lines = stdout
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    expect(lines).toMatchObject([
+      { severity: 'warning', code: 'SL3105', file: 'w.toml', line: 2, column: 11, length: 1 },
+      { severity: 'error', code: 'SL2002', file: 'e.toml', line: 2 },
+    ]);
+  });
+
+  it('refuses a table', () => {
+    sandlock('compile', 'p.toml', '-o', 'p.bin');
+    expect(sandlock('lint', 'p.bin').status).toBe(2);
+  });
+
+  it('is what compile --deny-warnings goes by', () => {
+    writeFileSync(join(folder, 'w.toml'), '[network]\nallow = ["*:80"]\n');
+    const { status, stderr } = sandlock('compile', 'w.toml', '-o', 'w.bin', '--deny-warnings');
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/1 warning, and --deny-warnings was given; nothing was written\n$/);
+    expect(readdirSync(folder)).not.toContain('w.bin');
+    const json = sandlock('compile', 'w.toml', '-o', 'w.bin', '--deny-warnings', '--json');
+    expect(JSON.parse(json.stderr)).toMatchObject({ ok: false, diagnostics: [{ code: 'SL3105' }] });
+    expect(sandlock('compile', 'w.toml', '-o', 'w.bin').status).toBe(0);
+    expect(sandlock('compile', 'p.toml', '-o', 'p.bin', '--deny-warnings').status).toBe(0);
+  });
+});
+
 describe('diff', () => {
   it('exits like diff(1), and prints what changed', () => {
     writeFileSync(join(folder, 'q.toml'), POLICY.replace('10.0.0.0/8', '10.0.0.0/9'));
