@@ -1,7 +1,11 @@
 /* Measures one kind of call. usage: client OPERATION BYTES CALLS HOST TCP-PORT UDP-PORT
  *   connect            blocking TCP connect; sockets are made before and reset after, in batches of 64
+ *   connect-nb         the same on non-blocking sockets: EINPROGRESS
+ *   spread             the same as connect, each to another of 2^20 addresses of 127.0.0.0/8 (bench.h)
+ *   denied             a TCP connect that is refused (ECONNREFUSED), of one socket again and again
  *   sendto, sendmsg    a datagram with an address, to a receiver whose queue is full (so nothing is delivered)
  *   send               a datagram on a connected socket, which no supervisor need see
+ *   getppid            a call that nobody looks at
  * Prints median and 99th percentile of the calls in nanoseconds; one clock reading (about 25 ns) is in each. The
  * first tenth of the calls is not counted. */
 #include "bench.h"
@@ -12,23 +16,45 @@ static int ascending(const void *a, const void *b) {
   return x < y ? -1 : x > y;
 }
 
-static void connect_all(const struct sockaddr_in *to, int calls, uint32_t *times) {
+static void connect_all(struct sockaddr_in *to, int type, int is_spread, int calls, uint32_t *times) {
   int sockets[BATCH];
   struct linger reset = {1, 0};
   for (int done = 0; done < calls; done += BATCH) {
     for (int i = 0; i < BATCH; i++) {
-      sockets[i] = socket(AF_INET, SOCK_STREAM, 0);
+      sockets[i] = socket(AF_INET, SOCK_STREAM | type, 0);
       must(sockets[i] >= 0, "socket");
       setsockopt(sockets[i], SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
     }
     uint64_t before = nanoseconds();
     for (int i = 0; i < BATCH; i++) {
-      must(connect(sockets[i], (void *)to, sizeof *to) == 0, "connect");
+      if (is_spread) to->sin_addr.s_addr = htonl(spread_address((uint32_t)(done + i) * 40503u));
+      int result = connect(sockets[i], (void *)to, sizeof *to);
+      must(type ? result == -1 && errno == EINPROGRESS : result == 0, "connect");
       uint64_t after = nanoseconds();
       times[done + i] = (uint32_t)(after - before);
       before = after;
     }
     for (int i = 0; i < BATCH; i++) close(sockets[i]);
+  }
+}
+
+static void refused(const struct sockaddr_in *to, int calls, uint32_t *times) {
+  int s = socket(AF_INET, SOCK_STREAM, 0);
+  uint64_t before = nanoseconds();
+  for (int i = 0; i < calls; i++) {
+    must(connect(s, (void *)to, sizeof *to) == -1 && errno == ECONNREFUSED, "refusal");
+    uint64_t after = nanoseconds();
+    times[i] = (uint32_t)(after - before);
+    before = after;
+  }
+}
+
+static void ask_parent(int calls, uint32_t *times) {
+  for (int i = 0; i < calls; i++) {
+    /* One call is shorter than a clock reading. */
+    uint64_t before = nanoseconds();
+    for (int k = 0; k < 100; k++) syscall(SYS_getppid);
+    times[i] = (uint32_t)(nanoseconds() - before) / 100;
   }
 }
 
@@ -53,11 +79,16 @@ static void send_all(const char *operation, size_t bytes, const struct sockaddr_
 
 int main(int argc, char **argv) {
   must(argc == 7, "usage: client OPERATION BYTES CALLS HOST TCP-PORT UDP-PORT");
-  int calls = (atoi(argv[3]) + BATCH - 1) / BATCH * BATCH, is_connect = strcmp(argv[1], "connect") == 0;
-  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(argv[is_connect ? 5 : 6]))};
+  int calls = (atoi(argv[3]) + BATCH - 1) / BATCH * BATCH, is_spread = strcmp(argv[1], "spread") == 0;
+  int is_refused = strcmp(argv[1], "denied") == 0, is_nb = strcmp(argv[1], "connect-nb") == 0;
+  int is_connect = is_spread || is_nb || strcmp(argv[1], "connect") == 0;
+  int port = atoi(argv[is_connect || is_refused ? 5 : 6]);
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
   must(inet_pton(AF_INET, argv[4], &to.sin_addr) == 1, "HOST");
   uint32_t *times = calloc((size_t)calls, sizeof *times);
-  if (is_connect) connect_all(&to, calls, times);
+  if (is_connect) connect_all(&to, is_nb ? SOCK_NONBLOCK : 0, is_spread, calls, times);
+  else if (is_refused) refused(&to, calls, times);
+  else if (strcmp(argv[1], "getppid") == 0) ask_parent(calls, times);
   else send_all(argv[1], (size_t)atoi(argv[2]), &to, calls, times);
   uint32_t *counted = times + calls / 10;
   int count = calls - calls / 10;

@@ -1,5 +1,6 @@
 /* The floor: the least that any correct supervisor of this kind has to do for a call made on behalf, and nothing else.
- * usage: floor COMMAND…   runs the command, traps its connect, sendto with an address and sendmsg, and performs each.
+ * usage: floor [--deny] COMMAND…   runs the command, traps its connect, sendto with an address and sendmsg, and performs each, or with
+ * --deny refuses each after the same reads.
  *
  * Per call: receive the notification, copy the arguments once (one process_vm_readv; three for sendmsg, whose reads
  * depend on each other), duplicate the descriptor through a cached pidfd, ask its protocol, ask whether the call still
@@ -31,6 +32,7 @@
 #define RETURN(action) BPF_STMT(BPF_RET | BPF_K, action)
 
 static volatile sig_atomic_t child_ended;
+static int is_denying;
 
 static void on_child(int number) {
   (void)number;
@@ -62,6 +64,10 @@ static long perform(int call, int fd, pid_t pid, const __u64 *args) {
   if (call == SYS_connect) {
     struct iovec here = {&to, sizeof to}, there = {(void *)args[1], sizeof to};
     must(copy(pid, &here, &there, 1) == sizeof to, "copy");
+    if (is_denying) {
+      errno = ECONNREFUSED;
+      return -1;
+    }
     return connect(fd, (void *)&to, sizeof to);
   }
   if (call == SYS_sendto) {
@@ -85,25 +91,27 @@ static long perform(int call, int fd, pid_t pid, const __u64 *args) {
 
 static void supervise(int listener) {
   struct seccomp_notif request;
-  pid_t known = -1;
-  int pidfd = -1;
+  pid_t known[256] = {0};
+  int pidfds[256];
   must(ioctl(listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP) == 0, "SYNC_WAKE_UP");
   while (!child_ended) {
     memset(&request, 0, sizeof request);
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_RECV, &request) < 0) continue;
     struct seccomp_notif_resp answer = {.id = request.id};
-    if ((pid_t)request.pid != known) {
-      if (pidfd >= 0) close(pidfd);
-      known = (pid_t)request.pid;
-      pidfd = (int)syscall(SYS_pidfd_open, known, PIDFD_OF_THREAD);
-      must(pidfd >= 0, "pidfd_open");
+    int cell = request.pid & 255;
+    if ((pid_t)request.pid != known[cell]) {
+      if (known[cell]) close(pidfds[cell]);
+      known[cell] = (pid_t)request.pid;
+      pidfds[cell] = (int)syscall(SYS_pidfd_open, request.pid, PIDFD_OF_THREAD);
+      must(pidfds[cell] >= 0, "pidfd_open");
     }
+    int pidfd = pidfds[cell];
     int fd = (int)syscall(SYS_pidfd_getfd, pidfd, (int)request.data.args[0], 0), protocol;
     socklen_t size = sizeof protocol;
     must(fd >= 0, "pidfd_getfd");
     getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &size);
     if (ioctl(listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &request.id) == 0) {
-      long result = perform(request.data.nr, fd, known, request.data.args);
+      long result = perform(request.data.nr, fd, (pid_t)request.pid, request.data.args);
       answer.val = result < 0 ? 0 : result;
       answer.error = result < 0 ? -errno : 0;
     }
@@ -114,7 +122,10 @@ static void supervise(int listener) {
 
 int main(int argc, char **argv) {
   volatile int *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  must(argc > 1 && shared != MAP_FAILED, "usage: floor COMMAND");
+  is_denying = argc > 1 && strcmp(argv[1], "--deny") == 0;
+  argc -= is_denying;
+  argv += is_denying;
+  must(argc > 1 && shared != MAP_FAILED, "usage: floor [--deny] COMMAND");
   struct sigaction end = {.sa_handler = on_child};
   sigaction(SIGCHLD, &end, NULL);
   pid_t child = fork();

@@ -1,4 +1,4 @@
-// Goals 1 to 5 and a part of 8: one supervised call beside the same call bare and under the floor.
+// Goals 1 to 5, 7, 8 and 11: one call beside the same call bare and under the floor.
 
 import { interleave, median, ratio, run, tenRules } from '../frame.mjs';
 
@@ -19,28 +19,31 @@ export const group = {
   async measure(stage) {
     const ports = await stage.ports();
     const client = stage.compile('client');
-    const ways = {
-      bare: [],
-      floor: [stage.compile('floor')],
-      sandlock: stage.under(stage.table('ten', tenRules(ports))),
+    const floor = stage.compile('floor');
+    const sandlock = stage.under(stage.table('ten', tenRules(ports)));
+
+    /** Median and 99th percentile of each repetition, by way. */
+    const measure = (name, bytes, calls, ways, host = '127.0.0.1') => {
+      const call = (wrap) => () => {
+        const text = run([...wrap, client, name, bytes, calls, host, ...ports]);
+        const [ns, p99] = text.trim().split(' ').map(Number);
+        return { ns, p99 };
+      };
+      const results = interleave(stage.repetitions, mapped(ways, call));
+      return {
+        ns: mapped(results, (of) => of.map(({ ns }) => ns)),
+        p99: mapped(results, (of) => of.map(({ p99 }) => p99)),
+      };
     };
-    return OPERATIONS.flatMap(({ name, bytes, calls, ...goals }) => {
-      const measured = interleave(
-        stage.repetitions,
-        mapped(ways, (wrap) => () => {
-          const text = run([...wrap, client, name, bytes, calls, '127.0.0.1', ...ports]);
-          const [ns, p99] = text.trim().split(' ').map(Number);
-          return { ns, p99 };
-        }),
-      );
-      const { bare, floor, sandlock } = mapped(measured, (of) => of.map(({ ns }) => ns));
-      const tails = mapped(measured, (of) => of.map(({ p99 }) => p99));
+
+    const three = { bare: [], floor: [floor], sandlock };
+    const rows = OPERATIONS.flatMap(({ name, bytes, calls, ...goals }) => {
+      const { ns, p99 } = measure(name, bytes, calls, three);
       const what = bytes > 0 ? `${name} ${bytes} B` : name;
-      const figures = `bare ${median(bare)}, floor ${median(floor)}, sandlock ${median(sandlock)} ns`;
-      const rows = [];
+      const judged = [];
       const add = (goal, title, over, under, more) => {
         if (goal === undefined) return;
-        rows.push({
+        judged.push({
           goal: goal[0],
           what: title,
           value: ratio(over, under),
@@ -48,15 +51,58 @@ export const group = {
           ...more,
         });
       };
-      add(goals.floor, `${what} / floor`, sandlock, floor, { figures });
-      add(goals.bare, `${what} / bare`, sandlock, bare, { why: beside(floor, bare) });
-      add(goals.p99, `${what}, 99th percentile / floor's`, tails.sandlock, tails.floor, {
-        figures: `bare ${median(tails.bare)}, floor ${median(tails.floor)}, sandlock ${median(tails.sandlock)} ns`,
+      add(goals.floor, `${what} / floor`, ns.sandlock, ns.floor, { figures: nanoseconds(ns) });
+      add(goals.bare, `${what} / bare`, ns.sandlock, ns.bare, { why: beside(ns.floor, ns.bare) });
+      add(goals.p99, `${what}, 99th percentile / floor's`, p99.sandlock, p99.floor, {
+        figures: nanoseconds(p99),
       });
-      return rows;
+      return judged;
     });
+
+    const denied = measure('denied', 0, 9600, { floor: [floor, '--deny'], sandlock }, '127.0.0.2');
+    rows.push({
+      goal: '7',
+      what: 'a refused connect / floor that refuses',
+      value: ratio(denied.ns.sandlock, denied.ns.floor),
+      limit: 1.2,
+      figures: nanoseconds(denied.ns),
+      why: 'the floor tells nobody; here each refusal is written to a pipe, from which a process of its own reads it',
+    });
+    const send = measure('send', 64, 50_000, { bare: [], sandlock });
+    rows.push({
+      goal: '8',
+      what: 'send on a connected socket / bare',
+      value: ratio(send.ns.sandlock, send.ns.bare),
+      limit: 1.1,
+      figures: nanoseconds(send.ns),
+    });
+    const parent = measure('getppid', 0, 2000, { bare: [], sandlock });
+    rows.push({
+      goal: '8',
+      what: 'getppid, more than bare',
+      value: median(parent.ns.sandlock.map((ns, i) => ns - parent.ns.bare[i])),
+      limit: 15,
+      unit: 'ns',
+      figures: nanoseconds(parent.ns),
+    });
+    const waiting = measure('connect', 0, 3840, three);
+    const inline = measure('connect-nb', 0, 3840, three);
+    const [ring, direct] = [waiting, inline].map(({ ns }) => ratio(ns.sandlock, ns.floor));
+    rows.push({
+      goal: '11',
+      what: 'connect of a blocking socket / of a non-blocking one',
+      value: ring / direct,
+      limit: 1.15,
+      figures: `to the floor: ${ring.toFixed(2)} by the ring, ${direct.toFixed(2)} inline`,
+    });
+    return rows;
   },
 };
+
+function nanoseconds(ways) {
+  const parts = Object.entries(ways).map(([way, values]) => `${way} ${median(values)}`);
+  return `${parts.join(', ')} ns`;
+}
 
 function mapped(object, change) {
   return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, change(value)]));

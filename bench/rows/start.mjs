@@ -1,23 +1,110 @@
-// Goal 21: the command line from start to end, beside an empty node.
+// Goals 20 to 23: starting a command, and the memory of those that wait for it.
 
-import { interleave, median, ratio, tenRules, time } from '../frame.mjs';
+import { spawn } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { interleave, median, ratio, root, run, tenRules, time } from '../frame.mjs';
+
+const library = join(root, 'dist/libsandlock.so');
 
 export const group = {
-  title: 'Start',
+  title: 'Start, and memory',
   async measure(stage) {
     const table = stage.table('start', tenRules(await stage.ports()));
-    const { node, sandlock } = interleave(stage.repetitions * 2, {
-      node: () => time([process.execPath, '-e', '0']),
-      sandlock: () => time([...stage.under(table), '/bin/true']),
-    });
+    const command = stage.compile('nothing', '-static');
+    const launcher = [library, table, '--quiet', '--'];
     return [
-      {
-        goal: '21',
-        what: 'sandlock exec TABLE -- true / node -e 0',
-        value: ratio(sandlock, node),
-        limit: 1.1,
-        figures: `node ${median(node).toFixed(1)}, sandlock ${median(sandlock).toFixed(1)} ms`,
-      },
+      ...fromHost(stage, table, command),
+      ...fromShell(stage, launcher, [...stage.under(table), '/bin/true']),
+      ...(await memory(launcher, stage.under(table))),
     ];
   },
 };
+
+/** The library in a native host. */
+function fromHost(stage, table, command) {
+  const program = stage.compile('start', '-ldl');
+  return [
+    { mib: 1, limit: 1.5 },
+    { mib: 64, limit: 0.5 },
+  ].map(({ mib, limit }) => {
+    const text = run([program, library, table, command, mib, stage.repetitions * 3]);
+    const [bare, ours] = text.trim().split(' ').map(Number);
+    return {
+      goal: '20',
+      what: `start from a native host of ${mib} MiB / fork and exec`,
+      value: ours / bare,
+      limit,
+      figures: `fork and exec ${bare}, sandlock ${ours} µs`,
+      why: 'the supervisor is a program of its own, so that it outlives its host: a second exec, which the goal does not have',
+    };
+  });
+}
+
+/** The two command lines. */
+function fromShell(stage, launcher, exec) {
+  const { node, sandlock, bare, native } = interleave(stage.repetitions * 2, {
+    node: () => time([process.execPath, '-e', '0']),
+    sandlock: () => time(exec),
+    bare: () => time(['/bin/true']),
+    native: () => time([...launcher, '/bin/true']),
+  });
+  return [
+    {
+      goal: '21',
+      what: 'sandlock exec TABLE -- true / node -e 0',
+      value: ratio(sandlock, node),
+      limit: 1.1,
+      figures: `node ${median(node).toFixed(1)}, sandlock ${median(sandlock).toFixed(1)} ms`,
+    },
+    {
+      goal: '22',
+      what: 'sandlock-exec TABLE -- true, more than true',
+      value: median(native.map((ms, i) => ms - bare[i])),
+      limit: 1,
+      unit: 'ms',
+      figures: `true ${median(bare).toFixed(2)}, sandlock-exec ${median(native).toFixed(2)} ms`,
+    },
+  ];
+}
+
+/** Resident memory of those that wait, while a command sleeps. @param {any[]} launcher @param {any[]} exec */
+async function memory(launcher, exec) {
+  const idle = await waiting([process.execPath, '-e', 'setTimeout(() => {}, 9e6)']);
+  const node = await waiting([...exec, 'sleep', '9000']);
+  const native = await waiting([...launcher, 'sleep', '9000']);
+  return [
+    {
+      goal: '23',
+      what: 'memory of the waiting Node / of an idle one',
+      value: node.own / idle.own,
+      limit: 1.12,
+      figures: `idle ${idle.own.toFixed(1)}, waiting ${node.own.toFixed(1)} MiB`,
+    },
+    { goal: '23', what: 'memory of the supervisor', value: node.child, limit: 4, unit: 'MiB' },
+    { goal: '23', what: 'memory of sandlock-exec', value: native.own, limit: 4, unit: 'MiB' },
+    { goal: '23', what: 'memory of its supervisor', value: native.child, limit: 4, unit: 'MiB' },
+  ];
+}
+
+/** MiB of a program that has come to rest, and of the process that it has started. @param {any[]} command */
+async function waiting(command) {
+  const [program = '', ...args] = command;
+  const started = spawn(program, args, { stdio: 'ignore' });
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  const child = readdirSync('/proc').find((pid) => statusOf(pid, 'PPid') === started.pid);
+  const [own, others] = [started.pid, child].map((pid) => statusOf(pid, 'VmRSS') / 1024);
+  started.kill();
+  await new Promise((resolve) => started.on('exit', resolve));
+  return { own, child: others };
+}
+
+/** A number of /proc/PID/status; not a number where there is none. */
+function statusOf(pid, key) {
+  try {
+    const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+    return Number(new RegExp(`^${key}:\\s*(\\d+)`, 'm').exec(text)?.[1]);
+  } catch {
+    return Number.NaN;
+  }
+}

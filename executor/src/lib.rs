@@ -56,6 +56,7 @@ fn main(start: sys::process::Start) -> ! {
 #[cfg(feature = "fuzz")]
 pub mod fuzz {
     pub use crate::cmsg::{Control, translate};
+    pub use crate::filter::{Walls, program as filter_program};
     /// The DNS wire format.
     pub mod dns {
         pub use crate::names::wire::{
@@ -65,6 +66,7 @@ pub mod fuzz {
     pub use crate::msghdr::{HEADER_BYTES, Header, MOST_TOTAL, parts_of, places};
     pub use crate::request::Request;
     pub use crate::sockaddr::{Form, Inet, Kind, Target, connect_target, from_kernel, send_target};
+    pub use crate::sys::landlock::Abi;
     pub use crate::sys::memory::Remote;
     pub use crate::sys::socket::Name;
     pub use crate::sys::{Errno, Result};

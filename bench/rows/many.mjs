@@ -1,0 +1,32 @@
+// Goal 12: how much several busy processes get done together, beside the floor with one thread.
+
+import { interleave, median, ratio, run, tenRules } from '../frame.mjs';
+
+const MS = 200;
+
+export const group = {
+  title: 'Many at once',
+  async measure(stage) {
+    const ports = await stage.ports();
+    const program = stage.compile('many');
+    const ways = {
+      floor: [stage.compile('floor')],
+      sandlock: stage.under(stage.table('many', tenRules(ports))),
+    };
+    return [1, 2, 4, 8].map((children) => {
+      const call = (wrap) => () => Number(run([...wrap, program, children, MS, ports[1]]));
+      const { floor, sandlock } = interleave(stage.repetitions, {
+        floor: call(ways.floor),
+        sandlock: call(ways.sandlock),
+      });
+      return {
+        goal: '12',
+        what: `sendto per second, ${children} ${children === 1 ? 'child' : 'children'} / floor`,
+        value: ratio(sandlock, floor),
+        limit: 0.85,
+        atLeast: true,
+        figures: `floor ${median(floor).toFixed(0)}, sandlock ${median(sandlock).toFixed(0)} a second`,
+      };
+    });
+  },
+};

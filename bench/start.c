@@ -1,0 +1,59 @@
+/* Starting a command from a native host, through the library. usage: start LIBRARY TABLE COMMAND MIB REPETITIONS
+ * Prints the median microseconds from start to end of COMMAND, by fork and exec, and by sl_start to the last record, in a host with that much memory in use. */
+#include "bench.h"
+#include <dlfcn.h>
+#include <sys/stat.h>
+
+static int ascending(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return x < y ? -1 : x > y;
+}
+
+int main(int argc, char **argv) {
+  must(argc == 6, "usage: start LIBRARY TABLE COMMAND MIB REPETITIONS");
+  signal(SIGPIPE, SIG_IGN); /* the supervisor may be gone when it is told to go */
+  void *library = dlopen(argv[1], RTLD_NOW);
+  must(library != NULL, "dlopen");
+  int (*sl_start)(const char *, const void *, uint64_t, const void *, uint64_t, uint32_t) = dlsym(library, "sl_start");
+  int (*sl_next)(int, void *, int, uint32_t) = dlsym(library, "sl_next");
+  int (*sl_close)(int, uint32_t) = dlsym(library, "sl_close");
+  must(sl_start && sl_next && sl_close, "dlsym");
+  size_t used = (size_t)atoi(argv[4]) << 20;
+  char *memory = malloc(used + 1);
+  memset(memory, 1, used + 1);
+  struct stat file;
+  int fd = open(argv[2], O_RDONLY);
+  must(fd >= 0 && fstat(fd, &file) == 0, argv[2]);
+  char *table = malloc((size_t)file.st_size);
+  must(read(fd, table, (size_t)file.st_size) == file.st_size, argv[2]);
+  close(fd);
+  /* A request (docs/native.md): one argument, no environment, no options, linger 10, stdio 0 1 2, no directory. */
+  uint32_t header[8] = {1, 0, 0, 0, 10, 0, 1, 2};
+  char request[512] = {0};
+  memcpy(request, header, sizeof header);
+  strcpy(request + sizeof header, argv[3]);
+  size_t bytes = sizeof header + strlen(argv[3]) + 2;
+  int repetitions = atoi(argv[5]);
+  double *bare = calloc((size_t)repetitions, sizeof *bare), *ours = calloc((size_t)repetitions, sizeof *ours);
+  for (int i = 0; i < repetitions; i++) {
+    uint64_t before = nanoseconds();
+    pid_t child = fork();
+    if (child == 0) {
+      execl(argv[3], argv[3], (char *)NULL);
+      _exit(127);
+    }
+    must(waitpid(child, NULL, 0) == child, "waitpid");
+    bare[i] = (double)(nanoseconds() - before) / 1000;
+    unsigned char record[64];
+    before = nanoseconds();
+    int handle = sl_start(argv[1], table, (uint64_t)file.st_size, request, bytes, 0);
+    must(handle >= 0, "sl_start");
+    while (sl_next(handle, record, -1, 0) == 1 && record[0] != 6) must(record[0] != 5, "the start");
+    ours[i] = (double)(nanoseconds() - before) / 1000;
+    sl_close(handle, 0);
+  }
+  qsort(bare, (size_t)repetitions, sizeof *bare, ascending);
+  qsort(ours, (size_t)repetitions, sizeof *ours, ascending);
+  printf("%.0f %.0f\n", bare[repetitions / 2], ours[repetitions / 2]);
+  return 0;
+}
