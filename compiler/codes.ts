@@ -260,6 +260,11 @@ export const CODES = {
       'Only names that are pinned when the policy is compiled grow old. With `resolve = "exec"` or `"live"` the key would have no effect.',
     fix: 'Write `resolve = "compile"` beside it, or remove it.',
   },
+  SL3013: {
+    title: 'Wildcard below localhost',
+    cause: 'Every name below localhost is the loopback (RFC 6761), and no server is asked for it.',
+    fix: 'Write rules on `127.0.0.1` and `[::1]` with the same ports.',
+  },
   SL3101: {
     title: 'Duplicate rule (warning)',
     cause: 'The same rule, perhaps in other words, stands elsewhere in the list.',

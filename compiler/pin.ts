@@ -7,7 +7,7 @@ import { formatAddress } from './address.ts';
 import { isInsideAddress } from './inside-addresses.ts';
 import type { AddressSet, PinnedName, PrivateName } from './model.ts';
 import type { Placed } from './placed.ts';
-import { mayBePrivate, opensNothingNew } from './private-answers.ts';
+import { isLocalhost, mayBePrivate, opensNothingNew } from './private-answers.ts';
 import {
   type ResolveProgress,
   type Resolver,
@@ -38,6 +38,12 @@ export interface NameTools {
   readonly resolveProgress?: ResolveProgress;
 }
 
+/** 127.0.0.1 and ::1. */
+const LOOPBACK: readonly Uint8Array[] = [
+  Uint8Array.of(127, 0, 0, 1),
+  Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1),
+];
+
 const WARNING = { severity: 'warning' } as const;
 
 /** The names of all rules. Each of those to be pinned now is asked for once. */
@@ -65,7 +71,8 @@ export async function pinNames(
   const warnings: Placed[] = [];
   for (const [name, naming] of byName) {
     if (isLive(name)) {
-      names.push({ name, addresses: [] });
+      // No server is asked for localhost, so there is nothing to learn while the command runs.
+      names.push({ name, addresses: isLocalhost(name) ? LOOPBACK : [] });
       continue;
     }
     if (!now) {

@@ -8,9 +8,14 @@ import type { AddressSet, PrivateName, Rule } from './model.ts';
 import { holdsPorts, mergeRanges } from './ports.ts';
 import { covers, listCovers } from './prefix-list.ts';
 
+/** Whether a name is the loopback wherever it is asked for (RFC 6761 §6.3). */
+export function isLocalhost(name: string): boolean {
+  return name === 'localhost' || name.endsWith('.localhost');
+}
+
 /** Whether a name may resolve to any address at all. */
 export function mayBePrivate(name: string, listed: readonly PrivateName[]): boolean {
-  if (name === 'localhost' || name.endsWith('.localhost')) return true;
+  if (isLocalhost(name)) return true;
   return listed.some((known) =>
     known.below ? name.endsWith(`.${known.name}`) : name === known.name,
   );

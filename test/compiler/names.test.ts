@@ -30,7 +30,6 @@ describe('a wildcard', () => {
     ['*._tcp.example.com:443', 'tcp name *._tcp.example.com 443'],
     ['*.internal:443', 'tcp name *.internal 443'],
     ['*.home.arpa:443', 'tcp name *.home.arpa 443'],
-    ['*.localhost:3000', 'tcp name *.localhost 3000'],
     ['*.you.github.io:443', 'tcp name *.you.github.io 443'],
   ])('%s means %s', async (text, meaning) => {
     expect(await readRule(text)).toBe(meaning);
@@ -81,6 +80,16 @@ help: name what resolves to the address, or write a rule with the address
     );
   });
 
+  test('below localhost is told the addresses that it would stand for', async () => {
+    expect(await errorsOf('[network]\nallow = ["*.app.localhost:3000"]')).toBe(
+      `policy.toml:2:11: error SL3013: names below app.localhost are the loopback, whatever stands in front
+2 | allow = ["*.app.localhost:3000"]
+  |           ^^^^^^^^^^^^^^^
+help: write rules on 127.0.0.1 and [::1] with the same ports
+`,
+    );
+  });
+
   test('is too wide whatever it is when nobody knows the public suffixes', async () => {
     const result = await draftPolicy(
       { allow: ['*.example.com:443'], deny: [] },
@@ -121,6 +130,11 @@ describe('names', () => {
     ['live', 'compile', 'a.example live'],
   ] as const)('of a policy that resolves at %s are, for %s: %s', async (resolve, purpose, name) => {
     expect(await namesOf(policy(resolve), purpose)).toEqual([name]);
+  });
+
+  test('of the loopback are pinned in a live policy, too', async () => {
+    const text = '[network]\nallow = ["localhost:1", "app.localhost:1"]\n[dns]\nresolve = "live"';
+    expect(await namesOf(text)).toEqual(['localhost 127.0.0.1 ::1', 'app.localhost 127.0.0.1 ::1']);
   });
 
   test('that are not asked for need no resolver', async () => {
