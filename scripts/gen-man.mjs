@@ -1,4 +1,5 @@
-// Writes docs/man/*: sandlock(1) from what --help says and the prose in docs/man/sandlock.1.md, sandlock-policy(5) from docs/policy.md.
+// Writes docs/man/*: sandlock(1) from what --help says and the prose in docs/man/sandlock.1.md, sandlock-exec(1) from the
+// launcher's and docs/man/sandlock-exec.1.md, sandlock-policy(5) from docs/policy.md.
 // `--check` fails when a committed page is not what this would write.
 
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -17,7 +18,7 @@ const bundled = await build({
   write: false,
   logLevel: 'error',
 });
-const { commandPages, helpPages } = await import(
+const { commandPages, helpPages, optionsOf } = await import(
   `data:text/javascript,${encodeURIComponent(bundled.outputFiles[0]?.text ?? '')}`
 );
 const { version } = JSON.parse(read('package.json'));
@@ -31,6 +32,10 @@ const PAGES = {
       synopsis: synopsis(),
       commands: commandPages().map(commandRoff).join(''),
       options: optionsRoff(helpPages().find(({ topic }) => topic === 'sandlock').options),
+    }),
+  'docs/man/sandlock-exec.1': () =>
+    page('SANDLOCK-EXEC', 1, read('docs/man/sandlock-exec.1.md'), {
+      options: optionsRoff(optionsOf(launcherHelp())),
     }),
   'docs/man/sandlock-policy.5': () => {
     // The page on the language is written for the web; its title is the name of this one.
@@ -46,6 +51,14 @@ function page(name, section, markdown, parts) {
   const title = `.TH ${name} ${section} ${DATE} "sandlock ${version}" "sandlock"`;
   const note = '.\\" Written by scripts/gen-man.mjs. Do not edit.';
   return `${note}\n${title}\n${toRoff(markdown, parts)}`;
+}
+
+/** What the native launcher prints for --help. */
+function launcherHelp() {
+  const source = read('executor/src/launcher/arguments.rs');
+  const [, text] = /HELP: &str = "\\\n([^"]*)"/.exec(source) ?? [];
+  if (text === undefined) throw new Error('the launcher has no help');
+  return text;
 }
 
 function synopsis() {

@@ -53,8 +53,8 @@ function summaryOf(topic: HelpTopic): string {
   return line?.split(/ {2,}/).at(-1) ?? '';
 }
 
-/** An option's line, and lines deeper than its start that go on with its text. */
-function optionsOf(help: string): HelpOption[] {
+/** The options of a text: an option's line, and lines deeper than its start that go on with its text. */
+export function optionsOf(help: string): HelpOption[] {
   const options: { forms: OptionForm[]; text: string }[] = [];
   let isOpen = false;
   for (const line of help.split('\n')) {

@@ -16,7 +16,7 @@ import { createWorld } from './world.ts';
 const EXAMPLES: Readonly<Record<string, { readonly text: string; readonly ask: string }>> = {
   'a build and its database': {
     text: mini,
-    ask: 'packages.example.org:443\n10.20.7.1:5432\n10.20.0.1:5432\n10.20.7.1:22\nudp://10.20.0.53:53',
+    ask: 'packages.example.org:443\n10.20.7.1:5432\n10.20.0.1:5432\n10.20.7.1:22\nudp://10.20.0.9:514',
   },
   'every form': {
     text: verbose,

@@ -6,6 +6,7 @@ import { parseDestination } from '../../compiler/destination.ts';
 import { compilePolicy } from '../../compiler/index.ts';
 import { openTable, type Table } from '../../compiler/table.ts';
 import { loadPolicyModule } from '../../compiler/wasm.ts';
+import { publicSuffixOf } from '../../src/suffixes.ts';
 import { decideDestination } from '../../src/verdicts.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -16,9 +17,10 @@ const policyModule = loadPolicyModule(readFileSync(join(ROOT, 'dist/policy.wasm'
 async function compile(name: string): Promise<Table> {
   const text = readFileSync(join(FOLDER, name), 'utf8');
   const result = await compilePolicy(
-    { file: { name, text }, allow: [], deny: [], purpose: 'compile' },
+    { file: { name, text }, allow: [], deny: [], purpose: 'exec' },
     {
       policyModule,
+      publicSuffixOf,
       readSetFile: (path) => ({ ok: true, content: readFileSync(join(FOLDER, path)) }),
       async resolve(host) {
         const isInside = host.endsWith('.internal') || host === 'localhost';
@@ -45,7 +47,6 @@ const MEANT: Readonly<
     allow: [
       'api.example.com:443',
       'git.example.com:22',
-      'udp://192.0.2.53:53',
       '127.0.0.1:3000',
       'bind:tcp://127.0.0.1:3999',
     ],
@@ -53,13 +54,13 @@ const MEANT: Readonly<
       '169.254.169.254:80',
       '127.0.0.1:9229',
       '10.0.0.1:22',
-      'udp://192.0.2.54:53',
+      'udp://192.0.2.53:53',
       'bind:tcp://:3000',
       'unix:/run/docker.sock',
     ],
   },
   'npm-install.toml': {
-    allow: ['packages.example.org:443', 'udp://192.0.2.53:53'],
+    allow: ['packages.example.org:443'],
     deny: [
       'packages.example.org:80',
       '127.0.0.1:8080',

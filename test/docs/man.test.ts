@@ -56,6 +56,18 @@ describe('the manual', () => {
       expect([...all], name).toContain(name);
   });
 
+  it('on the native launcher has the options that it prints itself', () => {
+    const help = execFileSync(join(ROOT, 'dist/libsandlock.so'), ['--help'], { encoding: 'utf8' });
+    expect(help.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    const printed = [...help.matchAll(/(?<=^ {2}|, )--?[a-z][a-z-]*/gm)].map(([name]) => name);
+    const text = render('docs/man/sandlock-exec.1');
+    const named = [...text.matchAll(/(?<=^ {5,8}|, )--?[a-z][a-z-]*(?=,| {2}| [A-Z]+$|$)/gm)].map(
+      ([name]) => name,
+    );
+    expect(printed.length).toBeGreaterThan(5);
+    expect(named.sort()).toEqual(printed.sort());
+  });
+
   it('on the language has every key of the schema that is built', () => {
     const text = render('docs/man/sandlock-policy.5');
     const schema = JSON.parse(readFileSync(join(ROOT, 'compiler/policy.schema.json'), 'utf8')) as {

@@ -8,21 +8,21 @@ use crate::request::{FOREVER, SUPERVISE, WITHOUT_SCOPES, WITHOUT_SETTINGS, WITHO
 
 const USAGE: &str = "sandlock-exec TABLE [--quiet] [--log FILE] [--linger TIME] -- COMMAND …";
 
-/// What `--help` prints.
+/// What `--help` prints, in 80 columns; sandlock-exec(1) is made from it (scripts/gen-man.mjs).
 pub(super) const HELP: &str = "\
 sandlock-exec TABLE [options] -- COMMAND …
 
-Runs COMMAND so that it reaches what TABLE allows and nothing else, as `sandlock exec` does, without Node.
-TABLE is made by: sandlock compile POLICY -o TABLE
+Runs COMMAND so that it reaches what TABLE allows and nothing else, as `sandlock
+exec` does, without Node. TABLE is made by: sandlock compile POLICY -o TABLE
 
   -q, --quiet    print no line for what is refused
   --log FILE     append every refusal to FILE as a line of JSON
-  --linger TIME  how many seconds processes may outlive COMMAND before they are ended: 10, or forever
-  --supervise    look at every call, also where the kernel alone could hold the table, so that every refusal
-                 is told
+  --linger TIME  seconds that processes may outlive COMMAND: 10, or forever
+  --supervise    look at every call, also where the kernel refuses in silence
   --allow-degraded NAME
-                 run although landlock-tcp (Linux 6.7) or landlock-scopes (6.12) is missing, or root
-                 can not be kept from kernel-settings
+                 run without landlock-tcp (Linux 6.7), landlock-scopes (6.12) or
+                 kernel-settings (root); sandlock doctor says which is needed
+  -h, --help     print this
 ";
 
 /// Long enough for a program's own background work to finish, short enough that a daemon it leaves holds nobody up.
