@@ -9,6 +9,7 @@ import { type CompileOptions, compileToFile } from './commands/compile.ts';
 import { printCompletion } from './commands/completion.ts';
 import { diffPolicies } from './commands/diff.ts';
 import { examineHost } from './commands/doctor.ts';
+import { type LearnOptions, learn } from './commands/learn.ts';
 import { type LintOptions, lintPolicies } from './commands/lint.ts';
 import { SandlockError } from './errors.ts';
 import { HELP, type HelpTopic } from './help.ts';
@@ -55,6 +56,7 @@ export function createProgram(): Command {
   const program = withHelp(new Command('sandlock'), 'sandlock')
     .version(`sandlock ${manifest.version}`, '-V, --version')
     .helpCommand(false)
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({ writeOut: writeOutput, writeErr: () => {}, outputError: () => {} });
   const format = new Option('--format <format>').choices(['text', 'json']).default('text');
@@ -98,6 +100,16 @@ export function createProgram(): Command {
     .option('--json')
     .action((options: { json?: true }) => examineHost(options.json === true));
   withHelp(program.command('completion'), 'completion').argument('<shell>').action(printCompletion);
+  withHelp(program.command('learn'), 'learn')
+    .argument('<command...>')
+    .requiredOption('-o, --output <file>')
+    .option('--update')
+    .option('--replace')
+    .option('--enforce')
+    .option('--collapse <bits>')
+    .option('--linger <seconds>')
+    .passThroughOptions()
+    .action((command: string[], options: LearnOptions) => learn(command, options));
   // Dispatched before this file is loaded; named here for the suggestion after a misspelling.
   program.command('exec');
   return program;

@@ -29,7 +29,7 @@ const MOST_KEPT = 10_000;
  */
 export function createExplainer(bytes: Uint8Array): Explainer {
   const table = openShipped('the table', bytes);
-  const names = pinnedNames(table);
+  const names = namesOf(table);
   const kept = new Map<string, Explained>();
   return {
     explain(record) {
@@ -50,8 +50,13 @@ export function createExplainer(bytes: Uint8Array): Explainer {
   };
 }
 
+/** Names of the addresses that are pinned in a table. */
+export function pinnedNames(bytes: Uint8Array): ReadonlyMap<string, string> {
+  return namesOf(openShipped('the table', bytes));
+}
+
 /** Names of pinned addresses; of an address with several, the first that the policy names. */
-function pinnedNames(table: Table): Map<string, string> {
+function namesOf(table: Table): Map<string, string> {
   const names = new Map<string, string>();
   for (const { name, addresses } of table.names()) {
     for (const bytes of addresses) {

@@ -11,6 +11,7 @@ export type HelpTopic =
   | 'check'
   | 'lint'
   | 'diff'
+  | 'learn'
   | 'doctor'
   | 'completion';
 
@@ -22,6 +23,7 @@ export const HELP: Readonly<Record<HelpTopic, string>> = {
   sandlock compile POLICY -o FILE      turn a policy into a table
   sandlock check POLICY DESTINATION …  what would be decided, and why
   sandlock lint POLICY …               rules that do nothing, or too much
+  sandlock learn -o FILE -- COMMAND …  run COMMAND unhindered; write its policy
   sandlock diff BEFORE AFTER           what became reachable, what no longer is
   sandlock doctor                      whether sandlock can run on this machine
   sandlock completion SHELL            completion for bash, zsh or fish
@@ -107,6 +109,23 @@ destinations, or for -, reads them from standard input, one a line.
   --json, --format FORMAT  text or json: one object a line
 
 Exit status: 0 all are allowed · 1 some are not · 2 bad policy or usage
+`,
+  learn: `sandlock learn -o POLICY [options] -- COMMAND …
+
+Runs COMMAND under observation: it reaches whatever it tries, and POLICY gets
+the rules that would have allowed it. Ends as COMMAND ends.
+
+  -o, --output FILE   the policy to write; - is standard output
+  --update            add to the policy in FILE; its comments stay
+  --replace           write FILE anew although it exists
+  --enforce           with --update: refuse what FILE does not allow, and add it
+  --collapse BITS     several IPv4 addresses of one network of that many bits
+                      become that network (IPv6: 64)
+  --linger SECONDS    how long processes may outlive COMMAND before they are
+                      ended: 10
+
+A policy says what the command did, not what it should be allowed to do: read
+it before you use it.
 `,
   doctor: `sandlock doctor [options]
 

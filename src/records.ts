@@ -4,7 +4,15 @@
  */
 
 /** A call that carried a destination. */
-export type Call = 'connect' | 'sendto' | 'sendmsg' | 'sendmmsg' | 'bind' | 'listen' | 'other';
+export type Call =
+  | 'connect'
+  | 'sendto'
+  | 'sendmsg'
+  | 'sendmmsg'
+  | 'bind'
+  | 'listen'
+  | 'socket'
+  | 'other';
 
 /** One call on which the policy had a say. */
 export interface DecidedRecord {
@@ -17,7 +25,7 @@ export interface DecidedRecord {
   readonly program: string;
   readonly call: Call;
   readonly protocol: 'tcp' | 'udp' | 'icmp' | 'unix' | 'other';
-  /** `192.0.2.1` or `2001:db8::1`; of a UNIX socket its path, or `@` and its name. */
+  /** `192.0.2.1` or `2001:db8::1`; of a UNIX socket its path, or `@` and its name; of a `socket` call the family's word. */
   readonly address: string;
   /** 0 for icmp and unix. */
   readonly port: number;
@@ -90,6 +98,7 @@ const CALLS: readonly Call[] = [
   'sendmmsg',
   'bind',
   'listen',
+  'socket',
 ];
 const PROTOCOLS = ['tcp', 'udp', 'icmp', 'unix'] as const;
 
@@ -163,7 +172,7 @@ function decodeDecided(kind: DecidedRecord['kind'], bytes: Buffer, text: string)
     ...decodeCaller(bytes),
     call: CALLS[bytes.readUInt32LE(56)] ?? 'other',
     protocol,
-    address: protocol === 'unix' ? text : formatAddress(bytes.subarray(16, 32)),
+    address: text !== '' || protocol === 'unix' ? text : formatAddress(bytes.subarray(16, 32)),
     port: bytes.readUInt16LE(2),
     errno: Math.abs(bytes.readInt32LE(12)),
     dropped: bytes.readUInt32LE(60),

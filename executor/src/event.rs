@@ -140,6 +140,8 @@ pub enum Call {
     Bind = 5,
     /// listen(2)
     Listen = 6,
+    /// socket(2) or socketpair(2)
+    Socket = 7,
 }
 
 /// A record before it is laid out. Fields that a kind does not use are zero.

@@ -33,8 +33,8 @@ pub struct Walls {
     pub namespaces: bool,
     /// The command lives in a Landlock domain, which keeps ptrace and its kin inside, and TCP to what it allows.
     pub confined: bool,
-    /// Sends to the peer are seen, too: under observation, where it counts whether a datagram socket is used.
-    pub sends: bool,
+    /// Nothing is refused that a policy could allow, and more is seen: sends to the peer, and sockets of families that are not there by default.
+    pub observed: bool,
     /// The supervisor may take descriptors and read memory of the command.
     pub inspected: bool,
 }
@@ -68,7 +68,7 @@ impl Walls {
             outside_unix: observes || table.unix_rules().next().is_some(),
             namespaces: table.allows_user_namespaces(),
             confined: abi.has_tcp(),
-            sends: observes,
+            observed: observes,
             inspected: true,
         }
     }
@@ -204,7 +204,14 @@ fn socket(walls: Walls) -> Decision {
             (INET, inet4),
             (INET6, inet6),
             (NETLINK, allowed(walls.has(families::NETLINK_ROUTE), netlink)),
-            (ALG, allowed(walls.has(families::ALG), Action::Allow.into())),
+            (
+                ALG,
+                if walls.observed {
+                    Action::Notify.into()
+                } else {
+                    allowed(walls.has(families::ALG), Action::Allow.into())
+                },
+            ),
         ],
         &absent(),
     )
@@ -239,15 +246,18 @@ fn unix(walls: Walls, is_pair: bool) -> Decision {
     }
     let absent = || refuse(libc::ESOCKTNOSUPPORT);
     let kind = |is: bool| if is { Action::Allow.into() } else { absent() };
-    let datagram = match (walls.has(families::UNIX_STREAM | families::UNIX_DGRAM), walls.looks_at_messages())
-    {
-        (true, true) => Action::Allow.into(),
-        (true, false) => refuse(libc::EACCES),
-        (false, _) => absent(),
-    };
+    let datagram = if walls.observed { Action::Notify.into() } else { unix_datagram(walls) };
     // The kernel makes a datagram socket of SOCK_RAW (net/unix/af_unix.c, unix_create).
     let rest = ask_any(Word::Low(1), TYPE_MASK, &[DGRAM, RAW], &datagram, absent());
     by_type([(STREAM, kind(walls.has(stream))), (SEQPACKET, kind(walls.has(packet)))], rest)
+}
+
+fn unix_datagram(walls: Walls) -> Decision {
+    match (walls.has(families::UNIX_STREAM | families::UNIX_DGRAM), walls.looks_at_messages()) {
+        (true, true) => Action::Allow.into(),
+        (true, false) => refuse(libc::EACCES),
+        (false, _) => refuse(libc::ESOCKTNOSUPPORT),
+    }
 }
 
 /// A message call: TCP Fast Open would connect without connect(2).
@@ -257,7 +267,7 @@ fn message(flags: u8, otherwise: impl Into<Decision>) -> Decision {
 
 /// sendto(fd, buffer, length, flags, address, …) without an address reaches only the peer that connect(2) was allowed.
 fn sendto(walls: Walls) -> Decision {
-    if walls.sends {
+    if walls.observed {
         return message(3, Action::Notify);
     }
     if !walls.looks_at_messages() {
@@ -430,7 +440,7 @@ mod tests {
         outside_unix: false,
         namespaces: false,
         confined: true,
-        sends: false,
+        observed: false,
         inspected: true,
     };
     const UDP: Walls = Walls { udp: Mode::Supervised, ..CLOSED };
@@ -593,6 +603,31 @@ mod tests {
         }
         assert_eq!(clone(Walls { namespaces: true, ..UDP }, 0x1000_0400), notify);
         assert_eq!(clone(CLOSED, 0x411), allow);
+    }
+
+    #[test]
+    fn under_observation_sends_to_the_peer_and_rare_families_are_seen() {
+        let observed = Walls { observed: true, udp: true, ..CLOSED };
+        let notify = Action::Notify.code();
+        assert_eq!(run(observed, libc::SYS_sendto, [0; 6]), notify);
+        assert_eq!(
+            run(observed, libc::SYS_sendto, args(&[0, 0, 0, u64::from(MSG_FASTOPEN)])),
+            Action::Refuse(libc::EOPNOTSUPP).code()
+        );
+        for (call, family, kind, expected) in [
+            (libc::SYS_socket, ALG, SEQPACKET, notify),
+            (libc::SYS_socket, UNIX, DGRAM, notify),
+            (libc::SYS_socketpair, UNIX, DGRAM, notify),
+            (libc::SYS_socket, UNIX, STREAM, Action::Allow.code()),
+            (libc::SYS_socket, INET, STREAM, Action::Allow.code()),
+            (libc::SYS_socket, 17, RAW, Action::Refuse(libc::EAFNOSUPPORT).code()),
+        ] {
+            assert_eq!(
+                run(observed, call, args(&[family.into(), kind.into()])),
+                expected,
+                "{call} {family} {kind}"
+            );
+        }
     }
 
     #[test]

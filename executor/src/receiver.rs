@@ -202,6 +202,7 @@ impl Receiver {
             libc::SYS_bind => calls::bind::bind(self, notification),
             libc::SYS_listen => calls::bind::listen(self, notification),
             libc::SYS_clone => Ok(calls::alone::clone(self)),
+            libc::SYS_socket | libc::SYS_socketpair => self.opened(notification),
             libc::SYS_sched_setaffinity
             | libc::SYS_sched_setscheduler
             | libc::SYS_sched_setparam

@@ -11,7 +11,7 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 
 use crate::event::{Call, Kind as RecordKind, Record, padded};
-use crate::receiver::Receiver;
+use crate::receiver::{Outcome, Receiver};
 use crate::sockaddr::{Inet, Kind};
 use crate::sys::seccomp::Notification;
 use crate::sys::{Errno, Result, fd};
@@ -24,6 +24,8 @@ const MOST: usize = 65_536;
 
 /// Protocol of a record about a unix socket.
 pub(crate) const UNIX: u8 = 3;
+/// Protocol of a record about a family; its text is the word of `allow_families`.
+const OTHER: u8 = 255;
 
 /// What the request asked for. Exists only if it asked for something.
 #[derive(Debug, Default)]
@@ -154,6 +156,21 @@ impl Receiver {
     /// Whether the table refuses nothing.
     pub(crate) fn observes(&self) -> bool {
         self.watch.as_ref().is_some_and(|watch| watch.observes)
+    }
+
+    /// A socket of a family that is not there by default is opened, which only observation traps. Its three registers say all, so the caller's kernel makes it.
+    pub(crate) fn opened(&mut self, notification: &Notification) -> Result<Outcome> {
+        if !self.observes() {
+            return Err(Errno(libc::EAFNOSUPPORT));
+        }
+        let [family, ..] = notification.args;
+        let word: &[u8] = if family & 0xffff_ffff == 1 { b"unix/dgram" } else { b"alg" };
+        let (pid, name) = self.callers.who(notification.tid);
+        let call = Call::Socket as u32;
+        let tid = notification.tid;
+        let record = Record { protocol: OTHER, pid, tid, name, call, ..Record::new(RecordKind::Denied) };
+        self.tell_watched(word, &record);
+        Ok(Outcome::LetRun)
     }
 
     /// Something is sent through a connected datagram socket.

@@ -29,6 +29,12 @@ describe('a command line of exec', () => {
     });
   });
 
+  it('takes the options about telling', () => {
+    const args = ['p', '--log=l', '--log-allowed', '--summary', '--', 'c'];
+    const told = { log: 'l', logAllowed: true, summary: true };
+    expect(parseExecArguments(args)).toEqual({ ...NONE, policy: 'p', ...told, command: ['c'] });
+  });
+
   it('takes every option in both spellings and in any place before --', () => {
     const args = [
       '--allow',
@@ -128,6 +134,11 @@ describe('a refused command line of exec', () => {
     ['with nothing after --', ['p.bin', '--'], 'no command after --'],
     ['with an empty program', ['p.bin', '--', '', 'x'], 'the command after -- is empty'],
     ['with two policies', ['a', 'b', '--', 'c'], 'one policy is needed and 2 are given: a, b'],
+    [
+      'that logs what is allowed to no file',
+      ['a', '--log-allowed', '--', 'c'],
+      '--log-allowed needs --log FILE',
+    ],
     ['with two logs', ['a', '--log=x', '--log=y', '--', 'c'], '--log is given twice'],
     ['with an option lacking its value', ['p', '--allow'], '--allow needs a value'],
     [

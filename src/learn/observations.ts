@@ -1,0 +1,108 @@
+/**
+ * What a command was observed to use, gathered from the records of a run under observation, without what is nobody's wish: probes of
+ * resolvers, system services that libraries try unasked, sockets that the command made itself. It knows records, not how a policy is
+ * written.
+ */
+import { isProbedPort, isService } from '../probes.ts';
+import type { DecidedRecord, NameRecord } from '../records.ts';
+
+/** One thing that a policy has to allow, and the programs that used it. */
+export interface Use {
+  /** Of `[network]`. */
+  readonly list: 'allow' | 'allow_bind' | 'allow_unix' | 'allow_families';
+  readonly protocol: 'tcp' | 'udp' | 'icmp' | 'unix' | 'other';
+  /** A name, if the program asked for one, else an address; of a UNIX socket its path, of a family its word. */
+  readonly host: string;
+  /** 0 where there is none. */
+  readonly port: number;
+  /** The port was chosen by the kernel, and is another one the next time. */
+  readonly isEphemeral: boolean;
+  readonly programs: readonly string[];
+}
+
+/** Gathers records. */
+export interface Observations {
+  decided(record: DecidedRecord): void;
+  named(record: NameRecord): void;
+  /** What the policy has to allow beside what it allows already, in the order in which it was first used. */
+  uses(): readonly Use[];
+  /** System services that were tried, and left out. */
+  services(): readonly string[];
+}
+
+/** Whether a name may stand in a rule for that address. */
+export type MayStandFor = (name: string, address: string) => boolean;
+
+/** `knownNames`: by address, the names that the present policy has for it. */
+export function createObservations(
+  knownNames: ReadonlyMap<string, string>,
+  mayStandFor: MayStandFor,
+): Observations {
+  const records: DecidedRecord[] = [];
+  const asked = new Map<string, string>();
+  const services = new Set<string>();
+  /** `pid port` of TCP connects: a silent UDP connect of the same process and port was a probe. */
+  const connected = new Set<string>();
+  const bound = new Set<string>();
+
+  const nameOf = ({ pid, address }: DecidedRecord): string | undefined => {
+    const name = asked.get(`${pid} ${address}`) ?? asked.get(address) ?? knownNames.get(address);
+    return name !== undefined && mayStandFor(name, address) ? name : undefined;
+  };
+  const isUse = (record: DecidedRecord): boolean => {
+    const { kind, protocol, call, pid, port, address } = record;
+    if (kind === 'allowed') return false;
+    if (protocol === 'unix') return !bound.has(address);
+    if (call === 'bind' || call === 'listen') return port !== 0 || call === 'listen';
+    if (protocol !== 'udp' || call !== 'connect') return true;
+    return !isProbedPort(port) && !connected.has(`${pid} ${port}`);
+  };
+  return {
+    decided(record) {
+      const { protocol, call, pid, port, address } = record;
+      if (protocol === 'tcp' && call === 'connect') connected.add(`${pid} ${port}`);
+      if (call === 'bind') bound.add(protocol === 'unix' ? address : `${protocol} ${port}`);
+      if (protocol === 'unix' && isService(address)) services.add(address);
+      else records.push(record);
+    },
+    named({ pid, name, address }) {
+      if (address === undefined) return;
+      asked.set(`${pid} ${address}`, name);
+      asked.set(address, name);
+    },
+    uses() {
+      const found = records.filter(isUse);
+      const chosen = new Set(
+        found
+          .filter(
+            ({ call, protocol, port }) => call === 'listen' && !bound.has(`${protocol} ${port}`),
+          )
+          .map(({ port }) => port),
+      );
+      const uses = new Map<string, Use & { programs: string[] }>();
+      for (const record of found) {
+        const { protocol, port, address, program } = record;
+        const list = listOf(record);
+        const host = (list === 'allow' ? nameOf(record) : undefined) ?? address;
+        const isOwn = list === 'allow_bind' || isLoopback(address);
+        const isEphemeral = protocol === 'tcp' && isOwn && chosen.has(port);
+        const key = `${list} ${protocol} ${host} ${isEphemeral ? 'ephemeral' : port}`;
+        const use = uses.get(key) ?? { list, protocol, host, port, isEphemeral, programs: [] };
+        if (program !== '' && !use.programs.includes(program)) use.programs.push(program);
+        uses.set(key, use);
+      }
+      return [...uses.values()];
+    },
+    services: () => [...services].sort(),
+  };
+}
+
+function listOf({ protocol, call }: DecidedRecord): Use['list'] {
+  if (protocol === 'unix') return 'allow_unix';
+  if (call === 'socket') return 'allow_families';
+  return call === 'bind' || call === 'listen' ? 'allow_bind' : 'allow';
+}
+
+function isLoopback(address: string): boolean {
+  return address.startsWith('127.') || address === '::1';
+}
