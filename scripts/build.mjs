@@ -102,7 +102,16 @@ async function buildBundle() {
     ...LAZY.map((name) =>
       bundle({ ...commandLine, entryPoints: [`src/${name}.ts`], outfile: `dist/${name}.cjs` }),
     ),
-    bundle({ ...shared, format: 'esm', entryPoints: ['src/index.ts'], outfile: 'dist/index.js' }),
+    bundle({
+      ...shared,
+      format: 'esm',
+      entryPoints: ['src/index.ts'],
+      outfile: 'dist/index.js',
+      // binding.ts requires ffi-rs, which is CommonJS.
+      banner: {
+        js: "import { createRequire } from 'node:module';\nconst require = createRequire(import.meta.url);",
+      },
+    }),
   ]);
   for (const file of outputs.flatMap((output) => output.outputFiles)) {
     replaceFile(file.path, file.contents, file.path.endsWith('sandlock.cjs') ? 0o755 : 0o644);
