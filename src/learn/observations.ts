@@ -20,6 +20,8 @@ export interface Use {
   readonly programs: readonly string[];
 }
 
+const DNS_PORT = 53;
+
 /** Gathers records. */
 export interface Observations {
   decided(record: DecidedRecord): void;
@@ -44,22 +46,30 @@ export function createObservations(
   /** `pid port` of TCP connects: a silent UDP connect of the same process and port was a probe. */
   const connected = new Set<string>();
   const bound = new Set<string>();
+  /** By `tid port`, the addresses of silent UDP connects. */
+  const silent = new Map<string, Set<string>>();
 
   const nameOf = ({ pid, address }: DecidedRecord): string | undefined => {
     const name = asked.get(`${pid} ${address}`) ?? asked.get(address) ?? knownNames.get(address);
     return name !== undefined && mayStandFor(name, address) ? name : undefined;
   };
   const isUse = (record: DecidedRecord): boolean => {
-    const { kind, protocol, call, pid, port, address } = record;
+    const { kind, protocol, call, pid, tid, port, address } = record;
     if (kind === 'allowed') return false;
     if (protocol === 'unix') return !bound.has(address);
     if (call === 'bind' || call === 'listen') return port !== 0 || call === 'listen';
-    if (protocol !== 'udp' || call !== 'connect') return true;
-    return !isProbedPort(port) && !connected.has(`${pid} ${port}`);
+    if (!isSilent(record)) return true;
+    if (isProbedPort(port) || connected.has(`${pid} ${port}`)) return false;
+    // One thread, one port, several addresses: what sorts the addresses of a name. Only a resolver asks several servers so.
+    return port === DNS_PORT || (silent.get(`${tid} ${port}`)?.size ?? 0) < 2;
   };
   return {
     decided(record) {
-      const { protocol, call, pid, port, address } = record;
+      const { protocol, call, pid, tid, port, address } = record;
+      if (isSilent(record)) {
+        const key = `${tid} ${port}`;
+        silent.set(key, (silent.get(key) ?? new Set()).add(address));
+      }
       if (protocol === 'tcp' && call === 'connect') connected.add(`${pid} ${port}`);
       if (call === 'bind') bound.add(protocol === 'unix' ? address : `${protocol} ${port}`);
       if (protocol === 'unix' && isService(address)) services.add(address);
@@ -85,7 +95,7 @@ export function createObservations(
         const list = listOf(record);
         const host = (list === 'allow' ? nameOf(record) : undefined) ?? address;
         const isOwn = list === 'allow_bind' || isLoopback(address);
-        const isEphemeral = protocol === 'tcp' && isOwn && chosen.has(port);
+        const isEphemeral = protocol === 'tcp' && port !== 0 && isOwn && chosen.has(port);
         const key = `${list} ${protocol} ${host} ${isEphemeral ? 'ephemeral' : port}`;
         const use = uses.get(key) ?? { list, protocol, host, port, isEphemeral, programs: [] };
         if (program !== '' && !use.programs.includes(program)) use.programs.push(program);
@@ -95,6 +105,11 @@ export function createObservations(
     },
     services: () => [...services].sort(),
   };
+}
+
+/** A UDP connect that is told as such: nothing was seen to be sent through it. */
+function isSilent({ protocol, call }: DecidedRecord): boolean {
+  return protocol === 'udp' && call === 'connect';
 }
 
 function listOf({ protocol, call }: DecidedRecord): Use['list'] {

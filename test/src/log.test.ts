@@ -41,7 +41,10 @@ const noError = (message: string): never => {
 function ports(file = path): number[] {
   const text = readFileSync(file, 'utf8');
   expect(text === '' || text.endsWith('\n')).toBe(true);
-  return text.split('\n').slice(0, -1).map((line) => (JSON.parse(line) as Decision).port);
+  return text
+    .split('\n')
+    .slice(0, -1)
+    .map((line) => (JSON.parse(line) as Decision).port);
 }
 
 describe('a log', () => {

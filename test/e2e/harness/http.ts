@@ -33,7 +33,11 @@ export async function openWeb(
           const path = request.url ?? '';
           seen.get(host)?.push(path);
           const body = find(path);
-          response.writeHead(body === undefined ? 404 : 200, { connection: 'close' }).end(body);
+          const isHtml = typeof body === 'string' && body.startsWith('<');
+          const type = isHtml ? { 'content-type': 'text/html' } : {};
+          response
+            .writeHead(body === undefined ? 404 : 200, { connection: 'close', ...type })
+            .end(body);
         });
         servers.push(server);
         port = await listen(server, host, port);
