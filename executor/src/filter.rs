@@ -607,7 +607,7 @@ mod tests {
 
     #[test]
     fn under_observation_sends_to_the_peer_and_rare_families_are_seen() {
-        let observed = Walls { observed: true, udp: true, ..CLOSED };
+        let observed = Walls { observed: true, udp: Mode::Supervised, ..CLOSED };
         let notify = Action::Notify.code();
         assert_eq!(run(observed, libc::SYS_sendto, [0; 6]), notify);
         assert_eq!(
