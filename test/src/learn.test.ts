@@ -19,7 +19,16 @@ const RECORD: DecidedRecord = {
   dropped: 0,
 };
 const NAME: NameRecord = {
-  ...{ kind: 'name', reason: 'answered', timeMs: 0, pid: 7, tid: 7, program: 'curl', code: 0, dropped: 0 },
+  ...{
+    kind: 'name',
+    reason: 'answered',
+    timeMs: 0,
+    pid: 7,
+    tid: 7,
+    program: 'curl',
+    code: 0,
+    dropped: 0,
+  },
   ...{ name: 'api.example.org', address: '192.0.2.1' },
 };
 
