@@ -21,6 +21,8 @@ mod counts;
 mod event;
 mod filter;
 mod front;
+#[cfg(test)]
+mod hot_path;
 mod inside;
 mod launcher;
 mod msghdr;

@@ -75,6 +75,16 @@ impl Pending {
         Self(Arc::new(Shared { listener, began, state: Mutex::default(), work: Condvar::new() }))
     }
 
+    /// Holds the lock, so that a test sees who takes it.
+    #[cfg(test)]
+    pub fn hold(&self) -> impl Drop + '_ {
+        struct Held<'a>(#[expect(dead_code, reason = "it is held")] MutexGuard<'a, State>);
+        impl Drop for Held<'_> {
+            fn drop(&mut self) {}
+        }
+        Held(self.0.lock())
+    }
+
     /// Runs `work` for the notification and answers it with the result. EAGAIN: too many calls wait already; nothing was taken over.
     pub fn hand_over(&self, notification: &Notification, work: Work) -> Result<()> {
         let mut state = self.0.lock();

@@ -189,7 +189,7 @@ impl Receiver {
         }
     }
 
-    fn call(&mut self, notification: &Notification) -> Result<Outcome> {
+    pub(crate) fn call(&mut self, notification: &Notification) -> Result<Outcome> {
         self.counts.count(notification.nr);
         match libc::c_long::from(notification.nr) {
             libc::SYS_connect => calls::connect::connect(self, notification),

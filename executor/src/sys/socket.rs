@@ -158,6 +158,21 @@ pub fn send(
     check_size(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, flags) })
 }
 
+/// sendmsg(2) of one buffer to `name`, as a program makes it.
+#[cfg(test)]
+pub fn send_message(fd: &impl AsRawFd, name: &Name, data: &[u8]) -> Result<usize> {
+    let mut part = libc::iovec { iov_base: data.as_ptr().cast_mut().cast(), iov_len: data.len() };
+    let message = std::mem::MaybeUninit::<libc::msghdr>::zeroed();
+    // SAFETY: all-zero is a valid msghdr.
+    let mut message = unsafe { message.assume_init() };
+    message.msg_name = name.bytes.as_ptr().cast_mut().cast();
+    message.msg_namelen = name.length;
+    message.msg_iov = &raw mut part;
+    message.msg_iovlen = 1;
+    // SAFETY: every pointer of `message` is to a live buffer of the stated length; sendmsg only reads them.
+    check_size(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, 0) })
+}
+
 /// recv(2) into `buffer`.
 pub fn receive(fd: &impl AsRawFd, buffer: &mut [u8]) -> Result<usize> {
     // SAFETY: pointer and length are those of one writable slice.

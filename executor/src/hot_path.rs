@@ -1,0 +1,148 @@
+//! What is promised of a supervised call: no allocation and no lock. Tried with real notifications: a thread that is filtered makes the calls, this one receives
+//! them, counts what it allocates, and holds the one lock that it could want.
+
+use std::collections::HashSet;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, mpsc};
+
+use crate::bpf;
+use crate::calls::probe::Closed;
+use crate::counts::Counts;
+use crate::event::Events;
+use crate::inside::Inside;
+use crate::pending::Pending;
+use crate::receiver::{Copied, Kinds, Outcome, Receiver};
+use crate::sys::mapping::Mapping;
+use crate::sys::seccomp::{self, Instruction, Listener};
+use crate::sys::socket::{self, Name};
+use crate::sys::uring::Ring;
+use crate::sys::{Errno, allocations, fd, process};
+use crate::table::{Protocol, Table, Verdict};
+use crate::task::{Callers, Tasks};
+use crate::watch::Suspects;
+
+/// Rounds before anything is counted: buffers grow to what is sent, tables of threads and sockets get their first entries.
+const WARM: usize = 3;
+const ROUNDS: usize = 50;
+
+/// Traps the calls of the round, and nothing else.
+fn filter() -> Vec<Instruction> {
+    let instruction =
+        |code: u32, jt: u8, jf: u8, k: u32| Instruction { code: u16::try_from(code).unwrap(), jt, jf, k };
+    let equal = libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K;
+    let calls = [libc::SYS_connect, libc::SYS_sendto, libc::SYS_sendmsg].map(|nr| u32::try_from(nr).unwrap());
+    let [connect, sendto, sendmsg] = calls;
+    let answer = |action: bpf::Action| instruction(libc::BPF_RET | libc::BPF_K, 0, 0, action.code());
+    vec![
+        instruction(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        instruction(equal, 2, 0, connect),
+        instruction(equal, 1, 0, sendto),
+        instruction(equal, 0, 1, sendmsg),
+        answer(bpf::Action::Notify),
+        answer(bpf::Action::Allow),
+    ]
+}
+
+fn name(address: SocketAddr) -> Name {
+    let SocketAddr::V4(address) = address else { panic!("not IPv4") };
+    let mut bytes = [0u8; 16];
+    bytes[..2].copy_from_slice(&2u16.to_ne_bytes());
+    bytes[2..4].copy_from_slice(&address.port().to_be_bytes());
+    bytes[4..8].copy_from_slice(&address.ip().octets());
+    Name::new(&bytes)
+}
+
+/// A committed table (test/vectors) that lets that protocol reach every port of the loopback: a large one for TCP.
+fn table(protocol: Protocol) -> Arc<Table<Mapping>> {
+    let file = if protocol == Protocol::Tcp { "random.bin" } else { "kernel.bin" };
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../test/vectors").join(file);
+    let bytes = fd::sealed(c"table", &std::fs::read(path).unwrap()).unwrap();
+    let table = Table::open(Mapping::sealed(&bytes).unwrap()).unwrap();
+    for port in [1024, 32768, 65535] {
+        assert_eq!(table.lookup(protocol, Ipv4Addr::LOCALHOST.into(), port), Verdict::Allow);
+    }
+    Arc::new(table)
+}
+
+fn receiver(listener: Listener) -> (Receiver, [OwnedFd; 2]) {
+    let listener = Arc::new(listener);
+    let (events, records) = fd::pipe().unwrap();
+    let (waiting, began) = fd::pipe().unwrap();
+    let receiver = Receiver {
+        listener: Arc::clone(&listener),
+        counts: Arc::new(Counts::default()),
+        table: table(Protocol::Tcp),
+        names: None,
+        closed: Closed::default(),
+        events: Arc::new(Events::new(records).unwrap()),
+        pending: Pending::new(listener, began),
+        tasks: Tasks::new(64),
+        inside: Inside::default(),
+        callers: Callers::default(),
+        tables_are_shared: false,
+        opaque: HashSet::new(),
+        named: Vec::new(),
+        outside: None,
+        scoped: true,
+        ring: Ring::new().ok(),
+        watch: None,
+        suspects: Suspects::default(),
+        copy: Copied::default(),
+        kinds: Kinds::default(),
+    };
+    (receiver, [events, waiting])
+}
+
+#[test]
+fn a_supervised_call_allocates_nothing_and_takes_no_lock() {
+    let tcp = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let udp = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let (to_tcp, to_udp) = (tcp.local_addr().unwrap(), udp.local_addr().unwrap());
+    let (sender, numbers) = mpsc::channel();
+    let caller = std::thread::spawn(move || {
+        process::prctl(libc::PR_SET_NO_NEW_PRIVS, 1).unwrap();
+        sender.send(seccomp::install_exactly(&filter(), true).unwrap()).unwrap();
+        let from = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        for _ in 0..ROUNDS {
+            for kind in [libc::SOCK_STREAM, libc::SOCK_STREAM | libc::SOCK_NONBLOCK] {
+                let socket = socket::new(libc::AF_INET, kind, 0).unwrap();
+                let connected = socket::connect(&socket, &name(to_tcp));
+                assert!(matches!(connected, Ok(()) | Err(Errno(libc::EINPROGRESS))), "{connected:?}");
+            }
+            assert_eq!(from.send_to(&[7; 64], to_udp).unwrap(), 64);
+            assert_eq!(socket::send_message(&from, &name(to_udp), &[7; 1400]), Ok(1400));
+        }
+    });
+    let (mut receiver, _pipes) = receiver(Listener::adopt(numbers.recv().unwrap()));
+    let has_ring = receiver.ring.is_some();
+    let tables = [table(Protocol::Tcp), table(Protocol::Udp)];
+    let pending = receiver.pending.clone();
+    // Who wants the lock now waits for ever, and the alarm ends the test.
+    process::alarm(60);
+    let held = has_ring.then(|| pending.hold());
+    let mut while_warming = 0;
+    for index in 0..4 * ROUNDS {
+        let notification = receiver.listener.receive().unwrap();
+        receiver.table = Arc::clone(&tables[index % 4 / 2]);
+        let before = allocations::count();
+        let outcome = receiver.call(&notification);
+        let allocated = allocations::count() - before;
+        match outcome {
+            Ok(Outcome::Done(value)) => receiver.listener.answer(notification.id, Ok(value)),
+            // Without rings a connect that may wait has a thread, which takes both.
+            Ok(Outcome::Pending) if !has_ring && index % 4 == 0 => continue,
+            Err(error) => receiver.listener.answer(notification.id, Err(error)),
+            other => panic!("{other:?}"),
+        }
+        if index < 4 * WARM {
+            while_warming += allocated;
+            continue;
+        }
+        assert!(allocated == 0, "call {} allocated {allocated} times", notification.nr);
+    }
+    drop(held);
+    process::alarm(0);
+    caller.join().unwrap();
+    assert!(while_warming > 0, "nothing is counted at all");
+}
