@@ -499,6 +499,22 @@ mod tests {
     }
 
     #[test]
+    fn names_bring_datagram_sockets_and_have_receives_seen_that_tell_a_source() {
+        const NAMES: Walls = Walls { names: true, ..CLOSED };
+        let (allow, notify) = (Action::Allow.code(), Action::Notify.code());
+        assert_eq!(run(NAMES, libc::SYS_socket, args(&[2, 2, 17])), allow);
+        assert_eq!(run(CLOSED, libc::SYS_socket, args(&[2, 2, 17])), Action::Refuse(libc::EACCES).code());
+        for call in [libc::SYS_sendmsg, libc::SYS_sendmmsg, libc::SYS_recvmsg, libc::SYS_recvmmsg] {
+            assert_eq!(run(NAMES, call, args(&[3, 4, 0])), notify, "call {call}");
+            assert_eq!(run(CLOSED, call, args(&[3, 4, 0])), allow, "call {call}");
+        }
+        for (source, expected) in [(0, allow), (1, notify), (1 << 32, notify)] {
+            assert_eq!(run(NAMES, libc::SYS_recvfrom, args(&[3, 4, 5, 0, source, 6])), expected);
+            assert_eq!(run(UDP, libc::SYS_recvfrom, args(&[3, 4, 5, 0, source, 6])), allow);
+        }
+    }
+
+    #[test]
     fn sockets_are_an_allowlist_by_family_type_and_protocol() {
         let allow = Action::Allow.code();
         let refuse = |errno| Action::Refuse(errno).code();

@@ -75,8 +75,8 @@ pub fn recvmmsg(receiver: &mut Receiver, notification: &Notification) -> Result<
 /// The socket, if what it receives comes from our resolver. Any other, or none, is the kernel's to judge.
 fn ours(receiver: &mut Receiver, notification: &Notification, flags: u64) -> Option<(OwnedFd, Origins)> {
     let [number, ..] = notification.args;
+    let names = receiver.names.as_ref().filter(|names| names.has_any())?;
     let socket = receiver.tasks.descriptor(notification.tid, number).ok()?;
-    let names = receiver.names.as_ref()?;
     (low(flags) & OTHERS == 0 && names.has(&socket)).then(|| (socket, names.origins()))
 }
 
@@ -133,7 +133,14 @@ impl Incoming {
                         return Err(error);
                     }
                 }
-                result => return self.deliver(data, result?),
+                result => {
+                    let message = result?;
+                    // Whoever has the caller's number now is somebody else.
+                    if !listener.is_waiting(self.id) {
+                        return Err(Errno(libc::ESRCH));
+                    }
+                    return self.deliver(data, message);
+                }
             }
         }
     }

@@ -4,7 +4,6 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::listed::Listed;
@@ -24,22 +23,17 @@ const MOST_SERVERS: usize = 256;
 const MOST_SOCKETS: usize = 8192;
 
 /// Who asks: by the port of its socket, the thread that turned it here. Nobody else is answered.
-pub(super) struct Askers(Box<[AtomicU32]>);
+#[derive(Default)]
+pub(super) struct Askers(Mutex<HashMap<u16, u32>>);
 
 impl Askers {
-    fn new() -> Self {
-        Self((0..=u16::MAX).map(|_| AtomicU32::new(0)).collect())
-    }
-
     fn note(&self, port: u16, tid: u32) {
-        if let Some(cell) = self.0.get(usize::from(port)) {
-            cell.store(tid, Ordering::Release);
-        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(port, tid);
     }
 
     /// The thread; `None`: no socket of the sandbox has that port.
     pub(super) fn who(&self, port: u16) -> Option<u32> {
-        self.0.get(usize::from(port)).map(|cell| cell.load(Ordering::Acquire)).filter(|tid| *tid != 0)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&port).copied()
     }
 }
 
@@ -100,7 +94,7 @@ impl Redirect {
         let (wake, told) = fd::pipe()?;
         fd::set_status_flags(&told, libc::O_NONBLOCK)?;
         let shared = Arc::new(Shared {
-            askers: Askers::new(),
+            askers: Askers::default(),
             made: Mutex::default(),
             wake,
             servers: Mutex::default(),
@@ -197,6 +191,11 @@ impl Redirect {
                 self.sockets.remove(&oldest);
             }
         }
+    }
+
+    /// Whether any socket was turned here.
+    pub fn has_any(&self) -> bool {
+        !self.sockets.is_empty()
     }
 
     /// Whether the socket was turned here.
