@@ -22,8 +22,7 @@ const EXPECTED = 'labels of letters, digits, `_` and inner hyphens, such as api.
 
 /** Whether the last label is a number, decimal or hexadecimal: such a text can only be meant as IPv4. */
 export function endsInNumber(text: string): boolean {
-  const last = text.replace(/\.$/, '').split('.').at(-1) ?? '';
-  return /^([0-9]+|0x[0-9a-f]*)$/i.test(last);
+  return /(^|\.)([0-9]+|0x[0-9a-f]*)\.?$/i.test(text);
 }
 
 /** Parses a name. `at` is where `text` stands in the text that the fault's offsets count from. */

@@ -38,6 +38,18 @@ const SERVICES: ReadonlyMap<string, number> = new Map([
  * Parses what follows the colon. `at` is its offset in the rule; `at - 1` is the colon.
  */
 export function parsePorts(text: string, at: number, use: RuleUse = 'reach'): ParsedPorts {
+  const known = KNOWN.get(text);
+  if (known !== undefined) return known;
+  const parsed = parseList(text, at, use);
+  if (parsed.ok && KNOWN.size < MOST_KNOWN) KNOWN.set(text, parsed);
+  return parsed;
+}
+
+/** Port lists that parsed, whatever they are for: a policy of many rules has few different ones. */
+const KNOWN = new Map<string, ParsedPorts>();
+const MOST_KNOWN = 1024;
+
+function parseList(text: string, at: number, use: RuleUse): ParsedPorts {
   if (text === '*') return { ok: true, ports: ALL_PORTS };
   if (text === '') {
     const message = 'invalid port: nothing follows the `:`';

@@ -14,6 +14,7 @@ import {
 import type { Fault } from './diagnostic.ts';
 import { explainIpv4, explainIpv6 } from './explain-address.ts';
 import type { Prefix } from './model.ts';
+import { hasHostBits } from './stored-address.ts';
 
 /** A prefix, or the first thing that is wrong with it. */
 export type ParsedPrefix =
@@ -53,10 +54,10 @@ export function parsePrefix(
     if (mask === undefined) return { ok: false, fault };
     return { ok: false, fault: { ...fault, help: `did you mean ${written(`${host}/${mask}`)}?` } };
   }
-  const network = maskAddress(address, bits);
-  if (network.every((byte, i) => byte === address[i])) {
+  if (!hasHostBits(address, bits)) {
     return { ok: true, prefix: narrowPrefix({ address, bits }) };
   }
+  const network = maskAddress(address, bits);
   const one = written(formatAddress(address));
   const all = written(`${formatAddress(network)}/${bits}`);
   return {

@@ -99,10 +99,10 @@ export function compareAddresses(a: Uint8Array, b: Uint8Array): number {
   return 0;
 }
 
-function hasHostBits(wide: Uint8Array, wideBits: number): boolean {
-  const cleared = wide.slice();
-  cleared.fill(0, (wideBits + 7) >> 3);
-  const rest = wideBits & 7;
-  if (rest !== 0) cleared[wideBits >> 3] = (cleared[wideBits >> 3] ?? 0) & (0xff00 >> rest) & 0xff;
-  return compareAddresses(wide, cleared) !== 0;
+/** Whether an address of 4 or 16 bytes has bits beyond its first `bits`. */
+export function hasHostBits(address: Uint8Array, bits: number): boolean {
+  let at = bits >> 3;
+  if (((address[at++] ?? 0) & (0xff >> (bits & 7))) !== 0) return true;
+  for (; at < address.length; at++) if (address[at] !== 0) return true;
+  return false;
 }

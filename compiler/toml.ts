@@ -6,6 +6,7 @@
 import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';
 import type { Diagnostic, Fault } from './diagnostic.ts';
 import { createSource, type Source } from './source.ts';
+import { StringRuns } from './string-runs.ts';
 import type { Span, TomlNode, TomlTable } from './toml-tree.ts';
 
 /** A document, or its first error. */
@@ -21,12 +22,19 @@ export function parseToml(name: string, input: string | Uint8Array): ParsedToml 
     (typeof input === 'string' ? undefined : findInvalidUtf8(input, source.text)) ??
     findBareReturn(source.text);
   if (fault !== undefined) return { ok: false, diagnostic: source.diagnose(fault) };
+  const runs = new StringRuns(source.text);
   try {
-    const program = parseTOML(source.text, { tomlVersion: '1.0' });
-    return { ok: true, source, root: toTree(program) };
+    const root = runs.restore(parseTree(runs.rest));
+    // A run that is in no array was no list of strings: the parser gets to see it.
+    return { ok: true, source, root: root ?? parseTree(source.text) };
   } catch (error) {
-    return { ok: false, diagnostic: source.diagnose(toFault(error, source.text)) };
+    return { ok: false, diagnostic: source.diagnose(toFault(error, source.text, runs)) };
   }
+}
+
+/** The tree of a text as the parser alone gives it. @throws what the parser throws. */
+export function parseTree(text: string): TomlTable {
+  return toTree(parseTOML(text, { tomlVersion: '1.0' }));
 }
 
 /** The parser recurses and spreads strings; what breaks it, or DEEPEST, is nothing that a policy would hold. */
@@ -76,16 +84,19 @@ const MESSAGES: ReadonlyMap<string, string> = new Map([
   ['Defining a key multiple times is invalid', 'this is defined already'],
 ]);
 
-function toFault(error: unknown, text: string): Fault {
+function toFault(error: unknown, text: string, runs: StringRuns): Fault {
   if (error instanceof Redefinition) {
-    return { code: 'SL1001', message: 'this is defined already', ...error.span };
+    const { start, end } = error.span;
+    const span = { start: runs.place(start), end: runs.place(end) };
+    return { code: 'SL1001', message: 'this is defined already', ...span };
   }
   if (!(error instanceof ParseError)) return TOO_LARGE;
   const known = MESSAGES.get(error.message);
   // What is missing at the end of the text is reported behind the last thing that stands there.
   const end = text.trimEnd().length;
-  const start = Math.min(error.index, end);
-  const open = error.index >= end && /[,[]$/.test(text.slice(0, end));
+  const index = runs.place(error.index);
+  const start = Math.min(index, end);
+  const open = index >= end && /[,[]$/.test(text.slice(0, end));
   const message = open ? 'the array is not closed' : (known ?? lowerFirst(error.message));
   const token = /[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'|\S/uy;
   token.lastIndex = start;
