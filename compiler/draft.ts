@@ -20,6 +20,7 @@ import type { TableDraft } from './model.ts';
 import { findNameServers } from './name-servers.ts';
 import { type NameTools, pinNames } from './pin.ts';
 import { inOrder, type Placed } from './placed.ts';
+import type { Progress } from './progress.ts';
 import { findMisusedSets, findUnusedSets, usedSets } from './set-use.ts';
 import { readSets, type SetFileReader } from './sets.ts';
 import { checkShape } from './shape.ts';
@@ -54,6 +55,8 @@ export interface DraftTools extends NameTools {
   /** Asked for wildcards only; without it every wildcard counts as too wide. */
   readonly publicSuffixOf?: PublicSuffixFinder;
   readonly readSetFile: SetFileReader;
+  /** Is told how far long work is. */
+  readonly progress?: Progress;
 }
 
 /** A draft with warnings in source order, or every error in source order. */
@@ -90,12 +93,12 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
     diagnostic: source.diagnose(fault),
   }));
   const parts = [
-    readFileRules(tableAt(root, 'network'), source),
+    readFileRules(tableAt(root, 'network'), source, tools.progress),
     readOptionRules('allow', allow),
     readOptionRules('deny', deny),
   ];
   const written = parts.flatMap(({ rules }) => rules);
-  const sets = await readSets(tableAt(root, 'sets'), source, tools.readSetFile);
+  const sets = await readSets(tableAt(root, 'sets'), source, tools.readSetFile, tools.progress);
   const dns = readDnsSection(root, source);
   const walls = readWalls(root, source);
   for (const part of [...parts, sets, dns, walls])

@@ -7,6 +7,7 @@
 import { countCharacters, createDiagnostic, type Diagnostic, type Fault } from './diagnostic.ts';
 import type { PrefixList } from './model.ts';
 import { PrefixListBuilder } from './prefix-list.ts';
+import { type Progress, TELL_EVERY, untold } from './progress.ts';
 import { parseSetItem } from './set-item.ts';
 import { lineEnd, NEWLINE, readPlainLine, SPACE, TAB } from './set-lines.ts';
 
@@ -30,6 +31,7 @@ export function parseSetFile(
   file: string,
   content: string | Uint8Array,
   note: string,
+  progress: Progress = untold,
 ): ParsedSetFile {
   const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
   const list = new PrefixListBuilder(estimateLines(bytes));
@@ -39,7 +41,7 @@ export function parseSetFile(
   let line = 0;
   let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
   while (at < bytes.length) {
-    line++;
+    if (++line % TELL_EVERY === 0) progress(`reading ${file}`, at / bytes.length);
     const lineStart = at;
     while (bytes[at] === SPACE || bytes[at] === TAB) at++;
     const fast = readPlainLine(bytes, at, list);

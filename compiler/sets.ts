@@ -7,6 +7,7 @@ import type { Fault } from './diagnostic.ts';
 import type { AddressSet } from './model.ts';
 import { type Placed, placeInString } from './placed.ts';
 import { PrefixListBuilder } from './prefix-list.ts';
+import { type Progress, untold } from './progress.ts';
 import { parseSetFile } from './set-file.ts';
 import { parseSetItem } from './set-item.ts';
 import type { Source } from './source.ts';
@@ -33,6 +34,7 @@ export async function readSets(
   table: TomlTable | undefined,
   source: Source,
   readSetFile: SetFileReader,
+  progress: Progress = untold,
 ): Promise<ReadSets> {
   const sets = new Map<string, AddressSet>();
   const unspecified = new Set<string>();
@@ -41,7 +43,7 @@ export async function readSets(
     const builder =
       entry.node.kind === 'array'
         ? readInline(name, entry, entry.node, source)
-        : await readFile(name, entry, source, readSetFile);
+        : await readFile(name, entry, source, readSetFile, progress);
     if (builder === undefined) continue;
     for (const error of builder.errors) errors.push(error);
     if (builder.set !== undefined) sets.set(name, builder.set);
@@ -77,6 +79,7 @@ async function readFile(
   entry: TomlEntry,
   source: Source,
   readSetFile: SetFileReader,
+  progress: Progress,
 ): Promise<OneSet | undefined> {
   const path = entry.node.kind === 'table' ? entry.node.keys.get('file')?.node : undefined;
   if (path?.kind !== 'string') return undefined;
@@ -90,7 +93,7 @@ async function readFile(
   }
   const { line, column } = source.position(entry.start);
   const note = `set \`${name}\` is defined at ${source.name}:${line}:${column}`;
-  const parsed = parseSetFile(file, answer.content, note);
+  const parsed = parseSetFile(file, answer.content, note, progress);
   if (parsed.diagnostics.length > 0) {
     return { errors: parsed.diagnostics.map((diagnostic) => ({ at: entry.start, diagnostic })) };
   }

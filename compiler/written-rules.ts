@@ -8,6 +8,7 @@ import type { Fault } from './diagnostic.ts';
 import type { Action, Protocol, Rule } from './model.ts';
 import { type Extra, type Placed, placeInString } from './placed.ts';
 import { ALL_PORTS } from './ports.ts';
+import { type Progress, TELL_EVERY, untold } from './progress.ts';
 import { type ParsedRule, parseRule } from './rules.ts';
 import { createSource, type Source } from './source.ts';
 import type { TomlEntry, TomlScalar, TomlTable } from './toml-tree.ts';
@@ -43,7 +44,11 @@ const LISTS: ReadonlyMap<string, RuleList> = new Map([
 ]);
 
 /** Reads the lists of `[network]`. Values of a wrong type are passed over; the schema reports them. */
-export function readFileRules(network: TomlTable | undefined, source: Source): WrittenRules {
+export function readFileRules(
+  network: TomlTable | undefined,
+  source: Source,
+  progress: Progress = untold,
+): WrittenRules {
   const rules: WrittenRule[] = [];
   const errors: Placed[] = [];
   const sourceName = source.name.replace(/^.*\//, '');
@@ -51,7 +56,10 @@ export function readFileRules(network: TomlTable | undefined, source: Source): W
     const list = LISTS.get(key);
     if (list === undefined || entry.node.kind !== 'array') continue;
     if (key === 'deny_bind') rules.push(...implyBinds(entry, source, sourceName));
-    for (const item of entry.node.items) {
+    for (const [index, item] of entry.node.items.entries()) {
+      if ((index + 1) % TELL_EVERY === 0) {
+        progress(`reading ${sourceName}`, index / entry.node.items.length);
+      }
       if (item.kind !== 'string') continue;
       const text = String(item.value);
       const parsed = list.parse(text);

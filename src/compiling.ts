@@ -21,6 +21,7 @@ import { readPins } from './pins.ts';
 import { createProgress } from './progress.ts';
 import { chooseResolver, type NameSources } from './resolve.ts';
 import { writeError } from './standard-error.ts';
+import { showWork } from './work-progress.ts';
 
 /** Where the rules come from: a file that was read, options, or both. */
 export interface RuleSources {
@@ -43,15 +44,21 @@ export async function compileSources(
   if (!resolver.ok) return resolver;
   const folder = file === undefined ? '.' : dirname(file.path);
   const policy = file === undefined ? {} : { file: { name: file.path, text: file.bytes } };
-  return compilePolicy(
-    { ...policy, allow, deny, purpose, pinNow: names?.hosts !== undefined, now: pinTime(names) },
-    {
-      ...nameTools(resolver.resolve),
-      publicSuffixOf,
-      readSetFile: (path) => readSetFile(resolve(folder, path)),
-      policyModule: shippedPolicyModule(),
-    },
-  );
+  const work = showWork();
+  try {
+    return await compilePolicy(
+      { ...policy, allow, deny, purpose, pinNow: names?.hosts !== undefined, now: pinTime(names) },
+      {
+        ...nameTools(resolver.resolve),
+        publicSuffixOf,
+        readSetFile: (path) => readSetFile(resolve(folder, path)),
+        policyModule: shippedPolicyModule(),
+        progress: work.tell,
+      },
+    );
+  } finally {
+    work.end();
+  }
 }
 
 /**

@@ -15,7 +15,8 @@ const SHOWN = 3;
 /** Cells of a line on the smallest of terminals, less the one in which some of them wrap. */
 const WIDTH = 79;
 
-const ERASE_LINE = '\r\x1b[K';
+/** Back to the beginning of the line, and erase it. */
+export const ERASE_LINE = '\r\x1b[K';
 
 /** `resolving names: 12 of 40, asking a.example, b.example, c.example …`, cut to a width. */
 export function formatProgress(

@@ -1,0 +1,42 @@
+/**
+ * Shows on a terminal how far long work is: one line that is rewritten and goes away in the end. Nothing is written
+ * to anything but a terminal, and nothing about work that is done in half a second.
+ */
+import { isatty } from 'node:tty';
+import type { Progress } from '../compiler/progress.ts';
+import { ERASE_LINE } from './progress.ts';
+import { printable, writeError } from './standard-error.ts';
+
+/** File descriptor of standard error. */
+const STDERR = 2;
+const FIRST_AFTER_MS = 500;
+const AGAIN_AFTER_MS = 100;
+
+/** Tells, and takes what it wrote away again. */
+export interface ShownWork {
+  readonly tell: Progress;
+  end(): void;
+}
+
+/** Progress on standard error, if that is a terminal. */
+export function showWork(
+  isTerminal: boolean = isatty(STDERR),
+  write: (text: string) => void = writeError,
+  now: () => number = () => performance.now(),
+): ShownWork {
+  let next = now() + FIRST_AFTER_MS;
+  let isShown = false;
+  return {
+    tell(work, done) {
+      if (!isTerminal || now() < next) return;
+      next = now() + AGAIN_AFTER_MS;
+      isShown = true;
+      const share = done === undefined ? '' : ` ${Math.floor(done * 100)} %`;
+      write(`${ERASE_LINE}${printable(work)} …${share}`);
+    },
+    end() {
+      if (isShown) write(ERASE_LINE);
+      isShown = false;
+    },
+  };
+}
