@@ -18,6 +18,7 @@ import { createNearRules, type NearRules } from './near-rules.ts';
 import { PROTOCOL_NUMBERS } from './numbers.ts';
 import { createRuleIndex, type RuleIndex, wordsOf } from './rule-index.ts';
 import { isBind, toCanonical, widen } from './stored-address.ts';
+import { type Layout, readLayout } from './stored-layout.ts';
 import {
   countBoundaries,
   createReader,
@@ -105,6 +106,8 @@ export interface Table {
   facts(): Facts;
   unixRules(): readonly UnixRule[];
   dns(): Dns;
+  /** How the file is laid out. */
+  layout(): Layout;
   summary(): TableSummary;
 }
 
@@ -193,6 +196,7 @@ function createTable(instance: PolicyExports, ptr: number, bytes: Uint8Array): T
     facts: once(() => readFacts(reader)),
     unixRules: once(() => readUnixRules(reader)),
     dns: () => readDns(reader),
+    layout: once(() => readLayout(reader)),
     summary: () => summarise(reader),
   };
 }

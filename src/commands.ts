@@ -9,6 +9,7 @@ import { type CompileOptions, compileToFile } from './commands/compile.ts';
 import { printCompletion } from './commands/completion.ts';
 import { diffPolicies } from './commands/diff.ts';
 import { examineHost } from './commands/doctor.ts';
+import { type InspectOptions, inspectPolicy } from './commands/inspect.ts';
 import { type LearnOptions, learn } from './commands/learn.ts';
 import { type LintOptions, lintPolicies } from './commands/lint.ts';
 import { SandlockError } from './errors.ts';
@@ -81,6 +82,12 @@ export function createProgram(): Command {
     .action((policy: string, destinations: string[], options: { format: Format }) =>
       checkDestinations(policy, destinations, options.format),
     );
+  withHelp(program.command('inspect'), 'inspect')
+    .argument('<policy>')
+    .option('--explain [destination]')
+    .addOption(format)
+    .addOption(json)
+    .action((policy: string, options: InspectOptions) => inspectPolicy(policy, options));
   withHelp(program.command('lint'), 'lint')
     .argument('<policy...>')
     .option('--hosts <file>')

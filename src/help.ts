@@ -9,6 +9,7 @@ export type HelpTopic =
   | 'exec'
   | 'compile'
   | 'check'
+  | 'inspect'
   | 'lint'
   | 'diff'
   | 'learn'
@@ -22,6 +23,7 @@ export const HELP: Readonly<Record<HelpTopic, string>> = {
   sandlock exec POLICY -- COMMAND …    run COMMAND; ends as COMMAND ends
   sandlock compile POLICY -o FILE      turn a policy into a table
   sandlock check POLICY DESTINATION …  what would be decided, and why
+  sandlock inspect POLICY              what a table contains
   sandlock lint POLICY …               rules that do nothing, or too much
   sandlock learn -o FILE -- COMMAND …  run COMMAND unhindered; write its policy
   sandlock diff BEFORE AFTER           what became reachable, what no longer is
@@ -72,6 +74,16 @@ POLICY has errors.
   --deny-warnings    write nothing when there is a warning
   --json, --format FORMAT
                      text or json: form of summary and errors
+`,
+  inspect: `sandlock inspect POLICY [options]
+
+Says what a table contains: by what each protocol is held, rules, names with the
+age of their pins, sets, families, UNIX sockets, and the size of each section.
+
+  --explain [DESTINATION]
+                how the tries are laid out, and walked for DESTINATION
+  --json, --format FORMAT
+                text or json: one object
 `,
   lint: `sandlock lint POLICY … [options]
 

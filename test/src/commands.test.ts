@@ -395,6 +395,54 @@ describe('check', () => {
   });
 });
 
+describe('inspect', () => {
+  it('tells what a table contains, and walks it for a destination', () => {
+    sandlock('compile', 'p.toml', '-o', 'p.bin');
+    const { status, stdout } = sandlock('inspect', 'p.bin', '--explain', '10.9.1.1:443');
+    expect(status).toBe(0);
+    expect(stdout).toMatch(
+      /^table {6}[\d,]+ bytes, format 1\.0, 3 rules, \d port sets\ntcp {8}2 allow, 1 deny; /,
+    );
+    expect(stdout).toMatch(/\nnames {6}1, 1 pinned \d+ seconds ago \(.*Z\), resolve = "compile"/);
+    expect(stdout).toContain('\n  localhost  127.0.0.1');
+    const walk = stdout.slice(stdout.indexOf('walk '));
+    expect(walk).toMatch(
+      /^walk {7}10\.9\.1\.1 in tcp IPv4\n {2}child \d+ of \d+ \(by the first \d bits\)\n {2}boundary 10\.9\.0\.0, up to 10\.9\.255\.255\n {2}port set 0: no port\n {2}deny\n$/,
+    );
+    expect(stdout.split('\n').every((line) => line.length < 140)).toBe(true);
+  });
+
+  it('gives the same as data, of a policy as well', () => {
+    const { status, stdout } = sandlock('inspect', 'p.toml', '--json', '--explain', '10.1.1.1:443');
+    expect(status).toBe(0);
+    const data = JSON.parse(stdout);
+    expect(data).toMatchObject({
+      names: [{ name: 'localhost' }],
+      dns: { resolve: 'compile' },
+      sets: [],
+      userns: false,
+      unix: [],
+      layout: { version: '1.0' },
+      walks: [{ address: '10.1.1.1', ports: '443', verdict: 'allow' }],
+    });
+    expect(data.protocols[0]).toMatchObject({ protocol: 'tcp', allow: 2, deny: 1 });
+    const { layout } = data;
+    const last = layout.sections.reduce(
+      (sum: number, { bytes }: { bytes: number }) => sum + bytes,
+      0,
+    );
+    expect(last).toBeLessThan(layout.bytes);
+    expect(layout.tries).toHaveLength(10);
+    const first = layout.tries[0];
+    expect(first.startsArrayBytes).toBe(first.boundaries * first.startBytes);
+  });
+
+  it.each([['unix:/x'], ['nowhere.example:443'], ['10.0.0.1']])('can not walk for %s', (text) => {
+    const { status, stdout } = sandlock('inspect', 'p.toml', '--explain', text);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+  });
+});
+
 describe('lint', () => {
   it('is silent and exits 0 where there is nothing to say', () => {
     expect(sandlock('lint', 'p.toml')).toEqual({ status: 0, stdout: '', stderr: '' });
