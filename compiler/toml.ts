@@ -1,6 +1,6 @@
 /**
  * TOML text to a tree (toml-tree.ts).
- * The only file that knows the TOML parser (toml-eslint-parser, strict TOML 1.0). Decides nothing about what a policy may
+ * The only file, with format-policy.ts, that knows the TOML parser (toml-eslint-parser, strict TOML 1.0). Decides nothing about what a policy may
  * say. Offsets are UTF-16 units into the text without its byte order mark.
  */
 import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';

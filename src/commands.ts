@@ -9,6 +9,7 @@ import { type CompileOptions, compileToFile } from './commands/compile.ts';
 import { printCompletion } from './commands/completion.ts';
 import { diffPolicies } from './commands/diff.ts';
 import { examineHost } from './commands/doctor.ts';
+import { type FmtOptions, formatPolicies } from './commands/fmt.ts';
 import { type InspectOptions, inspectPolicy } from './commands/inspect.ts';
 import { type LearnOptions, learn } from './commands/learn.ts';
 import { type LintOptions, lintPolicies } from './commands/lint.ts';
@@ -82,6 +83,11 @@ export function createProgram(): Command {
     .action((policy: string, destinations: string[], options: { format: Format }) =>
       checkDestinations(policy, destinations, options.format),
     );
+  withHelp(program.command('fmt'), 'fmt')
+    .argument('<policy...>')
+    .option('--check')
+    .option('-w, --write')
+    .action((policies: string[], options: FmtOptions) => formatPolicies(policies, options));
   withHelp(program.command('inspect'), 'inspect')
     .argument('<policy>')
     .option('--explain [destination]')

@@ -9,6 +9,7 @@ export type HelpTopic =
   | 'exec'
   | 'compile'
   | 'check'
+  | 'fmt'
   | 'inspect'
   | 'lint'
   | 'diff'
@@ -23,6 +24,7 @@ export const HELP: Readonly<Record<HelpTopic, string>> = {
   sandlock exec POLICY -- COMMAND …    run COMMAND; ends as COMMAND ends
   sandlock compile POLICY -o FILE      turn a policy into a table
   sandlock check POLICY DESTINATION …  what would be decided, and why
+  sandlock fmt POLICY …                one form for policies; comments stay
   sandlock inspect POLICY              what a table contains
   sandlock lint POLICY …               rules that do nothing, or too much
   sandlock learn -o FILE -- COMMAND …  run COMMAND unhindered; write its policy
@@ -74,6 +76,16 @@ POLICY has errors.
   --deny-warnings    write nothing when there is a warning
   --json, --format FORMAT
                      text or json: form of summary and errors
+`,
+  fmt: `sandlock fmt POLICY … [options]
+
+Prints policies in one form: spacing, indentation, commas. Comments, order, and
+what is said stay as they are.
+
+  --check      write nothing, name the files that are not in this form
+  -w, --write  replace the files
+
+Exit status: 0 · 1 a file is not in this form (--check) · 2 no TOML, bad usage
 `,
   inspect: `sandlock inspect POLICY [options]
 

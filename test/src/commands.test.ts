@@ -395,6 +395,32 @@ describe('check', () => {
   });
 });
 
+describe('fmt', () => {
+  const untidy = '[network]\nallow=["10.0.0.0/8:443"] # all\n';
+  const tidy = '[network]\nallow = ["10.0.0.0/8:443"]  # all\n';
+
+  it('prints, writes or checks', () => {
+    writeFileSync(join(folder, 'f.toml'), untidy);
+    expect(sandlock('fmt', 'f.toml')).toEqual({ status: 0, stdout: tidy, stderr: '' });
+    const check = sandlock('fmt', '--check', 'f.toml', 'p.toml');
+    expect(check).toEqual({ status: 1, stdout: 'f.toml\n', stderr: '' });
+    expect(readFileSync(join(folder, 'f.toml'), 'utf8')).toBe(untidy);
+    expect(sandlock('fmt', '-w', 'f.toml')).toEqual({ status: 0, stdout: '', stderr: '' });
+    expect(readFileSync(join(folder, 'f.toml'), 'utf8')).toBe(tidy);
+    expect(sandlock('fmt', '--check', 'f.toml').status).toBe(0);
+  });
+
+  it('writes nothing when one of the files is no TOML', () => {
+    writeFileSync(join(folder, 'f.toml'), untidy);
+    writeFileSync(join(folder, 'bad.toml'), 'a = \n');
+    const { status, stderr } = sandlock('fmt', '-w', 'f.toml', 'bad.toml');
+    expect(status).toBe(2);
+    expect(stderr).toMatch(/^bad\.toml:1:\d+: error SL1001: /);
+    expect(readFileSync(join(folder, 'f.toml'), 'utf8')).toBe(untidy);
+    expect(sandlock('fmt', '-w', '--check', 'f.toml').status).toBe(2);
+  });
+});
+
 describe('inspect', () => {
   it('tells what a table contains, and walks it for a destination', () => {
     sandlock('compile', 'p.toml', '-o', 'p.bin');
