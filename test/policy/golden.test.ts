@@ -81,6 +81,7 @@ describe('the deciding rules are those that a scan finds', () => {
         explained += lines.length;
       }
     }
-    expect(explained).toBeGreaterThan(2000);
+    // Verdicts with a rule behind them must be many, or the comparison proves little.
+    expect(explained).toBeGreaterThan(1500);
   });
 });
