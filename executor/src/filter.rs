@@ -5,111 +5,14 @@
 //! around the filter. It refuses to know the rules; it is told only by what each protocol is held.
 
 use crate::bpf::{Action, Decision, Test, Word, ask, ask_any, ask_masked, assemble, select};
-use crate::sys::landlock::Abi;
 use crate::sys::seccomp::{Instruction, NEW_LISTENER};
-use crate::table::{Mode, Protocol, Table, families};
-
-/// What the policy says as far as the filter must know it, and what the host can do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a fact of the policy of its own")]
-pub struct Walls {
-    /// Sockets that may exist: bits of `table::families`.
-    pub families: u32,
-    /// By what destinations of TCP are held.
-    pub tcp: Mode,
-    /// The same of UDP.
-    pub udp: Mode,
-    /// The same of ICMP.
-    pub icmp: Mode,
-    /// TCP has rules for binding.
-    pub tcp_bind: bool,
-    /// UDP has rules for binding.
-    pub udp_bind: bool,
-    /// Questions for names are answered inside: UDP sockets exist for them, and what they receive has its source put right.
-    pub names: bool,
-    /// Unix sockets outside may be reached.
-    pub outside_unix: bool,
-    /// Programs may make namespaces.
-    pub namespaces: bool,
-    /// The command lives in a Landlock domain, which keeps ptrace and its kin inside, and TCP to what it allows.
-    pub confined: bool,
-    /// Nothing is refused that a policy could allow, and more is seen: sends to the peer, and sockets of families that are not there by default.
-    pub observed: bool,
-    /// The supervisor may take descriptors and read memory of the command.
-    pub inspected: bool,
-}
-
-impl Walls {
-    /// What a table says. `is_forced`: everything is looked at, whatever could be left to the kernel. `observes`: nothing is refused by the table, so every protocol has sockets.
-    /// `names`: questions for names are answered inside; they, and what live names open, are in no plan, so everything is looked at as well.
-    pub fn of<B: AsRef<[u8]>>(
-        table: &Table<B>,
-        abi: Abi,
-        is_forced: bool,
-        observes: bool,
-        names: bool,
-    ) -> Self {
-        let is_forced = is_forced || names;
-        let mode = |protocol| match table.plan(protocol) {
-            _ if observes => Mode::Supervised,
-            Mode::Kernel | Mode::Open if is_forced => Mode::Supervised,
-            mode => mode,
-        };
-        // Without Landlock nothing holds a connect that is not looked at.
-        let tcp = if is_forced || !abi.has_tcp() { Mode::Supervised } else { mode(Protocol::Tcp) };
-        Self {
-            families: table.families(),
-            tcp,
-            udp: mode(Protocol::Udp),
-            icmp: mode(Protocol::Icmp),
-            tcp_bind: table.plan(Protocol::TcpBind) != Mode::Closed,
-            udp_bind: table.plan(Protocol::UdpBind) != Mode::Closed,
-            names,
-            outside_unix: observes || table.unix_rules().next().is_some(),
-            namespaces: table.allows_user_namespaces(),
-            confined: abi.has_tcp(),
-            observed: observes,
-            inspected: true,
-        }
-    }
-
-    fn has(self, family: u32) -> bool {
-        self.families & family != 0
-    }
-
-    /// There are UDP sockets: programs that ping, and servers, have one whether UDP may leave or not.
-    fn has_udp_sockets(self) -> bool {
-        self.udp != Mode::Closed || self.icmp != Mode::Closed || self.udp_bind || self.names
-    }
-
-    /// A message can carry a destination that has to be looked at: then sendmsg, sendmmsg and sendto with an address are trapped. Otherwise the sandbox has no socket
-    /// that would honour one (no datagram socket of unix, none of IP that may not send everywhere, nobody outside who could hand one in), and they run
-    /// at full speed, descriptors and credentials included.
-    pub fn looks_at_messages(self) -> bool {
-        let is_closed = self.udp == Mode::Closed && self.has_udp_sockets();
-        let is_supervised = [self.udp, self.icmp].contains(&Mode::Supervised);
-        is_supervised || is_closed || self.names || self.outside_unix || self.has(families::UNIX_DGRAM)
-    }
-
-    /// A connect has to be looked at. Registers do not tell what socket it is on, so all are, or none: where TCP is decided by Landlock alone, every datagram socket may send
-    /// anywhere, and no unix socket exists that could be connected to a path outside.
-    pub fn looks_at_connects(self) -> bool {
-        self.tcp == Mode::Supervised
-            || self.looks_at_messages()
-            || self.has(families::UNIX_STREAM | families::UNIX_SEQPACKET)
-    }
-
-    /// A call is trapped that the supervisor could not decide without taking the caller's descriptor or reading its memory. What else is trapped where it may do neither
-    /// is refused, or left to Landlock (`calls`).
-    pub fn needs_inspection(self) -> bool {
-        self.looks_at_connects() || self.has_udp_sockets() || self.tcp_bind || self.udp_bind
-    }
-}
+use crate::table::{Mode, families};
+use crate::walls::Walls;
 
 #[cfg(target_arch = "x86_64")]
-const ARCH: u32 = 0xc000_003e; // AUDIT_ARCH_X86_64, linux/audit.h
+pub(crate) const ARCH: u32 = 0xc000_003e; // AUDIT_ARCH_X86_64, linux/audit.h
 #[cfg(target_arch = "aarch64")]
-const ARCH: u32 = 0xc000_00b7; // AUDIT_ARCH_AARCH64, linux/audit.h
+pub(crate) const ARCH: u32 = 0xc000_00b7; // AUDIT_ARCH_AARCH64, linux/audit.h
 
 /// System calls of the x32 ABI carry this bit and share the architecture value of x86-64 (asm/unistd.h).
 const X32: u32 = 0x4000_0000;
@@ -495,6 +398,12 @@ mod tests {
                 interpret(&program(UDP), &Sample { nr: word(nr), arch: ARCH, args: [0; 6] });
             assert_eq!(code, Action::Allow.code());
             assert!(executed <= 14, "{executed} instructions for {nr}");
+        }
+        for nr in [libc::SYS_connect, libc::SYS_sendto, libc::SYS_sendmsg, libc::SYS_sendmmsg] {
+            let sample = Sample { nr: word(nr), arch: ARCH, args: [3, 1, 16, 0, 1, 16] };
+            let (code, executed) = interpret(&program(KERNEL), &sample);
+            assert_eq!(code, Action::Allow.code());
+            assert!(executed <= 24, "{executed} instructions for {nr}");
         }
     }
 

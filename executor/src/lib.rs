@@ -42,6 +42,7 @@ mod sys;
 mod table;
 mod task;
 mod tree;
+mod walls;
 mod watch;
 
 /// The program, by the name it was executed under. Whatever is not one of our own two is what a user calls the launcher.

@@ -19,13 +19,13 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 
 use crate::event::Stage;
-use crate::filter::Walls;
 use crate::request::Request;
 use crate::sys::landlock::Ports;
 use crate::sys::process::{self, Vector, child};
 use crate::sys::seccomp::{self, Instruction, Listener};
 use crate::sys::{Errno, Result, landlock, signal};
 use crate::table::{Mode, Protocol, Table};
+use crate::walls::Walls;
 
 /// What the command is confined by.
 pub struct Confinement {

@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
 use crate::event::{Events, Kind, Record, Stage};
-use crate::filter::{self, Walls};
+use crate::filter;
 use crate::inside::Inside;
 use crate::named::Named;
 use crate::names::hosts;
@@ -46,6 +46,7 @@ use crate::sys::{Errno, Result, fd, landlock, memory, mounts, process, signal, s
 use crate::table::{Table, UnixRule};
 use crate::task::{Callers, Tasks};
 use crate::tree::{self, Proven};
+use crate::walls::Walls;
 use crate::watch::{Suspects, Watch};
 
 /// The host's names for addresses, which programs read before they ask anyone.
