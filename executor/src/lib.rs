@@ -59,7 +59,7 @@ fn main(start: sys::process::Start) -> ! {
 #[cfg(feature = "fuzz")]
 pub mod fuzz {
     pub use crate::cmsg::{Control, translate};
-    pub use crate::filter::{Walls, program as filter_program};
+    pub use crate::filter::program as filter_program;
     /// The DNS wire format.
     pub mod dns {
         pub use crate::names::wire::{
@@ -75,4 +75,5 @@ pub mod fuzz {
     pub use crate::sys::{Errno, Result};
     pub use crate::table::{Defect, Mode, Protocol, Table, Verdict, table_checksum};
     pub use crate::task::Status;
+    pub use crate::walls::Walls;
 }
