@@ -105,6 +105,18 @@ export function loadLibrary(path: string = findLibrary()): NativeLibrary {
   };
 }
 
+/** RTLD_NOW and RTLD_NODELETE of dlfcn.h; node:os has no name for the second. */
+const PINNED = 0x1002;
+
+/**
+ * Keeps the binding mapped until the process ends. A worker thread that ends would unload it, and crash: destructors of the thread's own data
+ * lie in it, and are called after that. To be called in worker threads, after {@link loadLibrary}.
+ */
+export function pinBinding(): void {
+  const path = Object.keys(require.cache).find((file) => /ffi-rs[^/]*\.node$/.test(file));
+  if (path !== undefined) process.dlopen({ exports: {} }, path, PINNED);
+}
+
 function toInt32(value: number): number {
   if ((value | 0) !== value) throw new RangeError(`${value} is not a 32-bit integer`);
   return value;

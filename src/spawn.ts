@@ -8,7 +8,8 @@ import { closeSync, openSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { constants } from 'node:os';
 import type { Readable, Writable } from 'node:stream';
-import { loadLibrary, type NativeLibrary } from './binding.ts';
+import { isMainThread } from 'node:worker_threads';
+import { loadLibrary, type NativeLibrary, pinBinding } from './binding.ts';
 import { type Decision, type Explained, NO_EXPLANATION, toDecision } from './decision.ts';
 import { createDecisions, type Decisions } from './decisions.ts';
 import { SandlockError } from './errors.ts';
@@ -108,6 +109,7 @@ export function spawn(
   const unknown = degraded.find((name) => !DEGRADATIONS.has(name));
   if (unknown !== undefined) throw usage(`allowDegraded does not know ${unknown}`);
   const library = loadLibrary();
+  if (!isMainThread) pinBinding();
   const streams = openStreams(library, options.stdio ?? 'pipe');
   try {
     const request = encodeRequest({
