@@ -126,7 +126,6 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
     ...findNameServers(written),
     ...findUnusedSets(written, defined, source),
   ];
-  const hasPins = pinned.names.some(({ addresses }) => addresses.length > 0);
   return {
     ok: true,
     draft: {
@@ -136,7 +135,7 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
       names: pinned.names,
       dns: {
         resolve: pinNow ? 'compile' : dns.resolve,
-        pinnedAt: hasPins ? (input.now ?? 0) : 0,
+        pinnedAt: pinned.wasAsked ? (input.now ?? 0) : 0,
         maxAge: pinNow ? DEFAULT_MAX_AGE : dns.maxAge,
         privateNames: dns.privateNames,
       },

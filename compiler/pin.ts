@@ -19,6 +19,8 @@ import type { TargetFault, WrittenRule } from './written-rules.ts';
 /** Names in the order in which rules name them first. */
 export interface PinnedNames {
   readonly names: readonly PinnedName[];
+  /** Some name was asked for, so that the pins have a time. */
+  readonly wasAsked: boolean;
   readonly errors: readonly Placed[];
   readonly warnings: readonly Placed[];
 }
@@ -70,9 +72,13 @@ export async function pinNames(
   const errors: Placed[] = [];
   const warnings: Placed[] = [];
   for (const [name, naming] of byName) {
+    if (isLocalhost(name) && !asked.includes(name)) {
+      // No server is asked for it, so there is nothing to learn later.
+      names.push({ name, addresses: LOOPBACK });
+      continue;
+    }
     if (isLive(name)) {
-      // No server is asked for localhost, so there is nothing to learn while the command runs.
-      names.push({ name, addresses: isLocalhost(name) ? LOOPBACK : [] });
+      names.push({ name, addresses: [] });
       continue;
     }
     if (!now) {
@@ -98,7 +104,7 @@ export async function pinNames(
     }
     names.push({ name, addresses: kept });
   }
-  return { names, errors, warnings };
+  return { names, wasAsked: asked.length > 0, errors, warnings };
 }
 
 /** The allow rules of each name, in the order in which names come first. */

@@ -132,9 +132,16 @@ describe('names', () => {
     expect(await namesOf(policy(resolve), purpose)).toEqual([name]);
   });
 
-  test('of the loopback are pinned in a live policy, too', async () => {
+  test('of the loopback are pinned in a live policy', async () => {
     const text = '[network]\nallow = ["localhost:1", "app.localhost:1"]\n[dns]\nresolve = "live"';
     expect(await namesOf(text)).toEqual(['localhost 127.0.0.1 ::1', 'app.localhost 127.0.0.1 ::1']);
+  });
+
+  test('of the loopback are not left to the start, and have no age', async () => {
+    const text = '[network]\nallow = ["localhost:1"]';
+    const file = { name: 'policy.toml', text };
+    const kept = await goodDraft({ file, purpose: 'compile', now: 1_800_000_000 }, { names: {} });
+    expect([show(kept), kept.dns.pinnedAt]).toEqual([['localhost 127.0.0.1 ::1'], 0]);
   });
 
   test('that are not asked for need no resolver', async () => {
