@@ -2,7 +2,7 @@
 // when a test failed, when a runner ended without saying how many tests it ran, and when a program
 // that the tests need is missing; nothing is skipped for want of a tool.
 //
-// `npm test -- unit` (or rust, e2e, launcher, walls, fidelity, hostile, hosts, compat, names, docs, playground, fuzz) runs one part.
+// `npm test -- unit` (or rust, e2e, launcher, walls, fidelity, hostile, hosts, compat, names, docs, playground, fuzz, instructions) runs one part.
 
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,8 @@ const RUNNERS = {
   rust: runRust,
   ...Object.fromEntries(SUITES.map((name) => [name, () => runSuite(name)])),
   launcher: () => runSuite('e2e', '--native', ...NATIVE),
-  fuzz: runFuzz,
+  fuzz: () => runScript('fuzz', '--seconds', FUZZ_SECONDS),
+  instructions: () => runScript('instructions'),
 };
 
 /** Files of the end-to-end tests that are run once more by the launcher without Node: those about processes, signals and calls. */
@@ -52,6 +53,7 @@ const TOOLS = [
   'socat',
   'strace',
   'unshare',
+  'valgrind',
 ];
 
 await main(async (names) => {
@@ -60,7 +62,9 @@ await main(async (names) => {
   if (unknown !== undefined) throw new ScriptError(`no tests named ${unknown}`);
 
   const total = { passed: 0, failed: 0 };
-  const needsPrograms = parts.some((name) => SUITES.includes(name) || name === 'launcher');
+  const needsPrograms = parts.some(
+    (name) => SUITES.includes(name) || ['launcher', 'instructions'].includes(name),
+  );
   if (needsPrograms) installSystemPackages();
   const missing = missingTools(needsPrograms ? TOOLS : ['cargo', 'cc']);
   for (const line of missing) console.error(line);
@@ -113,13 +117,9 @@ async function runSuite(name, ...more) {
   return readReport(report, status);
 }
 
-/** The fuzzers end with a line of their own, `N passed, N failed`. */
-async function runFuzz() {
-  const { status, output } = await runCaptured(process.execPath, [
-    'scripts/fuzz.mjs',
-    '--seconds',
-    FUZZ_SECONDS,
-  ]);
+/** A script that ends with a line of its own, `N passed, N failed`. */
+async function runScript(name, ...args) {
+  const { status, output } = await runCaptured(process.execPath, [`scripts/${name}.mjs`, ...args]);
   const [, passed, failed] = /^(\d+) passed, (\d+) failed$/m.exec(output) ?? ['', '0', '1'];
   return withStatus({ passed: Number(passed), failed: Number(failed) }, status);
 }
