@@ -244,10 +244,18 @@ udp().connect(('127.0.0.1', 5305))`;
   });
 
   test('--collapse makes networks of neighbours, and a stop by a signal still writes the policy', async () => {
-    const tries =
-      'for n in 1 2 3; do : > /dev/udp/198.51.100.$n/5300; echo x > /dev/udp/198.51.100.$n/5300; done';
+    // Sent by name: connects by one thread to several addresses, with write(2) after them, look like a resolver's.
+    const tries = makeFile(
+      'tries.py',
+      `import socket
+u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for n in (1, 2, 3):
+    try: u.sendto(b'x', ('198.51.100.%d' % n, 5300))
+    except OSError: pass
+`,
+    );
     const file = join(makeDirectory(), 'policy.toml');
-    const command = ['bash', '-c', `${tries}; echo ready; sleep 30`];
+    const command = ['bash', '-c', `python3 ${tries}; echo ready; sleep 30`];
     const child = start(user, [
       ...launcher,
       'learn',
