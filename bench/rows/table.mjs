@@ -179,7 +179,7 @@ function otherTools(stage) {
   writeFileSync(ipset, create + addresses.map((address) => `add l ${address}\n`).join(''));
   writeFileSync(
     nft,
-    `table ip t { set l { type ipv4_addr; flags interval; elements = { ${addresses.join(', ')} } } }\n`,
+    `table ip t { set l { type ipv4_addr; flags interval; elements = { ${addresses.join(', ')} }; }; }\n`,
   );
   const tools = [
     { name: 'ipset restore', limit: 1 / 6, command: `ipset restore < ${ipset}` },
