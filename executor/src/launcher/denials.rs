@@ -202,7 +202,7 @@ fn is_printable(letter: char) -> bool {
 }
 
 /// As JSON writes a string.
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for letter in text.chars() {
         match letter {
@@ -222,7 +222,7 @@ fn quoted(text: &str) -> String {
 
 /// ISO 8601 in UTC with milliseconds, of nanoseconds since 1970. The calendar: days are counted from the first of March of the year 0, so that a leap day is the
 /// last of its year, in eras of 400 years (146 097 days).
-fn iso_time(time: u64) -> String {
+pub(super) fn iso_time(time: u64) -> String {
     let (seconds, ms) = (time / 1_000_000_000, time / 1_000_000 % 1000);
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);
     let (era, day) = (days / 146_097, days % 146_097);

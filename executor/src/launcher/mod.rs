@@ -6,6 +6,7 @@
 
 mod arguments;
 mod denials;
+mod denied_names;
 mod failures;
 mod probes;
 mod stages_gen;
@@ -23,6 +24,7 @@ use crate::sys::{Errno, fd, signal};
 use crate::table::Table;
 use arguments::{Arguments, HELP, Parsed};
 use denials::{Denial, Reporter};
+use denied_names::{DeniedName, NameReporter};
 use failures::{Failure, kernel_text};
 use probes::Probes;
 
@@ -164,6 +166,7 @@ struct Follower {
     log: Option<Log>,
     is_quiet: bool,
     reporter: Reporter,
+    names: NameReporter,
     probes: Probes,
     /// What belongs to the next record.
     text: Vec<u8>,
@@ -196,6 +199,7 @@ impl Follower {
         let due = self.probes.due(u64::MAX);
         self.tell_all(&due);
         self.say(&self.reporter.finish());
+        self.say(&self.names.finish());
         if end.dropped > 0 {
             if let Some(log) = &mut self.log {
                 log.write(&denials::lost_line(end.dropped, now()));
@@ -231,6 +235,14 @@ impl Follower {
         }
     }
 
+    fn tell_name(&mut self, denied: &DeniedName) {
+        if let Some(log) = &mut self.log {
+            log.write(&denied.log_line());
+        }
+        let line = self.names.report(denied);
+        self.say(&line);
+    }
+
     /// Takes one record (docs/native.md) in. `false`: it was the last.
     fn take(&mut self, record: &[u8; RECORD_BYTES], end: &mut End) -> bool {
         let kind = Kind::of(record);
@@ -239,7 +251,17 @@ impl Follower {
             self.text.extend_from_slice(text.get(..usize::from(*length)).unwrap_or_default());
             return true;
         }
-        let denial = Denial::read(record, &std::mem::take(&mut self.text));
+        let text = std::mem::take(&mut self.text);
+        if kind == Some(Kind::Name) {
+            let [_, reason, ..] = *record;
+            let asked = Denial::read(record, &[]);
+            end.dropped = end.dropped.max(asked.dropped);
+            if let Some(denied) = DeniedName::of(reason, asked, &text) {
+                self.tell_name(&denied);
+            }
+            return true;
+        }
+        let denial = Denial::read(record, &text);
         end.dropped = end.dropped.max(denial.dropped);
         match kind {
             Some(Kind::Denied | Kind::Allowed) => {
