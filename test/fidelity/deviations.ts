@@ -199,11 +199,7 @@ export const stops: readonly Deviation[] = [
   },
 ];
 
-export const streamsOfTcp: readonly Deviation[] = [
-  { lines: /^sendto half mapped$/, bare: '-1 EFAULT', sandboxed: '8', reason: FAULT_IN_STREAM },
-  { lines: /^sendto full, hole$/, bare: '-1 EAGAIN', sandboxed: '-1 EFAULT', reason: READ_FIRST },
-  ...fastOpen,
-];
+export const streamsOfTcp: readonly Deviation[] = fastOpen;
 
 const NO_DATAGRAMS =
   'Without datagram rules messages are not looked at, so there is no datagram socket that would honour a name in them.';
