@@ -108,7 +108,7 @@ export function destination(input: Uint8Array): void {
   } else if (found.host.kind === 'address') meant(found.host.address);
   else {
     const { name } = found.host;
-    demand(/^(?!-)[a-z0-9.-]{1,253}$/.test(name), () => `the name is ${name}`);
+    demand(/^(?!-)[a-z0-9._-]{1,253}$/.test(name), () => `the name is ${name}`);
     demand(isIP(name) === 0, () => `the name ${name} is an address`);
   }
 }
