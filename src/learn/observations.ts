@@ -41,7 +41,8 @@ export function createObservations(
   mayStandFor: MayStandFor,
 ): Observations {
   const records: DecidedRecord[] = [];
-  const asked = new Map<string, string>();
+  /** By `pid address`, and by address alone, the names that were answered with it. */
+  const asked = new Map<string, Set<string>>();
   const services = new Set<string>();
   /** `pid port` of TCP connects: a silent UDP connect of the same process and port was a probe. */
   const connected = new Set<string>();
@@ -49,9 +50,18 @@ export function createObservations(
   /** By `tid port`, the addresses of silent UDP connects. */
   const silent = new Map<string, Set<string>>();
 
-  const nameOf = ({ pid, address }: DecidedRecord): string | undefined => {
-    const name = asked.get(`${pid} ${address}`) ?? asked.get(address) ?? knownNames.get(address);
-    return name !== undefined && mayStandFor(name, address) ? name : undefined;
+  const ask = (key: string, name: string): void => {
+    asked.set(key, (asked.get(key) ?? new Set()).add(name));
+  };
+  /**
+   * What a rule may say for a destination: every name that the process asked for and that has the address, since a connect does not tell which of
+   * them it was for, and each fact is told once; else those of any process; else what the present policy says; else the address.
+   */
+  const hostsOf = ({ pid, address }: DecidedRecord): readonly string[] => {
+    const known = knownNames.get(address);
+    const names = asked.get(`${pid} ${address}`) ?? asked.get(address) ?? (known ? [known] : []);
+    const fit = [...names].filter((name) => mayStandFor(name, address));
+    return fit.length > 0 ? fit : [address];
   };
   const isUse = (record: DecidedRecord): boolean => {
     const { kind, protocol, call, pid, tid, port, address } = record;
@@ -77,8 +87,8 @@ export function createObservations(
     },
     named({ pid, name, address }) {
       if (address === undefined) return;
-      asked.set(`${pid} ${address}`, name);
-      asked.set(address, name);
+      ask(`${pid} ${address}`, name);
+      ask(address, name);
     },
     uses() {
       const found = records.filter(isUse);
@@ -93,13 +103,14 @@ export function createObservations(
       for (const record of found) {
         const { protocol, port, address, program } = record;
         const list = listOf(record);
-        const host = (list === 'allow' ? nameOf(record) : undefined) ?? address;
         const isOwn = list === 'allow_bind' || isLoopback(address);
         const isEphemeral = protocol === 'tcp' && port !== 0 && isOwn && chosen.has(port);
-        const key = `${list} ${protocol} ${host} ${isEphemeral ? 'ephemeral' : port}`;
-        const use = uses.get(key) ?? { list, protocol, host, port, isEphemeral, programs: [] };
-        if (program !== '' && !use.programs.includes(program)) use.programs.push(program);
-        uses.set(key, use);
+        for (const host of list === 'allow' ? hostsOf(record) : [address]) {
+          const key = `${list} ${protocol} ${host} ${isEphemeral ? 'ephemeral' : port}`;
+          const use = uses.get(key) ?? { list, protocol, host, port, isEphemeral, programs: [] };
+          if (program !== '' && !use.programs.includes(program)) use.programs.push(program);
+          uses.set(key, use);
+        }
       }
       return [...uses.values()];
     },
