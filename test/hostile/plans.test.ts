@@ -66,7 +66,7 @@ const rows: readonly Row[] = [
   row('plans', 'deferred', TCP, ['0 -', '0 -', '0 -', '0 -', '-1 EACCES', '-1 ECONNRESET']),
   row('plans', 'reused', TCP, ['0 -', '0 -', '0 -', '-1 EACCES']),
   row('plans', 'passed', TCP, ['0 -', '-1 EACCES', '-1 EINVAL']),
-  row('plans', 'turned', 'unix stream', ['0 -']),
+  row('plans', 'turned', 'unix stream', ['0 -']), // bare, the port is reached as well
   row('plans', 'flipped', TCP, ['1 -']),
   row('plans', 'reused', TCP, ['-1 EACCES', '0 -', '0 -', '-1 EACCES'], { policy: NOTHING }),
   row('calls', 'plain', TCP, REFUSED, { policy: NOTHING }),

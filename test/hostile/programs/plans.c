@@ -151,19 +151,19 @@ static void turned(const char *way) {
   struct sockaddr_in bad = ip4("127.0.0.1", BAD_TCP);
   struct sockaddr_un path = path_of("stream");
   pthread_t thread;
-  long leaks = 0;
+  long paths = 0, ports = 0;
   double end = now() + 1.0;
   turning[0] = dup(0), turning[1] = socket(AF_INET, SOCK_STREAM, 0), turning[2] = unix_end(SOCK_STREAM, 4);
   pthread_create(&thread, NULL, turn, NULL);
   stay_on(0);
-  while (now() < end && leaks == 0) {
-    if (connect(turning[0], (void *)&path, sizeof path) == 0) leaks++;
-    if (connect(turning[0], (void *)&bad, sizeof bad) == 0) leaks++;
+  while (now() < end && (paths == 0 || ports == 0)) {
+    if (connect(turning[0], (void *)&path, sizeof path) == 0) paths++;
+    if (connect(turning[0], (void *)&bad, sizeof bad) == 0) ports++;
   }
   is_over = 1;
   pthread_join(thread, NULL);
-  say(way, leaks);
-  for (int i = 1; i < 3 && leaks > 0; i++) (void)!send(turning[i], nonce, payload(), MSG_NOSIGNAL);
+  say(way, paths + ports);
+  for (int i = 1; i < 3 && paths + ports > 0; i++) (void)!send(turning[i], nonce, payload(), MSG_NOSIGNAL);
 }
 
 /* The port of the address changes while the kernel reads it. */
