@@ -4,7 +4,7 @@
 
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
-import { runRoom } from '../fidelity/room.mjs';
+import { runRoom } from '../setup/room.mjs';
 
 const LARGE = ['go', 'java', 'chromium'];
 

@@ -16,12 +16,16 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { root } from './start.mjs';
 
-/** Makes the stage and returns its path; throws when a probe does not compile or nothing was built. */
-export function prepareStage(/** @type {string} */ root) {
-  const stage = mkdtempSync(join(tmpdir(), 'sandlock-e2e-'));
+/** Probes of every room; those of others may include its headers. */
+const PROBES = join(root, 'test/e2e/probes');
+
+/** Makes the stage below `where` and returns its path; throws when a probe does not compile or nothing was built. */
+export function prepareStage(where = tmpdir()) {
+  const stage = mkdtempSync(join(where, 'sandlock-e2e-'));
   try {
-    fill(stage, root);
+    fill(stage);
   } catch (error) {
     rmSync(stage, { recursive: true, force: true });
     throw error;
@@ -29,8 +33,8 @@ export function prepareStage(/** @type {string} */ root) {
   return stage;
 }
 
-/** @param {string} stage @param {string} root */
-function fill(stage, root) {
+/** @param {string} stage */
+function fill(stage) {
   const dist = join(root, 'dist');
   if (existsSync(dist)) cpSync(dist, join(stage, 'dist'), { recursive: true });
   else if (!process.env.SANDLOCK_E2E_LAUNCHER) throw new Error('dist/ is missing: npm run build');
@@ -40,23 +44,38 @@ function fill(stage, root) {
       cpSync(from, join(stage, 'node_modules', name), { recursive: true, dereference: true });
     }
   }
-  compileProbes(join(root, 'test/e2e/probes'), join(stage, 'bin'));
+  mkdirSync(join(stage, 'bin'));
+  compileEach(PROBES, stage);
   provideNode(join(stage, 'bin'));
   mkdirSync(join(stage, 'tmp'));
   execFileSync('chmod', ['-R', 'a+rX', stage]);
   chmodSync(join(stage, 'tmp'), 0o1777);
 }
 
-/** @param {string} from @param {string} to */
-function compileProbes(from, to) {
-  mkdirSync(to);
-  for (const file of readdirSync(from)) {
-    if (!file.endsWith('.c')) continue;
-    const flags = ['-O1', '-Wall', '-Wextra', '-Werror', '-pthread'];
-    execFileSync('cc', [...flags, '-o', join(to, file.slice(0, -2)), join(from, file)], {
-      stdio: 'inherit',
-    });
+/** Makes a program of every C file of a folder: `bin/PREFIX` and the file's name without `.c`, in the stage. */
+export function compileEach(/** @type {string} */ from, /** @type {string} */ stage, prefix = '') {
+  for (const file of sourcesOf(from)) {
+    compile(join(stage, 'bin', `${prefix}${file.slice(0, -2)}`), [join(from, file)]);
   }
+}
+
+/** Makes one program of all C files of a folder. */
+export function compileTogether(/** @type {string} */ from, /** @type {string} */ program) {
+  compile(
+    program,
+    sourcesOf(from).map((file) => join(from, file)),
+  );
+}
+
+function sourcesOf(/** @type {string} */ folder) {
+  return readdirSync(folder).filter((file) => file.endsWith('.c'));
+}
+
+/** @param {string} program @param {string[]} sources */
+function compile(program, sources) {
+  const flags = ['-O1', '-Wall', '-Wextra', '-Werror', '-pthread', '-I', PROBES];
+  execFileSync('cc', [...flags, '-o', program, ...sources], { stdio: 'inherit' });
+  chmodSync(program, 0o755);
 }
 
 /** A node below some user's home can not be run by another user: such a one is copied. */

@@ -1,7 +1,6 @@
 // vitest for a room of its own (room.mjs): the folder is given by `--root`, so the projects of the repository's own
 // configuration do not come in. Tests of one file may run at the same time; files do not.
 
-// biome-ignore lint/style/noDefaultExport: vitest reads its configuration from there
 export default {
   test: {
     pool: 'forks',
