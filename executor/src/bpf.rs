@@ -1,7 +1,12 @@
-//! A tiny assembler for seccomp filters: decisions as a tree of tests whose leaves are actions, turned into classic BPF. Knows the
-//! machine (linux/filter.h, seccomp(2)), not the policy.
+//! Decisions of a seccomp filter: a tree of tests whose leaves are actions. Knows the machine (linux/filter.h, seccomp(2)), not the policy.
 
-use crate::sys::seccomp::Instruction;
+mod assembler;
+#[cfg(test)]
+mod interpreter;
+
+pub use assembler::assemble;
+#[cfg(test)]
+pub(crate) use interpreter::{Sample, interpret};
 
 /// What a filter answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +34,7 @@ impl Action {
 }
 
 /// A 32-bit word of `struct seccomp_data`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Word {
     /// System call number.
     Number,
@@ -54,7 +59,7 @@ impl Word {
 }
 
 /// A question about a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Test {
     /// The word, masked, is this value.
     Is(u32),
@@ -65,7 +70,7 @@ pub enum Test {
 }
 
 /// A decision: an action, or a question with two decisions.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// The answer.
     Return(Action),
@@ -108,103 +113,54 @@ pub fn ask_masked(
 
 /// `if any of values equals word & mask { yes } else { no }`
 pub fn ask_any(word: Word, mask: u32, values: &[u32], yes: &Decision, no: Decision) -> Decision {
-    values.iter().rev().fold(no, |rest, value| ask_masked(word, mask, Test::Is(*value), yes.clone(), rest))
+    select(word, mask, values.iter().map(|value| (*value, yes.clone())), no)
 }
 
-/// A decision by the value of `word`: a balanced search over `cases` (ascending), `otherwise` for every other value.
-pub fn select(word: Word, cases: &[(u32, Decision)], otherwise: &Decision) -> Decision {
-    if let [(value, decision)] = cases {
-        return ask(word, Test::Is(*value), decision.clone(), otherwise.clone());
-    }
-    let (below, above) = cases.split_at(cases.len() / 2);
-    let Some((pivot, _)) = above.first() else { return otherwise.clone() };
-    ask(word, Test::AtLeast(*pivot), select(word, above, otherwise), select(word, below, otherwise))
+/// A decision by the value of `word & mask`: one question for each case, which is as short as a program can be.
+pub fn select(
+    word: Word,
+    mask: u32,
+    cases: impl IntoIterator<Item = (u32, Decision), IntoIter: DoubleEndedIterator>,
+    otherwise: Decision,
+) -> Decision {
+    cases
+        .into_iter()
+        .rev()
+        .fold(otherwise, |rest, (value, decision)| ask_masked(word, mask, Test::Is(value), decision, rest))
 }
 
-const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
-const AND: u16 = 0x54; // BPF_ALU | BPF_AND | BPF_K
-const JUMP: u16 = 0x05; // BPF_JMP | BPF_JA
-const JUMP_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
-const JUMP_AT_LEAST: u16 = 0x35; // BPF_JMP | BPF_JGE | BPF_K
-const JUMP_ANY_BIT: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
-const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+/// Values in ascending order, each with the decision that holds from there to the next.
+pub type Runs = Vec<(u32, Decision)>;
 
-fn plain(code: u16, k: u32) -> Instruction {
-    Instruction { code, jt: 0, jf: 0, k }
-}
-
-/// Assembles a decision. `loaded` is the (word, mask) that the accumulator holds when it is reached.
-fn emit(decision: &Decision, loaded: Option<(Word, u32)>, out: &mut Vec<Instruction>) {
-    let (word, mask, test, yes, no) = match decision {
-        Decision::Return(action) => return out.push(plain(RETURN, action.code())),
-        Decision::Ask { word, mask, test, yes, no } => (*word, *mask, *test, yes, no),
-    };
-    if loaded != Some((word, mask)) {
-        out.push(plain(LOAD, word.offset()));
-        if mask != u32::MAX {
-            out.push(plain(AND, mask));
+/// The runs of a decision by single values (ascending), with `otherwise` in between.
+pub fn runs(cases: &[(u32, Decision)], otherwise: &Decision) -> Runs {
+    let mut runs = vec![(0, otherwise.clone())];
+    for (value, decision) in cases {
+        // The case before ends where this one begins.
+        runs.pop_if(|(begin, _)| *begin == *value);
+        for (begin, decision) in [(*value, decision), (value + 1, otherwise)] {
+            if runs.last().is_none_or(|(_, last)| last != decision) {
+                runs.push((begin, decision.clone()));
+            }
         }
     }
-    let now = Some((word, mask));
-    let mut branch = Vec::new();
-    emit(yes, now, &mut branch);
-    let (code, k) = match test {
-        Test::Is(value) => (JUMP_EQUAL, value),
-        Test::AtLeast(value) => (JUMP_AT_LEAST, value),
-        Test::AnyOf(bits) => (JUMP_ANY_BIT, bits),
-    };
-    if let Ok(skip) = u8::try_from(branch.len()) {
-        out.push(Instruction { code, jt: 0, jf: skip, k });
-    } else {
-        // Conditional jumps reach 255 instructions; JA reaches any distance.
-        out.push(Instruction { code, jt: 1, jf: 0, k });
-        out.push(plain(JUMP, u32::try_from(branch.len()).unwrap_or(u32::MAX)));
-    }
-    out.append(&mut branch);
-    emit(no, now, out);
+    runs
 }
 
-/// The program for a decision.
-pub fn assemble(decision: &Decision) -> Vec<Instruction> {
-    let mut program = Vec::new();
-    emit(decision, None, &mut program);
-    program
-}
-
-/// A system call as a filter sees it, for the interpreter.
-#[cfg(test)]
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Sample {
-    pub(crate) nr: u32,
-    pub(crate) arch: u32,
-    pub(crate) args: [u64; 6],
-}
-
-/// Runs a program as the kernel would; returns the action's code and the number of instructions executed.
-#[cfg(test)]
-pub(crate) fn interpret(program: &[Instruction], sample: &Sample) -> (u32, usize) {
-    let mut data = [0u8; 64];
-    data[..4].copy_from_slice(&sample.nr.to_ne_bytes());
-    data[4..8].copy_from_slice(&sample.arch.to_ne_bytes());
-    for (index, arg) in sample.args.iter().enumerate() {
-        data[16 + 8 * index..24 + 8 * index].copy_from_slice(&arg.to_ne_bytes());
-    }
-    let (mut pc, mut accumulator, mut executed) = (0usize, 0u32, 0usize);
-    loop {
-        let instruction = &program[pc];
-        let k = instruction.k;
-        executed += 1;
-        pc += 1;
-        let jump = |holds: bool| usize::from(if holds { instruction.jt } else { instruction.jf });
-        match instruction.code {
-            LOAD => accumulator = u32::from_ne_bytes(data[k as usize..k as usize + 4].try_into().unwrap()),
-            AND => accumulator &= k,
-            JUMP => pc += k as usize,
-            JUMP_EQUAL => pc += jump(accumulator == k),
-            JUMP_AT_LEAST => pc += jump(accumulator >= k),
-            JUMP_ANY_BIT => pc += jump(accumulator & k != 0),
-            RETURN => return (k, executed),
-            other => panic!("instruction {other:#x} is not one we emit"),
+/// A search by the value of `word` for the run it is in. Halves not the number of runs but the values up to `end`, so that few questions are asked of most of them.
+pub fn search(word: Word, runs: &[(u32, Decision)], end: u32) -> Decision {
+    match runs {
+        [] => Action::Kill.into(),
+        [(_, only)] => only.clone(),
+        [(_, around), (value, alone), (next, again)] if around == again && *next == value + 1 => {
+            ask(word, Test::Is(*value), alone.clone(), around.clone())
+        }
+        [(begin, _), rest @ ..] => {
+            let half = begin.midpoint(end);
+            let nearest = rest.iter().enumerate().min_by_key(|(_, (begin, _))| begin.abs_diff(half));
+            let (index, pivot) = nearest.map_or((0, *begin), |(index, (pivot, _))| (index + 1, *pivot));
+            let (below, above) = runs.split_at(index);
+            ask(word, Test::AtLeast(pivot), search(word, above, end), search(word, below, pivot))
         }
     }
 }
@@ -213,35 +169,44 @@ pub(crate) fn interpret(program: &[Instruction], sample: &Sample) -> (u32, usize
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_branch_longer_than_a_conditional_jump_is_reached() {
-        let mut long: Decision = Action::Kill.into();
-        for value in 0..300 {
-            long = ask(Word::Low(1), Test::Is(value), Action::Refuse(1), long);
-        }
-        let program = assemble(&ask(Word::Low(0), Test::Is(7), long, Action::Notify));
-        let run = |first: u64, second: u64| {
-            interpret(&program, &Sample { nr: 0, arch: 0, args: [first, second, 0, 0, 0, 0] }).0
-        };
-        assert_eq!(run(7, 299), Action::Refuse(1).code());
-        assert_eq!(run(7, 300), Action::Kill.code());
-        assert_eq!(run(8, 0), Action::Notify.code());
+    fn refuse(n: u32) -> Action {
+        Action::Refuse(n.cast_signed())
     }
 
     #[test]
     fn select_finds_every_case_and_nothing_else() {
-        let cases: Vec<(u32, Decision)> =
-            (0..37u32).map(|n| (n * 3 + 1, Action::Refuse(n.cast_signed() + 1).into())).collect();
-        let program = assemble(&select(Word::Number, &cases, &Action::Allow.into()));
-        for nr in 0..130u32 {
+        let cases = (0..7u32).map(|n| (n * 3 + 1, refuse(n + 1).into()));
+        let program = assemble(&select(Word::Number, 0xff, cases, Action::Allow.into()));
+        for nr in 0..600u32 {
+            let (code, _) = interpret(&program, &Sample { nr, arch: 0, args: [0; 6] });
+            let kept = nr & 0xff;
+            let listed = kept % 3 == 1 && kept < 21;
+            let expected = if listed { refuse(kept / 3 + 1) } else { Action::Allow };
+            assert_eq!(code, expected.code(), "nr {nr}");
+        }
+    }
+
+    #[test]
+    fn a_search_finds_every_run_and_asks_few_questions_where_most_values_are() {
+        // Neighbours, equal neighbours, the first value, the last.
+        let listed = [0, 7, 20, 21, 22, 40, 41, 43, 90, 300, 301, 302, 303, 304, 511, u32::MAX - 1];
+        let decision =
+            |value: u32| if (21..=22).contains(&value) { refuse(21) } else { refuse(value & 0xfff) };
+        let cases = listed.map(|value| (value, decision(value).into()));
+        let mut runs = runs(&cases, &Action::Allow.into());
+        runs.push((u32::MAX, Action::Kill.into()));
+        let program = assemble(&search(Word::Number, &runs, 512));
+        let mut asked = 0;
+        for nr in (0..600u32).chain(u32::MAX - 4..=u32::MAX) {
             let (code, executed) = interpret(&program, &Sample { nr, arch: 0, args: [0; 6] });
-            let expected = if nr % 3 == 1 && nr < 111 {
-                Action::Refuse(i32::try_from(nr / 3).unwrap() + 1)
-            } else {
-                Action::Allow
+            let expected = match nr {
+                u32::MAX => Action::Kill,
+                _ if listed.contains(&nr) => decision(nr),
+                _ => Action::Allow,
             };
             assert_eq!(code, expected.code(), "nr {nr}");
-            assert!(executed <= 9, "{executed} instructions for nr {nr}");
+            asked += executed - 2;
         }
+        assert!(asked < 600 * 4, "{asked} questions");
     }
 }

@@ -1,0 +1,191 @@
+//! Classic BPF from a decision, as short as it goes: equal parts of it exist once, however often they are reached.
+//!
+//! Length is what installing a filter costs: the kernel checks, converts and translates each instruction, in several rounds, before a command starts. Jumps lead forward
+//! only, so the program is laid out from its end: what a question leads to is there before the question is.
+
+use std::collections::BTreeMap;
+
+use super::{Decision, Test, Word};
+use crate::sys::seccomp::Instruction;
+
+pub(super) const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
+pub(super) const AND: u16 = 0x54; // BPF_ALU | BPF_AND | BPF_K
+pub(super) const JUMP: u16 = 0x05; // BPF_JMP | BPF_JA
+pub(super) const JUMP_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+pub(super) const JUMP_AT_LEAST: u16 = 0x35; // BPF_JMP | BPF_JGE | BPF_K
+pub(super) const JUMP_ANY_BIT: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
+pub(super) const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+
+/// Where a part of the program begins: the number of instructions from there to the end, less one.
+type Place = usize;
+
+/// A part, by what it does. Two that are equal here do the same, whatever led to them.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Return(u32),
+    /// `is_loaded`: it begins behind its load.
+    Ask {
+        word: Word,
+        mask: u32,
+        test: Test,
+        yes: Place,
+        no: Place,
+        is_loaded: bool,
+    },
+}
+
+/// A program, from its last instruction to its first.
+#[derive(Default)]
+struct Layout {
+    reversed: Vec<Instruction>,
+    parts: BTreeMap<Part, Place>,
+}
+
+impl Layout {
+    /// The place of a decision, which is laid out if no equal part is there. `loaded`: the word and mask that the accumulator holds when it is reached.
+    fn place(&mut self, decision: &Decision, loaded: Option<(Word, u32)>) -> Place {
+        let (word, mask, test, yes, no) = match decision {
+            Decision::Return(action) => {
+                let code = action.code();
+                return match self.parts.get(&Part::Return(code)) {
+                    Some(place) => *place,
+                    None => self.begin(Part::Return(code), RETURN, code, [0, 0]),
+                };
+            }
+            Decision::Ask { word, mask, test, yes, no } => (*word, *mask, *test, yes, no),
+        };
+        if yes == no {
+            return self.place(yes, loaded);
+        }
+        let now = Some((word, mask));
+        let (no_place, yes_place) = (self.place(no, now), self.place(yes, now));
+        let part = |is_loaded| Part::Ask { word, mask, test, yes: yes_place, no: no_place, is_loaded };
+        if let Some(place) = self.parts.get(&part(loaded == now)) {
+            return *place;
+        }
+        let (code, k) = match test {
+            Test::Is(value) => (JUMP_EQUAL, value),
+            Test::AtLeast(value) => (JUMP_AT_LEAST, value),
+            Test::AnyOf(bits) => (JUMP_ANY_BIT, bits),
+        };
+        // The other branch may have its own JA, one instruction.
+        let no = self.within_reach(no_place, 1);
+        let yes = self.within_reach(yes_place, 0);
+        let distances = [self.distance(yes), self.distance(no)];
+        let place = self.begin(part(true), code, k, distances);
+        if loaded == now {
+            return place;
+        }
+        if mask != u32::MAX {
+            self.push(AND, mask, [0, 0]);
+        }
+        self.begin(part(false), LOAD, word.offset(), [0, 0])
+    }
+
+    fn begin(&mut self, part: Part, code: u16, k: u32, jumps: [usize; 2]) -> Place {
+        let place = self.push(code, k, jumps);
+        self.parts.insert(part, place);
+        place
+    }
+
+    fn push(&mut self, code: u16, k: u32, jumps: [usize; 2]) -> Place {
+        // `within_reach` has seen to it that they fit.
+        let [jt, jf] = jumps.map(|jump| u8::try_from(jump).unwrap_or(u8::MAX));
+        self.reversed.push(Instruction { code, jt, jf, k });
+        self.reversed.len() - 1
+    }
+
+    /// How far the next instruction has to jump to get there.
+    fn distance(&self, place: Place) -> usize {
+        self.reversed.len() - place - 1
+    }
+
+    /// That place, or a JA to it, which reaches any distance: a conditional jump reaches 255 instructions. `room` more will come in between.
+    fn within_reach(&mut self, place: Place, room: usize) -> Place {
+        if u8::try_from(self.distance(place) + room).is_ok() {
+            return place;
+        }
+        let far = u32::try_from(self.distance(place)).unwrap_or(u32::MAX);
+        self.push(JUMP, far, [0, 0])
+    }
+}
+
+/// The program for a decision.
+pub fn assemble(decision: &Decision) -> Vec<Instruction> {
+    let mut layout = Layout::default();
+    layout.place(decision, None);
+    layout.reversed.reverse();
+    layout.reversed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::interpreter::{Sample, interpret};
+    use super::super::{Action, ask, ask_any, ask_masked};
+    use super::*;
+
+    fn run(program: &[Instruction], nr: u32, first: u64, second: u64) -> u32 {
+        interpret(program, &Sample { nr, arch: 0, args: [first, second, 0, 0, 0, 0] }).0
+    }
+
+    #[test]
+    fn a_branch_longer_than_a_conditional_jump_is_reached() {
+        let mut long: Decision = Action::Kill.into();
+        for value in 0..300 {
+            long = ask(Word::Low(1), Test::Is(value), Action::Refuse(1), long);
+        }
+        for other in [Action::Notify, Action::Kill] {
+            let program = assemble(&ask(Word::Low(0), Test::Is(7), long.clone(), other));
+            assert!(program.len() > 300);
+            for second in 0..300 {
+                assert_eq!(run(&program, 0, 7, second), Action::Refuse(1).code());
+            }
+            assert_eq!(run(&program, 0, 7, 300), Action::Kill.code());
+            assert_eq!(run(&program, 0, 8, 0), other.code());
+        }
+    }
+
+    #[test]
+    fn what_is_equal_is_there_once() {
+        let inner =
+            || ask_any(Word::Low(1), 0xf, &[1, 2, 3], &Action::Refuse(1).into(), Action::Allow.into());
+        let program = assemble(&ask(
+            Word::Number,
+            Test::Is(7),
+            inner(),
+            ask(Word::Number, Test::Is(8), inner(), Action::Allow),
+        ));
+        // Load, two questions; load, mask, three questions; two returns.
+        assert_eq!(program.len(), 10);
+        for (nr, second, expected) in [(7, 2, 1), (8, 0x13, 1)] {
+            assert_eq!(run(&program, nr, 0, second), Action::Refuse(expected).code());
+        }
+        for (nr, second) in [(7, 4), (8, 0), (9, 1)] {
+            assert_eq!(run(&program, nr, 0, second), Action::Allow.code());
+        }
+    }
+
+    #[test]
+    fn a_word_is_loaded_where_what_leads_there_has_not() {
+        // The same question, reached with its word loaded, with another mask of it, and with another word.
+        let shared = || ask(Word::Low(0), Test::Is(0x15), Action::Refuse(1), Action::Refuse(2));
+        let masked = ask_masked(Word::Low(0), 0xf, Test::Is(5), shared(), Action::Refuse(3));
+        let tree = ask(Word::Low(0), Test::AtLeast(0x100), shared(), masked);
+        let tree = ask(Word::Low(1), Test::Is(1), shared(), tree);
+        let program = assemble(&tree);
+        for (first, second, expected) in
+            [(0x15, 1, 1), (0x16, 1, 2), (0x15, 0, 1), (0x25, 0, 2), (0x16, 0, 3), (0x115, 0, 2)]
+        {
+            assert_eq!(run(&program, 0, first, second), Action::Refuse(expected).code(), "{first:#x}");
+        }
+    }
+
+    #[test]
+    fn a_question_whose_answers_are_the_same_is_not_asked() {
+        let same = || ask(Word::Low(0), Test::Is(1), Action::Allow, Action::Notify);
+        let program = assemble(&ask(Word::Low(0), Test::AtLeast(9), same(), same()));
+        assert_eq!(program.len(), 4);
+        assert_eq!(run(&program, 0, 1, 0), Action::Allow.code());
+        assert_eq!(run(&program, 0, 10, 0), Action::Notify.code());
+    }
+}
