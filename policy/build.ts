@@ -7,8 +7,7 @@ import { allocate, fail } from './arena';
 import { cellBytes, copyCells } from './cells';
 import { checkFacts, checkNames, checkRules } from './check-draft';
 import { tableChecksum } from './checksum';
-import { gather, ipv4, ipv6 } from './draft';
-import { fold } from './fold';
+import { alone, gather, ipv4, ipv6 } from './draft';
 import {
   ADDRESS_BYTES,
   CELL_BYTES,
@@ -78,7 +77,7 @@ import {
 import { List, newList } from './list';
 import { writePlan } from './plan';
 import { FULL, initPorts, internRanges, rangeCount, rangesOf } from './ports';
-import { readSets, setIpv4, setIpv6, withPorts } from './sets';
+import { readSets, setIpv4, setIpv6 } from './sets';
 import { numberSet, tableSets, writeTrie } from './trie';
 
 const rulePorts: List = newList(4);
@@ -123,17 +122,13 @@ function writeTries(draft: usize): void {
   memory.fill(descriptors, 0, <usize>tries.count * TRIE_BYTES);
   for (let protocol: u32 = 0; protocol < PROTOCOLS; protocol++) {
     gather(draft, protocol, rulePorts);
-    writeTrie(tries.at(2 * protocol), fold(ipv4), 32, false);
-    writeTrie(tries.at(2 * protocol + 1), fold(ipv6), 128, false);
+    writeTrie(tries.at(2 * protocol), ipv4, alone, 32, false);
+    writeTrie(tries.at(2 * protocol + 1), ipv6, alone, 128, false);
   }
   for (let set: u32 = 0; set < sets; set++) {
-    writeTrie(tries.at(PROTOCOL_TRIES + 2 * set), fold(withPorts(setIpv4(set), FULL)), 32, true);
-    writeTrie(
-      tries.at(PROTOCOL_TRIES + 2 * set + 1),
-      fold(withPorts(setIpv6(set), FULL)),
-      128,
-      true,
-    );
+    const descriptor = PROTOCOL_TRIES + 2 * set;
+    writeTrie(tries.at(descriptor), setIpv4(set), FULL, 32, true);
+    writeTrie(tries.at(descriptor + 1), setIpv6(set), FULL, 128, true);
   }
 }
 

@@ -52,7 +52,7 @@ import {
   hasHostBits,
   isMapped,
 } from './prefix';
-import { setIpv4, setIpv6, withPorts } from './sets';
+import { droppedFrom, setIpv4, setIpv6 } from './sets';
 import { sortEntries } from './sort';
 
 const ownIpv4: List = newList(ENTRY);
@@ -60,6 +60,8 @@ const ownIpv6: List = newList(ENTRY);
 /** The entries of the protocol gathered last. */
 export let ipv4: List = ownIpv4;
 export let ipv6: List = ownIpv6;
+/** If not empty, what each of them allows, whatever stands in it; none lies in another then. */
+export let alone: u32 = EMPTY;
 /** Uses of sets by the protocol's rules: entries whose address is the number of the set. */
 const uses: List = newList(ENTRY);
 /** Prefixes that the rules of all protocols gathered so far stand for. */
@@ -69,6 +71,7 @@ export let prefixes: u64 = 0;
 export function gather(draft: usize, protocol: u32, portSets: List): void {
   ipv4 = ownIpv4;
   ipv6 = ownIpv6;
+  alone = EMPTY;
   ipv4.count = 0;
   ipv6.count = 0;
   uses.count = 0;
@@ -129,14 +132,16 @@ function gatherAddress(ptr: usize, bits: u32, action: u32, ports: u32): void {
 
 /**
  * When all that a protocol has is one set, allowed, that set's own lists serve, because a copy of a million entries takes 24 MB. Nothing may
- * be added to them then.
+ * be added to them then, and what they allow stands in `alone`.
  */
 function borrowSet(): bool {
   if (uses.count == 0 || ipv4.count != 0 || ipv6.count != 0) return false;
   if (readGroup(uses, 0) != uses.count || groupDenied != EMPTY) return false;
   const set = <u32>load<u64>(uses.at(0));
-  ipv4 = withPorts(setIpv4(set), groupAllowed);
-  ipv6 = withPorts(setIpv6(set), groupAllowed);
+  ipv4 = setIpv4(set);
+  ipv6 = setIpv6(set);
+  alone = groupAllowed;
+  prefixes += <u64>droppedFrom(set);
   return true;
 }
 
@@ -154,6 +159,7 @@ function gatherUses(): void {
 function gatherSet(set: u32, action: u32, ports: u32): void {
   copyEntries(ipv4, setIpv4(set), action, ports);
   copyEntries(ipv6, setIpv6(set), action, ports);
+  prefixes += <u64>droppedFrom(set);
 }
 
 function copyEntries(to: List, from: List, action: u32, ports: u32): void {

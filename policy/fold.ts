@@ -14,10 +14,14 @@
  * one that changes nothing is dropped, so the result depends on what the rules mean and not on how they are cut up.
  *
  * The stack is at most 129 deep (the lengths 0..128, equal prefixes being one element). Work is linear in the sorted entries.
+ *
+ * Boundaries are handed on in blocks, because a list of a million prefixes has two million, which nobody needs at once: who needs to know
+ * something of all of them before they can be written (trie.ts) folds twice.
  */
 import { allocate } from './arena';
+import { BLOCK } from './block';
 import { ACTION_ALLOW } from './format';
-import { List } from './list';
+import { List, newList } from './list';
 import {
   addToUnion,
   clearUnion,
@@ -29,9 +33,8 @@ import {
   unionOf,
 } from './ports';
 import { ENTRY_ACTION, ENTRY_BITS, ENTRY_LO, ENTRY_PORTS, lastHi, lastLo } from './prefix';
-import { scratch } from './sort';
 
-/** Boundary: hi u64, lo u64, port set u32, bits u32 (spans.ts; not set here). */
+/** Boundary: hi u64, lo u64, port set u32, bits u32 (boundaries.ts; not set here). */
 export const BOUNDARY: u32 = 24;
 export const BOUNDARY_LO: u32 = 8;
 export const BOUNDARY_SET: u32 = 16;
@@ -45,8 +48,6 @@ const LEVEL_DENIED: u32 = 20;
 const ALL: u64 = 0xffffffffffffffff;
 
 const stack: usize = allocate(130 * LEVEL);
-// No sort runs while boundaries are in use.
-const boundaries: List = scratch;
 const allowed: PortUnion = newPortUnion();
 const denied: PortUnion = newPortUnion();
 
@@ -54,15 +55,52 @@ const denied: PortUnion = newPortUnion();
 export let groupAllowed: u32 = EMPTY;
 export let groupDenied: u32 = EMPTY;
 
-/** Folds sorted entries. The list returned is valid until the next call, and until the next sort. */
-export function fold(entries: List): List {
-  boundaries.count = 0;
-  boundaries.reserve(2 * entries.count + 1);
-  let level = stack;
+/** Boundaries in order; behind the `ready` first may stand some that are not final yet. */
+export const boundaries: List = newList(BOUNDARY);
+export let ready: u32 = 0;
+/** Whether there are no more boundaries. */
+export let isFolded: bool = true;
+
+// What is being folded, up to which entry, and the top of the stack there.
+let entries: List = boundaries;
+let alone: u32 = EMPTY;
+let index: u32 = 0;
+let level: usize = stack;
+
+/**
+ * Begins to fold sorted entries, which must not change until that is done. If `ports` is not empty, it is what each of them allows, whatever
+ * stands in it, and none lies in another.
+ */
+export function beginFold(list: List, ports: u32): void {
+  entries = list;
+  alone = ports;
+  index = 0;
+  level = stack;
   setLevel(level, ALL, ALL, EMPTY, EMPTY);
+  boundaries.count = 0;
+  ready = 0;
+  isFolded = false;
   emit(0, 0, EMPTY);
-  let index: u32 = 0;
-  while (index < entries.count) {
+}
+
+/** Puts the next boundaries, perhaps none, in the place of those that were ready. */
+export function foldOn(): void {
+  const rest = boundaries.count - ready;
+  memory.copy(boundaries.ptr, boundaries.at(ready), <usize>rest * BOUNDARY);
+  boundaries.count = rest;
+  const end = min(index + BLOCK, entries.count);
+  if (alone == EMPTY) foldNested(end);
+  else foldAlone(end);
+  isFolded = index >= entries.count;
+  // No prefix ends after the last address, so this closes all but the bottom.
+  while (isFolded && level > stack) level = closeOne(level);
+  // The last boundary may be replaced, and then the one before it be the last that counts.
+  ready = isFolded ? boundaries.count : max(boundaries.count, 2) - 2;
+}
+
+/** Folds entries that may lie in each other, up to that one and those with the same prefix as the last. */
+function foldNested(end: u32): void {
+  while (index < end) {
     const entry = entries.at(index);
     const hi = load<u64>(entry);
     const lo = load<u64>(entry, ENTRY_LO);
@@ -75,9 +113,36 @@ export function fold(entries: List): List {
     setLevel(level, lastHi(hi, bits), lastLo(lo, bits), allow, deny);
     emit(hi, lo, difference(allow, deny));
   }
-  // No prefix ends after the last address, so this closes all but the bottom.
-  while (level > stack) level = closeOne(level);
-  return boundaries;
+}
+
+/** Folds entries that all allow the same, none in another: what `emit` makes of them, with fewer questions. */
+function foldAlone(end: u32): void {
+  boundaries.reserve(2 * (end - index));
+  let to = boundaries.at(boundaries.count);
+  for (; index < end; index++) {
+    const entry = entries.at(index);
+    const hi = load<u64>(entry);
+    const lo = load<u64>(entry, ENTRY_LO);
+    const bits = <u32>load<u8>(entry, ENTRY_BITS);
+    const before = to - BOUNDARY;
+    const follows = load<u64>(before) == hi && load<u64>(before, BOUNDARY_LO) == lo;
+    // What follows the entry before it begins nothing new: the end of that one is taken back.
+    if (follows) to = before;
+    if (!follows || to == boundaries.ptr) to = put(to, hi, lo, alone);
+    const last = lastLo(lo, bits);
+    const carry = last == ALL ? 1 : 0;
+    const nextHi = lastHi(hi, bits) + carry;
+    // Nothing is behind the last address of all.
+    if (nextHi != 0 || carry == 0) to = put(to, nextHi, last + 1, EMPTY);
+  }
+  boundaries.count = <u32>((to - boundaries.ptr) / BOUNDARY);
+}
+
+function put(to: usize, hi: u64, lo: u64, set: u32): usize {
+  store<u64>(to, hi);
+  store<u64>(to, lo, BOUNDARY_LO);
+  store<u32>(to, set, BOUNDARY_SET);
+  return to + BOUNDARY;
 }
 
 /**
@@ -115,13 +180,8 @@ function close(top: usize, hi: u64, lo: u64): usize {
 /** Takes the top level off; after its last address the level below applies again. */
 function closeOne(level: usize): usize {
   const below = level - LEVEL;
-  let hi = load<u64>(level);
-  const lo = load<u64>(level, LEVEL_LO) + 1;
-  if (lo == 0) hi += 1;
-  // Both halves wrapped: the level ended with the last address of all.
-  if (hi != 0 || lo != 0) {
-    emit(hi, lo, difference(load<u32>(below, LEVEL_ALLOWED), load<u32>(below, LEVEL_DENIED)));
-  }
+  const set = difference(load<u32>(below, LEVEL_ALLOWED), load<u32>(below, LEVEL_DENIED));
+  emitBehind(load<u64>(level), load<u64>(level, LEVEL_LO), set);
   return below;
 }
 
@@ -132,6 +192,12 @@ function setLevel(level: usize, hi: u64, lo: u64, allow: u32, deny: u32): void {
   store<u32>(level, deny, LEVEL_DENIED);
 }
 
+/** Emits the boundary behind an address, unless that is the last of all. */
+function emitBehind(hi: u64, lo: u64, set: u32): void {
+  if (lo != ALL) emit(hi, lo + 1, set);
+  else if (hi != ALL) emit(hi + 1, 0, set);
+}
+
 function emit(hi: u64, lo: u64, set: u32): void {
   let count = boundaries.count;
   if (count > 0) {
@@ -140,8 +206,5 @@ function emit(hi: u64, lo: u64, set: u32): void {
   }
   boundaries.count = count;
   if (count > 0 && load<u32>(boundaries.at(count - 1), BOUNDARY_SET) == set) return;
-  const boundary = boundaries.push();
-  store<u64>(boundary, hi);
-  store<u64>(boundary, lo, BOUNDARY_LO);
-  store<u32>(boundary, set, BOUNDARY_SET);
+  put(boundaries.push(), hi, lo, set);
 }

@@ -7,67 +7,57 @@
  *     with spans   0.0.0.0 → 0   10.0.0.0/8 → 1                     192.0.2.0/24 → 1                     background 0
  *
  * A span is never shorter than the root, so that it lies in one child: starts that hold only what the root has not consumed are enough to
- * tell whether a key is inside.
+ * tell whether a key is inside. How wide the root is depends on how many boundaries there are, so spans are counted by their bits first.
  */
-import { BOUNDARY, BOUNDARY_BITS, BOUNDARY_LO, BOUNDARY_SET } from './fold';
+import { BOUNDARY_LO, BOUNDARY_SET } from './fold';
+import { ROOT_BITS_MAX } from './format';
 import { List, newList } from './list';
 import { portSetCount } from './ports';
 
-/** How many boundaries a background would leave out, by the builder's id of the port set. */
-const followers: List = newList(4);
+// Classes of bits: each number that a root may have, then those that need no lower half of an address, then the rest.
+const UPPER_HALF: u32 = ROOT_BITS_MAX + 1;
+const BOTH_HALVES: u32 = UPPER_HALF + 1;
+const CLASSES: u32 = BOTH_HALVES + 1;
+
+/** How many spans of each class end where a port set begins, by the builder's id of the set: CLASSES u32. */
+const followers: List = newList(CLASSES << 2);
 
 /** The background that leaves out most, and how many boundaries that is. */
 export let background: u32 = 0;
 export let leftOut: u32 = 0;
 
-/**
- * Notes in each boundary the bits of the prefix from there to the next one, 0 if that is none of `least` to `most` bits, and finds the
- * background. `least` is at least 1.
- */
-export function measureSpans(boundaries: List, least: u32, most: u32): void {
-  const sets = portSetCount();
+/** Forgets what was counted. */
+export function clearSpans(): void {
   followers.count = 0;
-  memory.fill(followers.pushMany(sets), 0, (<usize>sets) << 2);
-  const last = boundaries.at(boundaries.count - 1);
-  for (let boundary = boundaries.ptr; boundary < last; boundary += BOUNDARY) {
-    const bits = bitsUntil(boundary, boundary + BOUNDARY);
-    const isSpan = bits >= least && bits <= most;
-    store<u32>(boundary, isSpan ? bits : 0, BOUNDARY_BITS);
-    if (!isSpan) continue;
-    const count = followers.at(load<u32>(boundary + BOUNDARY, BOUNDARY_SET));
-    store<u32>(count, load<u32>(count) + 1);
-  }
-  // What reaches to the end of all addresses is followed by nothing.
-  store<u32>(last, 0, BOUNDARY_BITS);
+}
+
+/** Counts a span that ends where the port set begins; more than 128 bits are none. */
+export function countSpan(bits: u32, follower: u32): void {
+  if (bits > 128) return;
+  while (followers.count < portSetCount()) memory.fill(followers.push(), 0, CLASSES << 2);
+  const kind = bits <= ROOT_BITS_MAX ? bits : bits <= 64 ? UPPER_HALF : BOTH_HALVES;
+  const count = followers.at(follower) + ((<usize>kind) << 2);
+  store<u32>(count, load<u32>(count) + 1);
+}
+
+/** Finds the background if spans have at least that many bits, and none in the lower half of an address or any. `least` is at least 1. */
+export function chooseBackground(least: u32, inBothHalves: bool): void {
+  const end = inBothHalves ? CLASSES : BOTH_HALVES;
   background = 0;
-  leftOut = load<u32>(followers.at(0));
-  for (let set: u32 = 1; set < sets; set++) {
-    const count = load<u32>(followers.at(set));
+  leftOut = 0;
+  for (let set: u32 = 0; set < followers.count; set++) {
+    let count: u32 = 0;
+    for (let kind = least; kind < end; kind++) {
+      count += load<u32>(followers.at(set) + ((<usize>kind) << 2));
+    }
     if (count <= leftOut) continue;
     background = set;
     leftOut = count;
   }
 }
 
-/** Leaves out the boundaries that only give the background back. Neighbours differ, so none of two in a row is left out. */
-export function leaveOut(boundaries: List): void {
-  const end = boundaries.at(boundaries.count);
-  let to = boundaries.ptr;
-  for (let from = boundaries.ptr; from < end; from += BOUNDARY) {
-    const next = from + BOUNDARY;
-    const isSpan =
-      load<u32>(from, BOUNDARY_BITS) != 0 && load<u32>(next, BOUNDARY_SET) == background;
-    const bits = isSpan ? load<u32>(from, BOUNDARY_BITS) : 0;
-    memory.copy(to, from, BOUNDARY);
-    store<u32>(to, bits, BOUNDARY_BITS);
-    to += BOUNDARY;
-    if (isSpan) from = next;
-  }
-  boundaries.count -= leftOut;
-}
-
 /** The bits of the prefix that begins at one boundary and ends before the next; more than 128 when that is no prefix. */
-function bitsUntil(boundary: usize, next: usize): u32 {
+export function bitsUntil(boundary: usize, next: usize): u32 {
   const hi = load<u64>(boundary);
   const lo = load<u64>(boundary, BOUNDARY_LO);
   const nextLo = load<u64>(next, BOUNDARY_LO);
@@ -78,4 +68,11 @@ function bitsUntil(boundary: usize, next: usize): u32 {
   if (above != 0 && ~below != 0) return 255;
   if ((above & (above + 1)) != 0 || (below & (below + 1)) != 0) return 255;
   return 128 - <u32>popcnt(above) - <u32>popcnt(below);
+}
+
+/** The bits of a boundary as a span if what follows it is the background; 0 when it can not be one. */
+export function spanBits(boundary: usize, next: usize, least: u32, most: u32): u32 {
+  if (load<u32>(next, BOUNDARY_SET) != background) return 0;
+  const bits = bitsUntil(boundary, next);
+  return bits >= least && bits <= most ? bits : 0;
 }

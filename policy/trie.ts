@@ -1,6 +1,7 @@
 /**
- * Writes boundaries (fold.ts) as a trie of depth two (docs/format.md §4): the descriptor and its arrays root, starts and cells. Decides the
+ * Writes entries (prefix.ts) as a trie of depth two (docs/format.md §4): the descriptor and its arrays root, starts and cells. Decides the
  * size class, that is rootBits and startBytes, and whether the trie has spans (spans.ts), and numbers the port sets of the table by first use.
+ * Folds twice: the first time to learn how many boundaries there are and of what kind, the second time to write them.
  *
  * Sizes for n boundaries, c = ceil(log2 n), of which m are left with spans; a cell has 2 bytes without and 4 bytes with spans:
  *
@@ -12,8 +13,17 @@
  * bits (2000::/3), and 18 bits bound the root at 1 MiB.
  */
 import { fail } from './arena';
-import { beginArray, endArray } from './cells';
-import { BOUNDARY, BOUNDARY_BITS, BOUNDARY_LO, BOUNDARY_SET } from './fold';
+import { beginArray, dropArray, endArray, isStored, nameAgain } from './cells';
+import {
+  BOUNDARY,
+  BOUNDARY_LO,
+  BOUNDARY_SET,
+  beginFold,
+  boundaries,
+  foldOn,
+  isFolded,
+  ready,
+} from './fold';
 import {
   FAILURE_PORT_SETS,
   PORT_SETS_MAX,
@@ -22,6 +32,7 @@ import {
   SPAN_BITS,
   SPAN_BYTES,
   TRIE_BACKGROUND,
+  TRIE_BYTES,
   TRIE_COUNT,
   TRIE_KEY_BITS,
   TRIE_ROOT,
@@ -32,8 +43,17 @@ import {
   TRIE_STARTS,
 } from './format';
 import { List, newList } from './list';
+import { Memo, newMemo, recall, remember } from './memo';
 import { EMPTY, portSetCount } from './ports';
-import { background, leaveOut, leftOut, measureSpans } from './spans';
+import {
+  background,
+  bitsUntil,
+  chooseBackground,
+  clearSpans,
+  countSpan,
+  leftOut,
+  spanBits,
+} from './spans';
 
 /** From here on IPv4 uses two-byte starts: below, the root of 256 KiB would outweigh what they save. */
 const WIDE_ROOT_COUNT: u32 = 32768;
@@ -57,26 +77,105 @@ export function numberSet(id: u32): u32 {
   return number;
 }
 
+// What the first fold told: the number of boundaries, and whether any has bits in its lower half.
+let count: u32 = 0;
+let isDeep: bool = false;
+
+/** Descriptors of the tries of lists of which each entry allows the same, by list and number of the port set. */
+const known: Memo = newMemo();
+
+/** Whether this is the second fold. */
+let isWriting: bool = false;
+
+// The form of the trie that is being written.
+let rootBits: u32 = 0;
+let startBytes: u32 = 0;
+let spans: bool = false;
+let mostBits: u32 = 0;
+let isMember: bool = false;
+
+// How far its arrays are written, and whether the last boundary is a span that the next one only ends.
+let root: usize = 0;
+let child: u32 = 0;
+let start: usize = 0;
+let cell: usize = 0;
+let written: u32 = 0;
+let isInSpan: bool = false;
+
 /**
- * Writes a trie. `descriptor` is the address of its zeroed descriptor, whose array offsets are relative to the section of cells until the
- * table is laid out. In a membership trie the port set is 0 or 1 and stands for itself.
+ * Writes the trie of sorted entries, `ports` as for `beginFold`. `descriptor` is the address of its zeroed descriptor, whose array offsets are
+ * relative to the section of cells until the table is laid out. In a membership trie the port set is 0 or 1 and stands for itself.
  */
-export function writeTrie(descriptor: usize, boundaries: List, keyBits: u32, member: bool): void {
-  const rootBits = chooseRootBits(boundaries.count, keyBits);
-  const startBytes = chooseStartBytes(boundaries, keyBits, rootBits);
-  const spans = chooseSpans(boundaries, keyBits, rootBits, startBytes);
-  if (spans) {
-    leaveOut(boundaries);
-    store<u8>(descriptor, 1, TRIE_SPANS);
-    store<u16>(descriptor, <u16>(member ? background : numberSet(background)), TRIE_BACKGROUND);
-  }
+export function writeTrie(
+  descriptor: usize,
+  entries: List,
+  ports: u32,
+  keyBits: u32,
+  member: bool,
+): void {
+  const isUniform = ports != EMPTY && entries.count != 0;
+  const key = isUniform ? keyOf(entries, member ? ports : numberSet(ports)) : 0;
+  if (isUniform && copyTrie(descriptor, recall(known, key))) return;
+  measure(entries, ports);
+  rootBits = chooseRootBits(count, keyBits);
+  startBytes = keyBits == 32 ? (rootBits >= 16 ? 2 : 4) : isDeep ? 16 : 8;
+  mostBits = startBytes == 8 ? 64 : keyBits;
+  isMember = member;
+  chooseSpans();
   store<u8>(descriptor, <u8>rootBits, TRIE_ROOT_BITS);
   store<u8>(descriptor, <u8>startBytes, TRIE_START_BYTES);
   store<u8>(descriptor, <u8>keyBits, TRIE_KEY_BITS);
-  store<u32>(descriptor, boundaries.count, TRIE_COUNT);
-  store<u32>(descriptor, writeRoot(boundaries, rootBits), TRIE_ROOT);
-  store<u32>(descriptor, writeStarts(boundaries, startBytes), TRIE_STARTS);
-  store<u32>(descriptor, writeCells(boundaries, spans, member), TRIE_SETS);
+  store<u8>(descriptor, <u8>spans, TRIE_SPANS);
+  store<u16>(descriptor, <u16>(spans ? numberOf(background) : 0), TRIE_BACKGROUND);
+  store<u32>(descriptor, count, TRIE_COUNT);
+  writeArrays(descriptor, entries, ports);
+  if (isUniform) remember(known, key, <u32>descriptor);
+}
+
+function keyOf(entries: List, number: u32): u64 {
+  return ((<u64>changetype<usize>(entries)) << 32) | <u64>number;
+}
+
+/** Writes a trie once more that is written already: a set alone in a policy has the trie of its protocol. */
+function copyTrie(descriptor: usize, found: usize): bool {
+  if (found == 0) return false;
+  const from = <usize>load<u32>(found);
+  const boundaries = <u64>load<u32>(from, TRIE_COUNT);
+  const root = (((<u64>1) << load<u8>(from, TRIE_ROOT_BITS)) + 1) << 2;
+  const starts = boundaries * <u64>load<u8>(from, TRIE_START_BYTES);
+  const cells = boundaries * <u64>(load<u8>(from, TRIE_SPANS) != 0 ? SPAN_BYTES : SET_BYTES);
+  if (!nameAgain(root, starts, cells)) return false;
+  memory.copy(descriptor, from, TRIE_BYTES);
+  return true;
+}
+
+function measure(entries: List, ports: u32): void {
+  count = 0;
+  isDeep = false;
+  clearSpans();
+  isWriting = false;
+  beginFold(entries, ports);
+  while (!isFolded) step();
+}
+
+/** Folds on and measures or writes what comes of it. Called from two places (block.ts). */
+function step(): void {
+  foldOn();
+  if (isWriting) writeReady();
+  else measureReady();
+}
+
+function measureReady(): void {
+  count += ready;
+  const end = boundaries.at(ready);
+  const last = boundaries.at(boundaries.count - 1);
+  for (let boundary = boundaries.ptr; boundary < end; boundary += BOUNDARY) {
+    if (load<u64>(boundary, BOUNDARY_LO) != 0) isDeep = true;
+    // What reaches to the end of all addresses is followed by nothing.
+    if (boundary == last) break;
+    const next = boundary + BOUNDARY;
+    countSpan(bitsUntil(boundary, next), load<u32>(next, BOUNDARY_SET));
+  }
 }
 
 function chooseRootBits(count: u32, keyBits: u32): u32 {
@@ -88,68 +187,86 @@ function chooseRootBits(count: u32, keyBits: u32): u32 {
   return min(sizeClass > 2 ? sizeClass - 2 : 0, ROOT_BITS_MAX);
 }
 
-function chooseStartBytes(boundaries: List, keyBits: u32, rootBits: u32): u32 {
-  if (keyBits == 32) return rootBits >= 16 ? 2 : 4;
-  const end = boundaries.at(boundaries.count);
-  for (let boundary = boundaries.ptr; boundary < end; boundary += BOUNDARY) {
-    if (load<u64>(boundary, BOUNDARY_LO) != 0) return 16;
-  }
-  return 8;
+/** Takes spans if they make the trie smaller. */
+function chooseSpans(): void {
+  chooseBackground(max(rootBits, 1), mostBits > 64);
+  const plain = <u64>count * <u64>(startBytes + SET_BYTES);
+  spans = <u64>(count - leftOut) * <u64>(startBytes + SPAN_BYTES) < plain;
+  if (spans) count -= leftOut;
 }
 
-/** Whether spans make the trie smaller. */
-function chooseSpans(boundaries: List, keyBits: u32, rootBits: u32, startBytes: u32): bool {
-  const most: u32 = startBytes == 8 ? 64 : keyBits;
-  measureSpans(boundaries, max(rootBits, 1), most);
-  const count = <u64>boundaries.count;
-  const plain = count * <u64>(startBytes + SET_BYTES);
-  return (count - <u64>leftOut) * <u64>(startBytes + SPAN_BYTES) < plain;
-}
-
-function writeRoot(boundaries: List, rootBits: u32): u32 {
-  const cells: u32 = (1 << rootBits) + 1;
-  const root = beginArray((<u64>cells) << 2);
-  let child: u32 = 0;
-  for (let i: u32 = 0; i < boundaries.count; i++) {
-    const hi = load<u64>(boundaries.at(i));
-    const own: u32 = rootBits == 0 ? 0 : <u32>(hi >> <u64>(64 - rootBits));
-    for (; child <= own; child++) store<u32>(root + ((<usize>child) << 2), i);
-  }
-  for (; child < cells; child++) store<u32>(root + ((<usize>child) << 2), boundaries.count);
-  return endArray(root, cells << 2);
-}
-
-function writeStarts(boundaries: List, startBytes: u32): u32 {
-  const bytes = <u64>boundaries.count * <u64>startBytes;
-  const starts = beginArray(bytes);
-  let start = starts;
-  const end = boundaries.at(boundaries.count);
-  for (let boundary = boundaries.ptr; boundary < end; boundary += BOUNDARY) {
-    const hi = load<u64>(boundary);
-    if (startBytes == 2) {
-      store<u16>(start, <u16>(hi >> 32));
-    } else if (startBytes == 4) {
-      store<u32>(start, <u32>(hi >> 32));
-    } else {
-      store<u64>(start, hi);
-      if (startBytes == 16) store<u64>(start, load<u64>(boundary, BOUNDARY_LO), 8);
-    }
-    start += startBytes;
-  }
-  return endArray(starts, <u32>bytes);
-}
-
-function writeCells(boundaries: List, spans: bool, member: bool): u32 {
+function writeArrays(descriptor: usize, entries: List, ports: u32): void {
   const cellBytes = spans ? SPAN_BYTES : SET_BYTES;
-  const bytes = <u64>boundaries.count * <u64>cellBytes;
-  const cells = beginArray(bytes);
-  let cell = cells;
-  const end = boundaries.at(boundaries.count);
+  const rootCells: u32 = (1 << rootBits) + 1;
+  const allRoot = (<u64>rootCells) << 2;
+  const allStarts = <u64>count * <u64>startBytes;
+  const allCells = <u64>count * <u64>cellBytes;
+  // Cells come to lie below the others, which more tries have in common, so that those can be dropped alone.
+  const firstCell = beginArray(allCells);
+  const firstRoot = beginArray(allRoot);
+  const firstStart = beginArray(allStarts);
+  root = firstRoot;
+  child = 0;
+  start = firstStart;
+  cell = firstCell;
+  written = 0;
+  isInSpan = false;
+  isWriting = true;
+  beginFold(entries, ports);
+  while (!isFolded) step();
+  for (; child < rootCells; child++) pushRoot();
+  store<u32>(descriptor, endArray(firstRoot, <u32>allRoot), TRIE_ROOT);
+  const dropsRoot = isStored;
+  store<u32>(descriptor, endArray(firstStart, <u32>allStarts), TRIE_STARTS);
+  const dropsStarts = isStored;
+  store<u32>(descriptor, endArray(firstCell, <u32>allCells), TRIE_SETS);
+  const dropsCells = isStored;
+  if (dropsStarts) dropArray(firstStart, <u32>allStarts);
+  if (dropsRoot) dropArray(firstRoot, <u32>allRoot);
+  if (dropsCells) dropArray(firstCell, <u32>allCells);
+}
+
+function writeReady(): void {
+  const end = boundaries.at(ready);
+  const last = boundaries.at(boundaries.count - 1);
+  const least = max(rootBits, 1);
   for (let boundary = boundaries.ptr; boundary < end; boundary += BOUNDARY) {
-    const set = load<u32>(boundary, BOUNDARY_SET);
-    store<u16>(cell, <u16>(member ? set : numberSet(set)));
-    if (spans) store<u16>(cell, <u16>load<u32>(boundary, BOUNDARY_BITS), SPAN_BITS);
-    cell += cellBytes;
+    if (isInSpan) {
+      isInSpan = false;
+      continue;
+    }
+    const hasNext = spans && boundary != last;
+    const bits = hasNext ? spanBits(boundary, boundary + BOUNDARY, least, mostBits) : 0;
+    isInSpan = bits != 0;
+    const hi = load<u64>(boundary);
+    const own: u32 = rootBits == 0 ? 0 : <u32>(hi >> <u64>(64 - rootBits));
+    for (; child <= own; child++) pushRoot();
+    pushStart(hi, boundary);
+    store<u16>(cell, <u16>numberOf(load<u32>(boundary, BOUNDARY_SET)));
+    if (spans) store<u16>(cell, <u16>bits, SPAN_BITS);
+    cell += spans ? SPAN_BYTES : SET_BYTES;
+    written += 1;
   }
-  return endArray(cells, <u32>bytes);
+}
+
+/** The run of the next child begins with the boundary that is written next. */
+function pushRoot(): void {
+  store<u32>(root, written);
+  root += 4;
+}
+
+function pushStart(hi: u64, boundary: usize): void {
+  if (startBytes == 2) {
+    store<u16>(start, <u16>(hi >> 32));
+  } else if (startBytes == 4) {
+    store<u32>(start, <u32>(hi >> 32));
+  } else {
+    store<u64>(start, hi);
+    if (startBytes == 16) store<u64>(start, load<u64>(boundary, BOUNDARY_LO), 8);
+  }
+  start += startBytes;
+}
+
+function numberOf(set: u32): u32 {
+  return isMember ? set : numberSet(set);
 }
