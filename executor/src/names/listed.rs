@@ -134,16 +134,16 @@ impl Listed {
     ) -> Option<Vec<Ports>> {
         let named = rules.names.iter().filter_map(|index| self.names.get(*index));
         let opens: Vec<Ports> = named.flat_map(|name| name.opens.iter().copied()).collect();
+        let left = table.without_denied(&opens, address);
         if is_inside(address) && !self.may_be_inside(name) {
             let is_open = |ports: &Ports| {
-                [ports.low, ports.high].iter().all(|port| {
-                    let port = if ports.protocol == Protocol::Icmp { 0 } else { *port };
-                    table.lookup(ports.protocol, address, port) == Verdict::Allow
-                })
+                table.lookup_all(ports.protocol, address, (ports.low, ports.high)) == Verdict::Allow
             };
-            return opens.iter().all(is_open).then(Vec::new);
+            // Where all is denied nothing is open already either.
+            let is_some_left = !left.is_empty() || opens.is_empty();
+            return (is_some_left && left.iter().all(is_open)).then(Vec::new);
         }
-        (!address.is_unspecified()).then(|| table.without_denied(&opens, address))
+        (!address.is_unspecified()).then_some(left)
     }
 
     fn may_be_inside(&self, name: &str) -> bool {
@@ -219,6 +219,23 @@ mod tests {
         assert_eq!(opens("a.internal.example", "192.168.0.1"), Some(vec![web]));
         assert_eq!(opens("internal.example", "192.168.0.1"), None);
         assert_eq!(opens("a.internal.example", "0.0.0.0"), None);
+    }
+
+    #[test]
+    fn an_address_of_the_inside_does_no_harm_where_every_port_of_the_name_is_open_already() {
+        let table = Table::open(MIXED).unwrap(); // 10.0.0.0/8:443,8000-8010 is open, and nothing of 10.1.0.0/16
+        let opens = |address: &str, low, high| {
+            let opens = vec![Ports { protocol: Protocol::Tcp, low, high }];
+            let name = Name { text: "far.test".into(), kind: NameKind::Live, opens };
+            let listed = Listed::with(vec![name], vec![]);
+            let Meaning::Live(rules) = listed.find("far.test") else { panic!("not live") };
+            listed.opens(&table, "far.test", &rules, address.parse().unwrap())
+        };
+        assert_eq!(opens("10.0.0.1", 443, 443), Some(vec![]));
+        assert_eq!(opens("10.0.0.1", 8001, 8010), Some(vec![]));
+        assert_eq!(opens("10.0.0.1", 443, 8010), None); // both ends are open, what is between them is not
+        assert_eq!(opens("10.0.0.1", 8001, 8011), None);
+        assert_eq!(opens("10.1.0.1", 443, 443), None);
     }
 
     #[test]

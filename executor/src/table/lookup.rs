@@ -88,8 +88,14 @@ impl Layout {
         *choose(protocol, &self.plan)
     }
 
-    /// Whether the port set at an address in canonical form holds `port`.
-    pub(super) fn holds(&self, bytes: &[u8], protocol: Protocol, address: IpAddr, port: u16) -> Option<bool> {
+    /// Whether the port set at an address in canonical form holds every port of `low..=high`. Ranges of a set are not adjacent, so one range has them all or none does.
+    pub(super) fn holds(
+        &self,
+        bytes: &[u8],
+        protocol: Protocol,
+        address: IpAddr,
+        (low, high): (u16, u16),
+    ) -> Option<bool> {
         let [ipv4, ipv6] = choose(protocol, &self.tries);
         let trie = if address.is_ipv4() { ipv4 } else { ipv6 };
         let set = trie.find_at(bytes, address)?;
@@ -97,10 +103,10 @@ impl Layout {
             return Some(false);
         }
         let ranges = run::<4>(bytes, self.port_sets, usize::from(set), self.port_ranges)?;
-        // The last range that begins at or before the port.
-        let after = ranges.partition_point(|&[a, b, ..]| u16::from_le_bytes([a, b]) <= port);
+        // The last range that begins at or before the first port.
+        let after = ranges.partition_point(|&[a, b, ..]| u16::from_le_bytes([a, b]) <= low);
         let range = after.checked_sub(1).and_then(|last| ranges.get(last));
-        Some(range.is_some_and(|&[.., c, d]| port <= u16::from_le_bytes([c, d])))
+        Some(range.is_some_and(|&[.., c, d]| high <= u16::from_le_bytes([c, d])))
     }
 }
 

@@ -122,8 +122,13 @@ impl<B: AsRef<[u8]>> Table<B> {
 
     /// Decides on a destination, or, for the bind protocols, on an address to bind. `port` is 0 for ICMP.
     pub fn lookup(&self, protocol: Protocol, address: IpAddr, port: u16) -> Verdict {
+        self.lookup_all(protocol, address, (port, port))
+    }
+
+    /// The same of every port of `low..=high` together: allowed is only what is allowed of each.
+    pub fn lookup_all(&self, protocol: Protocol, address: IpAddr, ports: (u16, u16)) -> Verdict {
         let address = if protocol.is_bind() { address.to_canonical() } else { canonical(address) };
-        match self.layout.holds(self.bytes.as_ref(), protocol, address, port) {
+        match self.layout.holds(self.bytes.as_ref(), protocol, address, ports) {
             Some(true) => Verdict::Allow,
             _ => Verdict::Deny,
         }
