@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::inside::is_inside;
-use crate::table::{Name, NameKind, Ports, PrivateName, Protocol, Table, Verdict};
+use crate::table::{Name, NameKind, Ports, PrivateName, Table, Verdict};
 
 /// The names of a table.
 pub struct Listed {
@@ -167,6 +167,7 @@ fn prefixes(name: &str) -> impl Iterator<Item = &str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::table::Protocol;
 
     const MIXED: &[u8] = include_bytes!("../../../test/vectors/mixed.bin");
 

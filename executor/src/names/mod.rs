@@ -10,6 +10,7 @@ pub mod inside;
 mod limit;
 pub mod listed;
 pub mod live;
+mod published;
 pub mod redirect;
 pub mod server;
 mod streams;
