@@ -4,7 +4,7 @@
 import { type Diagnostic, diagnosticWithoutPlace } from './diagnostic.ts';
 import type { TableDraft } from './model.ts';
 import { explainPlan, type PlannedProtocol } from './plan.ts';
-import { buildTable } from './table.ts';
+import { buildTable, type Table } from './table.ts';
 import type { PolicyModule } from './wasm.ts';
 
 /** Counts of a compiled policy. */
@@ -30,17 +30,23 @@ export type CompileResult =
     }
   | { readonly ok: false; readonly diagnostics: readonly Diagnostic[] };
 
+/** A result, and how to open its table for questions when there is one. */
+export interface Finished {
+  readonly result: CompileResult;
+  readonly open?: () => Table;
+}
+
 /** Builds the table of a draft; `name` is the policy's, for the error that a limit of the format is. */
 export function finish(
   policyModule: PolicyModule,
   draft: TableDraft,
   warnings: readonly Diagnostic[],
   name: string,
-): CompileResult {
+): Finished {
   const built = buildTable(policyModule, draft);
   if (!built.ok) {
     const fault = { code: 'SL5001', message: built.text } as const;
-    return { ok: false, diagnostics: [diagnosticWithoutPlace(name, fault)] };
+    return { result: { ok: false, diagnostics: [diagnosticWithoutPlace(name, fault)] } };
   }
   const { rules, names, sets, facts, unixRules } = draft;
   const plan = explainPlan({ plan: built.plan, rules, facts, unixRules });
@@ -51,5 +57,5 @@ export function finish(
     prefixes: built.prefixes,
     bytes: built.bytes.length,
   };
-  return { ok: true, table: built.bytes, warnings, summary, plan };
+  return { result: { ok: true, table: built.bytes, warnings, summary, plan }, open: built.open };
 }

@@ -20,9 +20,8 @@ import type { TableDraft } from './model.ts';
 import { findNameServers } from './name-servers.ts';
 import { type NameTools, pinNames } from './pin.ts';
 import { inOrder, type Placed } from './placed.ts';
-import type { Progress } from './progress.ts';
 import { findMisusedSets, findUnusedSets, usedSets } from './set-use.ts';
-import { readSets, type SetFileReader } from './sets.ts';
+import { readSets, type SetTools } from './sets.ts';
 import { checkShape } from './shape.ts';
 import { createSource } from './source.ts';
 import { parseToml } from './toml.ts';
@@ -51,12 +50,9 @@ export interface PolicyInput {
 }
 
 /** What the compiler needs from outside. */
-export interface DraftTools extends NameTools {
+export interface DraftTools extends NameTools, SetTools {
   /** Asked for wildcards only; without it every wildcard counts as too wide. */
   readonly publicSuffixOf?: PublicSuffixFinder;
-  readonly readSetFile: SetFileReader;
-  /** Is told how far long work is. */
-  readonly progress?: Progress;
 }
 
 /** A draft with warnings in source order, or every error in source order. */
@@ -98,7 +94,7 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
     readOptionRules('deny', deny),
   ];
   const written = parts.flatMap(({ rules }) => rules);
-  const sets = await readSets(tableAt(root, 'sets'), source, tools.readSetFile, tools.progress);
+  const sets = await readSets(tableAt(root, 'sets'), source, tools);
   const dns = readDnsSection(root, source);
   const walls = readWalls(root, source);
   for (const part of [...parts, sets, dns, walls])

@@ -6,7 +6,6 @@
 import { type CompileResult, finish } from './compiled.ts';
 import { type DraftTools, draftPolicy, type PolicyInput } from './draft.ts';
 import { reviewPolicy } from './review.ts';
-import type { PolicyModule } from './wasm.ts';
 
 export type { Code } from './codes.ts';
 export type { CompileResult, PolicySummary } from './compiled.ts';
@@ -15,14 +14,12 @@ export { type Diagnostic, formatDiagnostic, formatDiagnostics } from './diagnost
 export { type DraftResult, type DraftTools, draftPolicy, type PolicyInput } from './draft.ts';
 export { refreshTable } from './refresh.ts';
 export type { ResolveProgress, Resolver, ResolverAnswer } from './resolve.ts';
+export type { TextStream } from './set-lines.ts';
 export type { SetFileContent, SetFileReader } from './sets.ts';
 export type { PublicSuffixFinder } from './wildcards.ts';
 
 /** What the compiler needs from outside. */
-export interface CompilerTools extends DraftTools {
-  /** The instance of policy.wasm that builds the table. */
-  readonly policyModule: PolicyModule;
-}
+export type CompilerTools = DraftTools;
 
 /**
  * Compiles a policy.
@@ -39,9 +36,9 @@ export async function compilePolicy(
 ): Promise<CompileResult> {
   const drafted = await draftPolicy(input, tools);
   if (!drafted.ok) return drafted;
-  const finished = finish(tools.policyModule, drafted.draft, [], input.file?.name ?? '');
-  if (!finished.ok) return finished;
+  const { result, open } = finish(tools.policyModule, drafted.draft, [], input.file?.name ?? '');
+  if (!result.ok) return result;
   const isKept = input.purpose === 'compile';
-  const warnings = reviewPolicy(tools.policyModule, drafted, finished.table, isKept);
-  return { ...finished, warnings };
+  const warnings = reviewPolicy(tools.policyModule, drafted, isKept ? open?.() : undefined);
+  return { ...result, warnings };
 }

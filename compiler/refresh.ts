@@ -43,7 +43,7 @@ export async function refreshTable(
   const fresh = new Map(pinned.names.map((name) => [name.name, name]));
   const names = draft.names.map((name) => fresh.get(name.name) ?? name);
   const dns = { ...draft.dns, pinnedAt: now };
-  return finish(policy, { ...draft, names, dns }, inOrder(pinned.warnings), '');
+  return finish(policy, { ...draft, names, dns }, inOrder(pinned.warnings), '').result;
 }
 
 /** A rule of a table as if it had just been read: its own text stands for the line of its file. */

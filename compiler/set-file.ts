@@ -1,18 +1,15 @@
 /**
  * Set files: one address or CIDR a line, `#` comments, blank lines, LF or CRLF.
- * Reads bytes, because a file may hold a million lines: plain lines are decoded in place by set-lines.ts, everything else is
- * cut out and given to parseSetItem, whose grammar is the only one. Faults carry the file's own lines; at most 20 are
- * described.
+ * A file may hold a million lines: plain ones are read by set-lines.ts, everything else is given to parseSetItem, whose grammar is the
+ * only one. Faults carry the file's own lines; at most 20 are described.
  */
+import { canonicalPrefix, isUnspecified } from './address.ts';
 import { countCharacters, createDiagnostic, type Diagnostic, type Fault } from './diagnostic.ts';
-import type { PrefixList } from './model.ts';
-import { PrefixListBuilder } from './prefix-list.ts';
+import type { Prefix, PrefixList } from './model.ts';
 import { type Progress, TELL_EVERY, untold } from './progress.ts';
 import { parseSetItem } from './set-item.ts';
-import { lineEnd, NEWLINE, readPlainLine, SPACE, TAB } from './set-lines.ts';
-
-/** Bytes from which the number of lines is estimated. */
-const SAMPLE = 1 << 16;
+import { readSetLines, type TextStream } from './set-lines.ts';
+import type { PolicyModule } from './wasm.ts';
 
 /** Errors of one file that are described; the rest is counted. */
 const MOST_ERRORS = 20;
@@ -26,51 +23,61 @@ export interface ParsedSetFile {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Parses a file. `note` is added to each diagnostic: where the policy names the file. */
-export function parseSetFile(
-  file: string,
-  content: string | Uint8Array,
-  note: string,
-  progress: Progress = untold,
-): ParsedSetFile {
-  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
-  const list = new PrefixListBuilder(estimateLines(bytes));
-  const diagnostics: Diagnostic[] = [];
-  const decoder = new TextDecoder();
-  let bad = 0;
-  let line = 0;
-  let at = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-  while (at < bytes.length) {
-    if (++line % TELL_EVERY === 0) progress(`reading ${file}`, at / bytes.length);
-    const lineStart = at;
-    while (bytes[at] === SPACE || bytes[at] === TAB) at++;
-    const fast = readPlainLine(bytes, at, list);
-    if (fast > 0) {
-      at = fast;
-      continue;
-    }
-    const { end, next } = lineEnd(bytes, at);
-    at = next;
-    const text = decoder.decode(bytes.subarray(lineStart, end));
-    const item = cutItem(text);
-    if (item === '') continue;
-    const parsed = parseSetItem(item);
-    if (parsed.ok) list.add(parsed.prefix);
-    else if (++bad <= MOST_ERRORS + 1) {
-      diagnostics.push(describe({ file, line, text }, text.indexOf(item), parsed.fault, note));
-    }
-  }
-  const last = diagnostics[MOST_ERRORS];
-  if (last !== undefined) diagnostics[MOST_ERRORS] = summarise(last, bad - MOST_ERRORS);
-  const { size: count, holdsUnspecified } = list;
-  return { prefixes: list.build(), count, holdsUnspecified, diagnostics };
+/** A file as diagnostics name it. `note` is added to each of them: where the policy names the file. */
+export interface SetFileName {
+  readonly file: string;
+  readonly note: string;
 }
 
-/** How many lines a file has if all are as long as the first ones, and a few more. */
-function estimateLines(bytes: Uint8Array): number {
-  const sample = bytes.subarray(0, SAMPLE);
-  const lines = sample.reduce((count, byte) => (byte === NEWLINE ? count + 1 : count), 1);
-  return sample.length === 0 ? 0 : (bytes.length / sample.length) * lines * 1.1;
+/** Parses a file. */
+export function parseSetFile(
+  policy: PolicyModule,
+  { file, note }: SetFileName,
+  content: string | Uint8Array | TextStream,
+  progress: Progress = untold,
+): ParsedSetFile {
+  const diagnostics: Diagnostic[] = [];
+  let bad = 0;
+  let told = 0;
+  let holdsUnspecified = false;
+  const readLine = (text: string, line: number): Prefix | undefined => {
+    const item = cutItem(text);
+    if (item === '') return undefined;
+    const parsed = parseSetItem(item);
+    if (!parsed.ok) {
+      if (++bad > MOST_ERRORS + 1) return undefined;
+      const place = { file, line, text };
+      diagnostics.push(describe(place, text.indexOf(item), parsed.fault, note));
+      return undefined;
+    }
+    if (isUnspecified(parsed.prefix)) holdsUnspecified = true;
+    return canonicalPrefix(parsed.prefix);
+  };
+  const tell = (lines: number, done: number): void => {
+    if (lines < told + TELL_EVERY) return;
+    told = lines - (lines % TELL_EVERY);
+    progress(`reading ${file}`, done);
+  };
+  const prefixes = readSetLines(policy, streamOf(content), { readLine, tell });
+  const last = diagnostics[MOST_ERRORS];
+  if (last !== undefined) diagnostics[MOST_ERRORS] = summarise(last, bad - MOST_ERRORS);
+  const count = prefixes.v4.length + prefixes.v6Bits.length;
+  return { prefixes, count, holdsUnspecified, diagnostics };
+}
+
+function streamOf(content: string | Uint8Array | TextStream): TextStream {
+  const bytes = typeof content === 'string' ? new TextEncoder().encode(content) : content;
+  if (!(bytes instanceof Uint8Array)) return bytes;
+  let at = 0;
+  return {
+    bytes: bytes.length,
+    read(into) {
+      const part = bytes.subarray(at, at + into.length);
+      into.set(part);
+      at += part.length;
+      return part.length;
+    },
+  };
 }
 
 /** A line without its comment and the blanks around what is left. */

@@ -1,169 +1,118 @@
 /**
- * Plain lines of set files, decoded from their bytes: an address or CIDR of digits, and perhaps a comment.
- * Only a quick way through what parseSetItem would read the same: a line that holds anything else, or that needs more than
- * its bits stored (unspecified, IPv4-mapped), is left to it. So nothing here explains or decides.
+ * The text of a set file on its way into policy.wasm, which decodes plain lines (policy/lines.ts) faster than they could be cut out here. Read a
+ * piece at a time into the module's memory, so that a file of a million lines is nowhere as a whole. Decides nothing about lines: those that
+ * are not plain are handed back as text.
  */
-import { isMapped } from './address.ts';
-import type { PrefixListBuilder } from './prefix-list.ts';
+import { ipv4Value } from './address.ts';
+import * as F from './format.gen.ts';
+import type { Prefix, PrefixList } from './model.ts';
+import { instantiate, type PolicyExports, type PolicyModule } from './wasm.ts';
 
-export const NEWLINE = 0x0a;
+/** Where a text comes from. */
+export interface TextStream {
+  /** Bytes there are in all, for estimates; 0 when that is not known. */
+  readonly bytes: number;
+  /** Fills an array from its start and returns how many bytes that were; 0 at the end. */
+  read(into: Uint8Array): number;
+}
+
+/** Whom a reader asks and tells. */
+export interface LineHandler {
+  /** The prefix of a line that is not plain, canonical and of its family; undefined when it has none. */
+  readLine(text: string, line: number): Prefix | undefined;
+  /** Is told after each piece how many lines have been read, and how much of the text, 0 to 1. */
+  tell(lines: number, done: number): void;
+}
+
+/** Bytes that are read at once. */
+const PIECE = 1 << 16;
+/** Lines that room is made for beforehand at most. */
+const MOST_EXPECTED = 1 << 22;
+const NEWLINE = 0x0a;
 const RETURN = 0x0d;
-export const SPACE = 0x20;
-export const TAB = 0x09;
-const HASH = 0x23;
-const DOT = 0x2e;
-const SLASH = 0x2f;
-const ZERO = 0x30;
-const COLON = 0x3a;
 
-/** Not a hexadecimal digit. */
-const NO_DIGIT = 16;
-
-/** Value of each byte as a hexadecimal digit. */
-const DIGITS: Uint8Array = new Uint8Array(256).fill(NO_DIGIT);
-for (let value = 0; value < 16; value++) {
-  const digit = value.toString(16);
-  DIGITS[digit.charCodeAt(0)] = value;
-  DIGITS[digit.toUpperCase().charCodeAt(0)] = value;
-}
-
-/**
- * Reads a line from `from`, behind its blanks: adds its prefix and gives the offset of the next line; gives 0, and adds
- * nothing, when the line is not plain.
- */
-export function readPlainLine(bytes: Uint8Array, from: number, list: PrefixListBuilder): number {
-  return readIpv4(bytes, from, list) || readIpv6(bytes, from, list);
-}
-
-function readIpv4(bytes: Uint8Array, from: number, list: PrefixListBuilder): number {
-  let at = from;
-  let address = 0;
-  for (let octets = 0; octets < 4; octets++) {
-    if (octets > 0 && bytes[at++] !== DOT) return 0;
-    const start = at;
-    let octet = 0;
-    while (at - start < 4) {
-      const digit = (bytes[at] ?? 0) - ZERO;
-      if (digit < 0 || digit > 9) break;
-      octet = octet * 10 + digit;
-      at++;
+/** Reads a text to its end; returns the prefixes of its lines in their order. */
+export function readSetLines(
+  policy: PolicyModule,
+  stream: TextStream,
+  handler: LineHandler,
+): PrefixList {
+  const instance = instantiate(policy);
+  let room = 2 * PIECE;
+  let memory = instance.alloc(room) >>> 0;
+  // The views are taken anew after each call, because growing the memory detaches them.
+  const view = (from: number, end: number): Uint8Array =>
+    new Uint8Array(instance.memory.buffer, memory + from, end - from);
+  let lines = 0;
+  let bytes = 0;
+  // How much of the text in memory belongs to a line whose end is not read yet.
+  let kept = 0;
+  let isOver = false;
+  while (!isOver) {
+    if (kept + PIECE >= room) {
+      const longer = instance.alloc(2 * room) >>> 0;
+      new Uint8Array(instance.memory.buffer).copyWithin(longer, memory, memory + kept);
+      [memory, room] = [longer, 2 * room];
     }
-    const digits = at - start;
-    if (digits === 0 || octet > 255 || (digits > 1 && bytes[start] === ZERO)) return 0;
-    address = address * 256 + octet;
+    const got = stream.read(view(kept, kept + PIECE));
+    isOver = got === 0;
+    let end = kept + got;
+    // The last line may lack its end.
+    if (isOver && kept > 0) view(end, ++end)[0] = NEWLINE;
+    const whole = view(0, end).lastIndexOf(NEWLINE) + 1;
+    let at = bytes === 0 && hasMark(view(0, whole)) ? 3 : 0;
+    if (bytes === 0) instance.reserveList(estimateLines(view(0, end), stream.bytes));
+    bytes += got;
+    while (at < whole) {
+      at += instance.readLines(memory + at, whole - at) >>> 0;
+      lines += instance.linesRead() >>> 0;
+      if (at === whole) break;
+      const rest = view(at, whole);
+      const next = rest.indexOf(NEWLINE) + 1;
+      const stop = next > 1 && rest[next - 2] === RETURN ? next - 2 : next - 1;
+      const prefix = handler.readLine(new TextDecoder().decode(rest.subarray(0, stop)), ++lines);
+      if (prefix !== undefined) addPrefix(instance, prefix);
+      at += next;
+    }
+    kept = end - whole;
+    view(0, end).copyWithin(0, whole);
+    if (!isOver) handler.tell(lines, Math.min(1, bytes / Math.max(stream.bytes, bytes)));
   }
-  const end = lengthEnd(bytes, at);
-  const bits = end === at ? 32 : readLength(bytes, at + 1, end);
-  const next = lineTail(bytes, end);
-  if (bits > 32 || next === 0 || (address === 0 && bits === 32)) return 0;
-  if (bits < 32 && address << bits !== 0) return 0;
-  list.addV4(address, bits);
-  return next;
+  return takeList(instance);
 }
 
-/** The address that is being read; the list copies it. */
-const address = new Uint8Array(16);
+function hasMark(bytes: Uint8Array): boolean {
+  return bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf;
+}
 
-function readIpv6(bytes: Uint8Array, from: number, list: PrefixListBuilder): number {
-  let at = from;
-  let groups = 0;
-  // Number of groups before `::`.
-  let gap = -1;
-  if (bytes[at] === COLON) {
-    if (bytes[at + 1] !== COLON) return 0;
-    gap = 0;
-    at += 2;
+/** How many lines a text has if all are as long as those at its start, and a few more. */
+function estimateLines(start: Uint8Array, bytes: number): number {
+  const lines = start.reduce((count, byte) => (byte === NEWLINE ? count + 1 : count), 1);
+  const all = start.length === 0 ? 0 : (bytes / start.length) * lines * 1.1;
+  return Math.ceil(Math.min(all + PIECE / 4, MOST_EXPECTED));
+}
+
+function addPrefix(instance: PolicyExports, { address, bits }: Prefix): void {
+  if (address.length === 4) {
+    instance.addIpv4(ipv4Value(address), bits);
+    return;
   }
-  for (;;) {
-    const start = at;
-    let group = 0;
-    for (let digit = digitAt(bytes, at); digit !== NO_DIGIT; digit = digitAt(bytes, ++at)) {
-      if (at - start === 4) return 0;
-      group = (group << 4) | digit;
-    }
-    if (at === start) {
-      // Only `::` may stand last.
-      if (gap !== groups) return 0;
-      break;
-    }
-    if (groups === 8) return 0;
-    address[2 * groups] = group >> 8;
-    address[2 * groups + 1] = group & 0xff;
-    groups++;
-    if (bytes[at] !== COLON) break;
-    at++;
-    if (bytes[at] === COLON) {
-      if (gap >= 0) return 0;
-      gap = groups;
-      at++;
-    }
-  }
-  if (gap < 0 ? groups !== 8 : groups > 7) return 0;
-  if (gap >= 0) openGap(gap, groups);
-  const end = lengthEnd(bytes, at);
-  const bits = end === at ? 128 : readLength(bytes, at + 1, end);
-  const next = lineTail(bytes, end);
-  if (bits > 128 || next === 0 || hasHostBits(bits)) return 0;
-  if (bits >= 96 && isMapped(address)) return 0;
-  if (bits === 128 && address[15] === 0 && address.every((byte) => byte === 0)) return 0;
-  list.addV6(address, bits);
-  return next;
+  const words = new DataView(address.buffer, address.byteOffset, 16);
+  const [a, b, c, d] = [0, 4, 8, 12].map((at) => words.getUint32(at));
+  instance.addIpv6(a ?? 0, b ?? 0, c ?? 0, d ?? 0, bits);
 }
 
-function digitAt(bytes: Uint8Array, at: number): number {
-  return DIGITS[bytes[at] ?? 0] ?? NO_DIGIT;
-}
-
-/** Moves the groups behind `::` to the end and clears what it stands for. */
-function openGap(gap: number, groups: number): void {
-  // Loops, because for so few bytes copyWithin and fill cost several times as much.
-  const first = 2 * gap;
-  let from = 2 * groups;
-  let to = 16;
-  while (from > first) address[--to] = address[--from] ?? 0;
-  while (to > first) address[--to] = 0;
-}
-
-function hasHostBits(bits: number): boolean {
-  if (bits === 128) return false;
-  let at = bits >> 3;
-  if (((address[at++] ?? 0) & (0xff >> (bits & 7))) !== 0) return true;
-  for (; at < 16; at++) if (address[at] !== 0) return true;
-  return false;
-}
-
-/** Where `/` and the digits behind it end; `at` when there is no `/`. */
-function lengthEnd(bytes: Uint8Array, at: number): number {
-  if (bytes[at] !== SLASH) return at;
-  let end = at + 1;
-  while (end - at < 5 && isDecimal(bytes[end])) end++;
-  return end;
-}
-
-/** A prefix length of one to three digits without leading zero; 255, which no address has, when it is none. */
-function readLength(bytes: Uint8Array, start: number, end: number): number {
-  if (end === start || end - start > 3 || (end - start > 1 && bytes[start] === ZERO)) return 255;
-  let length = 0;
-  for (let at = start; at < end; at++) length = length * 10 + (bytes[at] ?? 0) - ZERO;
-  return length;
-}
-
-function isDecimal(byte: number | undefined): boolean {
-  return byte !== undefined && byte >= ZERO && byte <= ZERO + 9;
-}
-
-/** The offset of the next line when only blanks and a comment follow, else 0. */
-function lineTail(bytes: Uint8Array, from: number): number {
-  let at = from;
-  while (bytes[at] === SPACE || bytes[at] === TAB) at++;
-  if (bytes[at] === HASH) at = lineEnd(bytes, at).end;
-  if (bytes[at] === RETURN) at++;
-  return at < bytes.length && bytes[at] !== NEWLINE ? 0 : at + 1;
-}
-
-/** Where the line of `at` ends, without its CR, and where the next begins. */
-export function lineEnd(bytes: Uint8Array, at: number): { end: number; next: number } {
-  const found = bytes.indexOf(NEWLINE, at);
-  const end = found < 0 ? bytes.length : found;
-  return { end: end > at && bytes[end - 1] === RETURN ? end - 1 : end, next: end + 1 };
+/** The list as views of the instance's memory, which lives as long as they do. */
+function takeList(instance: PolicyExports): PrefixList {
+  const cell = new DataView(instance.memory.buffer, instance.listCell() >>> 0, F.DRAFT_SET_BYTES);
+  const { buffer } = instance.memory;
+  const at = (field: number): number => cell.getUint32(field, true);
+  const count4 = at(F.DRAFT_SET_V4_COUNT);
+  const count6 = at(F.DRAFT_SET_V6_COUNT);
+  return {
+    v4: new Uint32Array(buffer, at(F.DRAFT_SET_V4), count4),
+    v4Bits: new Uint8Array(buffer, at(F.DRAFT_SET_V4_BITS), count4),
+    v6: new Uint8Array(buffer, at(F.DRAFT_SET_V6), count6 * 16),
+    v6Bits: new Uint8Array(buffer, at(F.DRAFT_SET_V6_BITS), count6),
+  };
 }

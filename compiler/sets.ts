@@ -10,16 +10,27 @@ import { PrefixListBuilder } from './prefix-list.ts';
 import { type Progress, untold } from './progress.ts';
 import { parseSetFile } from './set-file.ts';
 import { parseSetItem } from './set-item.ts';
+import type { TextStream } from './set-lines.ts';
 import type { Source } from './source.ts';
 import type { TomlArray, TomlEntry, TomlTable } from './toml-tree.ts';
+import type { PolicyModule } from './wasm.ts';
 
 /** A set file's contents, or why there are none. */
 export type SetFileContent =
-  | { readonly ok: true; readonly content: string | Uint8Array }
+  | { readonly ok: true; readonly content: string | Uint8Array | TextStream }
   | { readonly ok: false; readonly reason: string };
 
 /** Reads a set file. `path` is as the policy has it: relative to the policy's directory. */
 export type SetFileReader = (path: string) => SetFileContent | Promise<SetFileContent>;
+
+/** What reading sets takes from outside. */
+export interface SetTools {
+  /** Reads the lines of files. */
+  readonly policyModule: PolicyModule;
+  readonly readSetFile: SetFileReader;
+  /** Is told how far long work is. */
+  readonly progress?: Progress;
+}
 
 /** The sets of a policy by name; sets with errors are left out and reported. */
 export interface ReadSets {
@@ -33,8 +44,7 @@ export interface ReadSets {
 export async function readSets(
   table: TomlTable | undefined,
   source: Source,
-  readSetFile: SetFileReader,
-  progress: Progress = untold,
+  tools: SetTools,
 ): Promise<ReadSets> {
   const sets = new Map<string, AddressSet>();
   const unspecified = new Set<string>();
@@ -43,7 +53,7 @@ export async function readSets(
     const builder =
       entry.node.kind === 'array'
         ? readInline(name, entry, entry.node, source)
-        : await readFile(name, entry, source, readSetFile, progress);
+        : await readFile(name, entry, source, tools);
     if (builder === undefined) continue;
     for (const error of builder.errors) errors.push(error);
     if (builder.set !== undefined) sets.set(name, builder.set);
@@ -78,22 +88,27 @@ async function readFile(
   name: string,
   entry: TomlEntry,
   source: Source,
-  readSetFile: SetFileReader,
-  progress: Progress,
+  { policyModule, readSetFile, progress = untold }: SetTools,
 ): Promise<OneSet | undefined> {
   const path = entry.node.kind === 'table' ? entry.node.keys.get('file')?.node : undefined;
   if (path?.kind !== 'string') return undefined;
   const file = String(path.value);
-  const answer = await askReader(file, readSetFile);
-  if (!answer.ok) {
-    const message = `set \`${name}\` can not be read: ${answer.reason}`;
+  const unreadable = (reason: string): OneSet => {
+    const message = `set \`${name}\` can not be read: ${reason}`;
     const help = 'the path is relative to the policy';
     const fault: Fault = { code: 'SL3005', message, start: path.start, end: path.end, help };
     return { errors: [{ at: entry.start, diagnostic: source.diagnose(fault) }] };
-  }
+  };
+  const answer = await askReader(file, readSetFile);
+  if (!answer.ok) return unreadable(answer.reason);
   const { line, column } = source.position(entry.start);
   const note = `set \`${name}\` is defined at ${source.name}:${line}:${column}`;
-  const parsed = parseSetFile(file, answer.content, note, progress);
+  let reason: string | undefined;
+  const content = endingWhereItFails(answer.content, (error) => {
+    reason = reasonOf(error);
+  });
+  const parsed = parseSetFile(policyModule, { file, note }, content, progress);
+  if (reason !== undefined) return unreadable(reason);
   if (parsed.diagnostics.length > 0) {
     return { errors: parsed.diagnostics.map((diagnostic) => ({ at: entry.start, diagnostic })) };
   }
@@ -111,8 +126,31 @@ async function askReader(path: string, readSetFile: SetFileReader): Promise<SetF
   try {
     return await readSetFile(path);
   } catch (error) {
-    return { ok: false, reason: error instanceof Error ? error.message : String(error) };
+    return { ok: false, reason: reasonOf(error) };
   }
+}
+
+/** A content that ends, and says why, where it can not be read further. */
+function endingWhereItFails(
+  content: string | Uint8Array | TextStream,
+  failed: (error: unknown) => void,
+): string | Uint8Array | TextStream {
+  if (typeof content === 'string' || content instanceof Uint8Array) return content;
+  return {
+    bytes: content.bytes,
+    read(into) {
+      try {
+        return content.read(into);
+      } catch (error) {
+        failed(error);
+        return 0;
+      }
+    },
+  };
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 function emptySet(span: { start: number; end: number }, source: Source, message: string): Placed {

@@ -55,6 +55,8 @@ export type BuildResult =
       readonly bytes: Uint8Array;
       readonly prefixes: number;
       readonly plan: Readonly<Record<Protocol, Mode>>;
+      /** Opens it where it was built: without a check, which is for tables of others, and without another copy. */
+      open(): Table;
     }
   | { readonly ok: false; readonly code: number; readonly text: string };
 
@@ -121,7 +123,11 @@ export function buildTable(policy: PolicyModule, draft: TableDraft): BuildResult
   if ('value' in built) {
     const bytes = copyOut(instance, built.value, instance.tableBytes());
     const plan = readPlan(createReader(bytes));
-    return { ok: true, bytes, prefixes: instance.prefixCount(), plan };
+    const open = (): Table => {
+      instance.openBuilt(built.value);
+      return createTable(instance, built.value >>> 0, bytes);
+    };
+    return { ok: true, bytes, prefixes: instance.prefixCount(), plan, open };
   }
   const text = F.FAILURE_TEXTS[built.failure] ?? `failure ${built.failure}`;
   if (built.failure === F.FAILURE_DRAFT) throw new TypeError(text);

@@ -1,5 +1,5 @@
 /**
- * policy.wasm from handed-in bytes: loads the module and makes instances of it. An instance serves one build or one open table
+ * policy.wasm from handed-in bytes: loads the module and makes instances of it. An instance serves one list, one build or one open table
  * (policy/arena.ts), so a PolicyModule holds no state and may be used any number of times. Knows nothing of files, drafts or tables.
  *
  * Pointers come out of wasm as signed 32-bit numbers; everything here returns them as unsigned. Views of the memory are taken anew after every
@@ -27,7 +27,14 @@ export interface PolicyExports {
   /** A FAILURE_ code once a call has trapped for a reason that is not a bug. */
   readonly failure: { readonly value: number };
   alloc(bytes: number): number;
+  reserveList(count: number): void;
+  readLines(text: number, bytes: number): number;
+  linesRead(): number;
+  addIpv4(key: number, bits: number): void;
+  addIpv6(a: number, b: number, c: number, d: number, bits: number): void;
+  listCell(): number;
   build(draft: number): number;
+  openBuilt(table: number): void;
   tableBytes(): number;
   prefixCount(): number;
   open(table: number, bytes: number): number;

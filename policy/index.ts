@@ -1,6 +1,6 @@
 /**
  * What policy.wasm offers. Numbers only; pointers are addresses in its memory (read them as unsigned on the other side). An instance serves
- * one build or one open table. When a function traps, the exported global `failure` says why, and the instance is of no further use.
+ * one list, one build or one open table. When a function traps, the exported global `failure` says why, and the instance is of no further use.
  */
 import { allocate } from './arena';
 import {
@@ -13,6 +13,14 @@ import { build as buildTable, builtBytes } from './build';
 import { defectCode, defectOffset as offsetOfDefect } from './defect';
 import { prefixes } from './draft';
 import { QUERY_ADDRESS, QUERY_BYTES, QUERY_FAMILY, QUERY_PORT, QUERY_PROTOCOL } from './format';
+import {
+  addMember4,
+  addMember6,
+  linesRead as linesReadLast,
+  membersCell,
+  readPlainLines,
+  reserveMembers,
+} from './lines';
 import { attach, decide, hasPort, isIn } from './lookup';
 import { standsFor } from './names';
 import { verify } from './verify';
@@ -24,9 +32,44 @@ export function alloc(bytes: usize): usize {
   return allocate(bytes);
 }
 
+/** Makes room for so many prefixes of each family in the list. */
+export function reserveList(count: u32): void {
+  reserveMembers(count);
+}
+
+/** Adds the prefixes of plain lines to the list (lines.ts); returns the bytes up to the first line that is not plain. The last ends with a line feed. */
+export function readLines(text: usize, bytes: usize): usize {
+  return readPlainLines(text, text + bytes) - text;
+}
+
+/** Lines that the last `readLines` went through. */
+export function linesRead(): u32 {
+  return linesReadLast;
+}
+
+/** Adds an IPv4 prefix to the list. */
+export function addIpv4(key: u32, bits: u32): void {
+  addMember4(key, bits);
+}
+
+/** Adds an IPv6 prefix, its address as four big-endian words. */
+export function addIpv6(a: u32, b: u32, c: u32, d: u32, bits: u32): void {
+  addMember6(((<u64>a) << 32) | <u64>b, ((<u64>c) << 32) | <u64>d, bits);
+}
+
+/** The list as the cell that a draft has for a set; valid until more is added. */
+export function listCell(): usize {
+  return membersCell();
+}
+
 /** Builds the table of a draft (draft.ts); returns its address. */
 export function build(draft: usize): usize {
   return buildTable(draft);
+}
+
+/** Makes the table that `build` returned the one that is asked. It is not checked: what is built here is a table. */
+export function openBuilt(table: usize): void {
+  attach(table);
 }
 
 /** Bytes of the table that `build` returned. */

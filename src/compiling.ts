@@ -3,13 +3,14 @@
  * with the system's resolver and the shipped policy.wasm. A file of its own in the bundle, loaded
  * lazily, so that `exec` with a table does not pay for it.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { type Diagnostic, formatDiagnostics } from '../compiler/diagnostic.ts';
 import { type CompileResult, compilePolicy } from '../compiler/index.ts';
 import type { NameTools } from '../compiler/pin.ts';
 import { type RefreshOptions, refreshTable } from '../compiler/refresh.ts';
 import type { Resolver } from '../compiler/resolve.ts';
+import type { TextStream } from '../compiler/set-lines.ts';
 import type { SetFileContent } from '../compiler/sets.ts';
 import { type Defect, openTable, type Table } from '../compiler/table.ts';
 import { loadPolicyModule, type PolicyModule } from '../compiler/wasm.ts';
@@ -175,10 +176,29 @@ function shippedPolicyModule(): PolicyModule {
   return loadPolicyModule(readFileSync(shippedFile('policy.wasm')));
 }
 
+/** A set file, read as it is asked for. */
 function readSetFile(path: string): SetFileContent {
   try {
-    return { ok: true, content: readFileSync(path) };
+    return { ok: true, content: streamFile(path) };
   } catch (error) {
     return { ok: false, reason: describeCause(error) };
   }
+}
+
+function streamFile(path: string): TextStream {
+  const descriptor = openSync(path, 'r');
+  return {
+    bytes: fstatSync(descriptor).size,
+    read(into) {
+      let count = 0;
+      try {
+        count = readSync(descriptor, into);
+      } catch (error) {
+        throw new Error(describeCause(error));
+      } finally {
+        if (count === 0) closeSync(descriptor);
+      }
+      return count;
+    },
+  };
 }

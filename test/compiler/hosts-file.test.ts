@@ -4,6 +4,7 @@ import { formatAddress } from '../../compiler/address.ts';
 import { formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { draftPolicy } from '../../compiler/draft.ts';
 import { parseHosts, resolveFromHosts } from '../../compiler/hosts-file.ts';
+import { RELEASE } from '../reference/modules.ts';
 
 function read(text: string): Record<string, string[]> {
   const { hosts, diagnostics } = parseHosts('hosts.txt', text);
@@ -67,7 +68,10 @@ test('only names that the file lacks are asked of the other resolver', async () 
   });
   const readSetFile = () => ({ ok: false, reason: 'unused' }) as const;
   const allow = ['a.example:1', 'b.example:1', 'udp://b.example:2'];
-  const result = await draftPolicy({ allow, deny: [] }, { resolve, readSetFile });
+  const result = await draftPolicy(
+    { allow, deny: [] },
+    { resolve, readSetFile, policyModule: RELEASE },
+  );
   expect(asked).toEqual(['b.example']);
   expect(result.ok || result.diagnostics.map(({ message, column }) => [column, message])).toEqual([
     [1, '`b.example` does not resolve: hosts.txt does not have it'],

@@ -7,6 +7,7 @@ import { formatAddress } from '../../compiler/address.ts';
 import { formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { draftPolicy } from '../../compiler/draft.ts';
 import type { TableDraft } from '../../compiler/model.ts';
+import { RELEASE } from '../reference/modules.ts';
 import { draft, draftText, errorsOf, goodDraft, readRule, warningsOf } from './support.ts';
 
 /** The names of a draft as `a.example 192.0.2.1`, `b.example live`, `c.example at start`. */
@@ -95,6 +96,7 @@ help: write rules on 127.0.0.1 and [::1] with the same ports
       { allow: ['*.example.com:443'], deny: [] },
       {
         resolve: async () => ({ ok: false, reason: 'unused' }),
+        policyModule: RELEASE,
         readSetFile: () => ({ ok: false, reason: 'unused' }),
       },
     );

@@ -8,6 +8,7 @@ import { formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { draftPolicy } from '../../compiler/draft.ts';
 import { isInsideAddress } from '../../compiler/inside-addresses.ts';
 import { resolveNames } from '../../compiler/resolve.ts';
+import { RELEASE } from '../reference/modules.ts';
 import { parseIp } from './parse-ip.ts';
 import { draft, draftText, errorsOf, goodDraft, type World } from './support.ts';
 
@@ -114,7 +115,10 @@ test.each([
   ],
 ])('a resolver that %s has not resolved', async (_, resolve, reason) => {
   const readSetFile = () => ({ ok: false, reason: 'unused' }) as const;
-  const result = await draftPolicy({ allow: ['a.example:1'], deny: [] }, { resolve, readSetFile });
+  const result = await draftPolicy(
+    { allow: ['a.example:1'], deny: [] },
+    { resolve, readSetFile, policyModule: RELEASE },
+  );
   expect(result.ok || result.diagnostics.map(({ message }) => message)).toEqual([
     `\`a.example\` does not resolve: ${reason}`,
   ]);

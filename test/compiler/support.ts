@@ -7,6 +7,7 @@ import { type Diagnostic, formatDiagnostics } from '../../compiler/diagnostic.ts
 import { type DraftResult, draftPolicy, type PolicyInput } from '../../compiler/draft.ts';
 import type { Rule, TableDraft } from '../../compiler/model.ts';
 import { publicSuffixOf } from '../../src/suffixes.ts';
+import { RELEASE } from '../reference/modules.ts';
 import { parseIp } from './parse-ip.ts';
 
 /** Names and set files of a test. */
@@ -35,6 +36,7 @@ export function draft(
           : { ok: true, addresses: addresses.map(parseIp) };
       },
       publicSuffixOf,
+      policyModule: RELEASE,
       readSetFile: (path) => {
         const content = world.files?.[path];
         return content === undefined

@@ -27,6 +27,7 @@ export function policyModule(): PolicyModule {
 }
 
 const tools: DraftTools = {
+  policyModule: policyModule(),
   resolve: async (name) =>
     name.length % 5 === 0
       ? { ok: false, reason: 'the name does not exist' }

@@ -1,15 +1,20 @@
 /**
- * Set files: their reader decodes plain IPv4 lines in place. Demanded: the same prefixes, the same number of lines refused, as
+ * Set files: policy.wasm decodes plain lines. Demanded: the same prefixes, the same number of lines refused, as
  * when each line is cut out and read alone.
  */
 import { canonicalPrefix, ipv4Value } from '../../../compiler/address.ts';
 import { parseSetFile } from '../../../compiler/set-file.ts';
 import { parseSetItem } from '../../../compiler/set-item.ts';
 import { checkDiagnostics, demand } from './places.ts';
+import { policyModule } from './policy.ts';
 
 /** Reads a file. */
 export function setFile(input: Uint8Array): void {
-  const { prefixes, count, diagnostics } = parseSetFile('list.txt', input, 'note');
+  const { prefixes, count, diagnostics } = parseSetFile(
+    policyModule(),
+    { file: 'list.txt', note: 'note' },
+    input,
+  );
   const v4: string[] = [];
   const v6: string[] = [];
   let bad = 0;
