@@ -64,10 +64,6 @@ pub enum Stage {
     Front,
     /// Confining the front thread to a Landlock domain.
     Domain,
-    /// The kernel's Landlock can not hold TCP, and the request does not accept that.
-    WithoutTcp,
-    /// The kernel's Landlock can not scope signals, and the request does not accept that.
-    WithoutScopes,
     /// Closing what the supervisor must not have (Linux 5.9).
     Close,
     /// The rest of the supervisor's own preparation.
@@ -104,8 +100,6 @@ impl Stage {
         match self {
             Self::Front => b"front",
             Self::Domain => b"domain",
-            Self::WithoutTcp => b"landlock-tcp",
-            Self::WithoutScopes => b"landlock-scopes",
             Self::Close => b"close-range",
             Self::Prepare => b"prepare",
             Self::Supervisor => b"supervisor",

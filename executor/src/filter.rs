@@ -42,6 +42,14 @@ const NAMESPACES: u32 =
     0x0002_0000 | 0x0200_0000 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000;
 const NEW_TIME: u32 = 0x80;
 
+/// Requests of ioctl(2) and fcntl(2): asm-generic/ioctls.h, linux/tiocl.h, asm-generic/sockios.h, asm-generic/fcntl.h.
+const TIOCSTI: u32 = 0x5412;
+const TIOCLINUX: u32 = 0x541c;
+const FIOSETOWN: u32 = 0x8901;
+const SIOCSPGRP: u32 = 0x8902;
+const F_SETOWN: u32 = 8;
+const F_SETOWN_EX: u32 = 15;
+
 const CLONE_FILES: u32 = 0x400;
 const CLONE_THREAD: u32 = 0x1_0000;
 
@@ -242,6 +250,9 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
     // fail. Saying yes without doing it costs a program nothing it can observe from inside.
     let dumpable = ask(Word::Low(1), Test::Is(0), Action::Refuse(0), allow());
     let listener = ask(Word::Low(1), Test::AnyOf(NEW_LISTENER), Action::Refuse(libc::EBUSY), allow());
+    // Typing into the user's terminal; and the owners of `signals`.
+    let requests: &[u32] =
+        if walls.scoped { &[TIOCSTI, TIOCLINUX] } else { &[TIOCSTI, TIOCLINUX, FIOSETOWN, SIOCSPGRP] };
     let mut calls = vec![
         (libc::SYS_connect, connect(walls)),
         (libc::SYS_sendto, sendto(walls)),
@@ -280,9 +291,11 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
         (libc::SYS_clone, namespaces(NAMESPACES, clone)),
         (libc::SYS_unshare, namespaces(NAMESPACES | NEW_TIME, allow())),
         (libc::SYS_setns, if walls.namespaces { allow() } else { refuse(libc::EPERM) }),
-        // Typing into the user's terminal.
-        (libc::SYS_ioctl, ask_any(Word::Low(1), u32::MAX, &[0x5412, 0x541c], &refuse(libc::EPERM), allow())),
+        (libc::SYS_ioctl, ask_any(Word::Low(1), u32::MAX, requests, &refuse(libc::EPERM), allow())),
     ];
+    if !walls.scoped {
+        signals(&mut calls);
+    }
     // Attack surface, and ways to make the kernel or a helper of it reach out; no program here needs them.
     for number in [
         libc::SYS_bpf,
@@ -310,6 +323,23 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
         calls.into_iter().map(|(number, decision)| (word(number), decision)).collect();
     calls.sort_by_key(|(number, _)| *number);
     calls
+}
+
+/// Signals are kept inside by the supervisor, where Landlock can not (calls/signal.rs). Whoever owns a descriptor gets the signals that its events make: owners are not set.
+fn signals(calls: &mut Vec<(libc::c_long, Decision)>) {
+    for number in [
+        libc::SYS_kill,
+        libc::SYS_tkill,
+        libc::SYS_tgkill,
+        libc::SYS_rt_sigqueueinfo,
+        libc::SYS_rt_tgsigqueueinfo,
+        libc::SYS_pidfd_send_signal,
+    ] {
+        calls.push((number, Action::Notify.into()));
+    }
+    let owners = [F_SETOWN, F_SETOWN_EX];
+    let owner = ask_any(Word::Low(1), u32::MAX, &owners, &refuse(libc::EPERM), Action::Allow.into());
+    calls.push((libc::SYS_fcntl, owner));
 }
 
 /// The filter for a policy with these protocols.

@@ -15,7 +15,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError, mpsc};
 
 use crate::event::{Events, Kind, RECORD_BYTES, Record, Stage};
-use crate::request::{Request, TERMINAL, WITHOUT_SCOPES};
+use crate::request::{Request, TERMINAL};
 use crate::spawn::Failure;
 use crate::supervisor::{self, CONTROL, EVENTS, NAME, PROOF, REQUEST, TABLE};
 use crate::sys::landlock::Abi;
@@ -57,8 +57,6 @@ struct Plan {
     events: OwnedFd,
     control_read: OwnedFd,
     control_write: OwnedFd,
-    /// Options of the request.
-    options: u32,
     /// Where the supervisor says that the domain is proven.
     proof: OwnedFd,
     proof_write: OwnedFd,
@@ -83,7 +81,6 @@ impl Front {
             events: moved(&events_write)?,
             control_read: moved(&control_read)?,
             control_write: fd::duplicate_from(&control_write, OUT_OF_THE_WAY)?,
-            options,
             proof,
             proof_write: moved(&proof_write)?,
         };
@@ -175,7 +172,7 @@ fn moved(fd: &OwnedFd) -> Result<OwnedFd> {
 /// The thread. A start that fails is told by a record, so that every failure reaches the host by one road; `report` only says that the supervisor was tried.
 fn serve(plan: Plan, report: &mpsc::Sender<Result<()>>) {
     let Plan { program, table, request, stdio, events: pipe, .. } = plan;
-    let Plan { control_read, control_write, options, proof, proof_write, .. } = plan;
+    let Plan { control_read, control_write, proof, proof_write, .. } = plan;
     let say = |result: Result<()>| {
         // Nobody waits any more: the host has given up the start.
         let _ = report.send(result);
@@ -191,7 +188,7 @@ fn serve(plan: Plan, report: &mpsc::Sender<Result<()>>) {
         (&request, REQUEST),
         (&proof_write, PROOF),
     ];
-    let started = confine(options).and_then(|is_scoped| {
+    let started = confine().and_then(|is_scoped| {
         let started = start_supervisor(&program, &stdio, descriptors).map_err(Failure::at(Stage::Front))?;
         Ok((started, is_scoped))
     });
@@ -234,17 +231,14 @@ fn watch(events: &Events, pidfd: &OwnedFd, control: OwnedFd) {
     }
 }
 
-/// Enters the outer domain with this thread alone. `false`: the kernel has no signal scope, and the request accepts that.
-fn confine(options: u32) -> std::result::Result<bool, Failure> {
-    if Abi::of_kernel().has_scopes() {
-        let domain = process::prctl(libc::PR_SET_NO_NEW_PRIVS, 1).and_then(|()| landlock::signals());
-        domain.and_then(|domain| landlock::enter(&domain)).map_err(Failure::at(Stage::Domain))?;
-        return Ok(true);
+/// Enters the outer domain with this thread alone. `false`: the kernel has no signal scope, and the supervisor keeps signals inside (`calls/signal.rs`).
+fn confine() -> std::result::Result<bool, Failure> {
+    if !Abi::of_kernel().has_scopes() {
+        return Ok(false);
     }
-    if options & WITHOUT_SCOPES == 0 {
-        return Err(Failure { stage: Stage::WithoutScopes, error: Errno(libc::EOPNOTSUPP) });
-    }
-    Ok(false)
+    let domain = process::prctl(libc::PR_SET_NO_NEW_PRIVS, 1).and_then(|()| landlock::signals());
+    domain.and_then(|domain| landlock::enter(&domain)).map_err(Failure::at(Stage::Domain))?;
+    Ok(true)
 }
 
 /// The supervisor is dead: nothing of the sandbox may outlive it. Its orphans went to another reaper, so their end can not be waited for; kill(-1) is

@@ -85,6 +85,7 @@ fn receiver(listener: Listener) -> (Receiver, [OwnedFd; 2]) {
         named: Vec::new(),
         outside: None,
         scoped: true,
+        waits_are_killable: true,
         ring: Ring::new().ok(),
         watch: None,
         suspects: Suspects::default(),

@@ -79,6 +79,8 @@ pub struct Receiver {
     pub(crate) outside: Option<Outside>,
     /// Landlock keeps abstract unix sockets inside (ABI 6).
     pub(crate) scoped: bool,
+    /// A caller that waits for us is interrupted by fatal signals alone (Linux 5.19).
+    pub(crate) waits_are_killable: bool,
     /// Connects without waiting; none where the kernel forbids rings: then every connect of a blocking socket has a thread of its own.
     pub(crate) ring: Option<Ring>,
     /// What is told beyond refusals; none: nothing.
@@ -207,6 +209,11 @@ impl Receiver {
             | libc::SYS_sched_setscheduler
             | libc::SYS_sched_setparam
             | libc::SYS_sched_setattr => calls::schedule::schedule(self, notification),
+            libc::SYS_kill => calls::signal::kill(self, notification),
+            libc::SYS_tkill | libc::SYS_tgkill => calls::signal::kill_thread(self, notification),
+            libc::SYS_rt_sigqueueinfo => calls::signal::queue(self, notification),
+            libc::SYS_rt_tgsigqueueinfo => calls::signal::queue_thread(self, notification),
+            libc::SYS_pidfd_send_signal => calls::signal::send_by_pidfd(self, notification),
             libc::SYS_setpriority | libc::SYS_ioprio_set => calls::schedule::prioritise(self, notification),
             _ => Err(Errno(libc::ENOSYS)),
         }

@@ -8,12 +8,6 @@ use crate::sys::{Errno, Result};
 
 /// Bit of `options`: the front is a command line on a terminal.
 pub const TERMINAL: u32 = 1;
-/// Bit of `options`: run also where Landlock can not hold TCP (ABI < 4). Races in the supervisor would then have no second wall behind them.
-pub const WITHOUT_TCP: u32 = 2;
-/// Bit of `options`: run also where Landlock can not scope signals and abstract sockets (ABI < 6). The command can then kill its supervisor, which
-/// leaves it without network and without an end.
-pub const WITHOUT_SCOPES: u32 = 4;
-
 /// Bit of `options`: run as root also where the kernel's settings can not be kept from the command, which can then run programs outside.
 pub const WITHOUT_SETTINGS: u32 = 8;
 
@@ -28,8 +22,7 @@ pub const SUPERVISE: u32 = 64;
 /// `linger` without an end.
 pub const FOREVER: u32 = u32::MAX;
 
-const OPTIONS: u32 =
-    TERMINAL | WITHOUT_TCP | WITHOUT_SCOPES | WITHOUT_SETTINGS | TELL_ALLOWED | OBSERVE | SUPERVISE;
+const OPTIONS: u32 = TERMINAL | WITHOUT_SETTINGS | TELL_ALLOWED | OBSERVE | SUPERVISE;
 
 /// Bytes before the strings.
 const HEADER_BYTES: usize = 32;
@@ -157,9 +150,9 @@ mod tests {
     #[test]
     fn what_is_encoded_is_parsed() {
         let (arguments, environment) = ([c"ls".to_owned(), c"".to_owned()], [c"A=b".to_owned()]);
-        let request = Request::parse(&Request::encode(&arguments, &environment, 3, 7), 1).unwrap();
+        let request = Request::parse(&Request::encode(&arguments, &environment, 9, 7), 1).unwrap();
         assert_eq!((&request.arguments[..], &request.environment[..]), (&arguments[..], &environment[..]));
-        assert_eq!((request.directory.as_c_str(), request.options, request.linger), (c"", 3, 7));
+        assert_eq!((request.directory.as_c_str(), request.options, request.linger), (c"", 9, 7));
     }
 
     #[test]

@@ -34,7 +34,7 @@ use crate::names::server::Telling;
 use crate::outside::Outside;
 use crate::pending::{INTERRUPT, Pending};
 use crate::receiver::{self, Copied, Kinds, Receiver};
-use crate::request::{FOREVER, OBSERVE, Request, SUPERVISE, TELL_ALLOWED, WITHOUT_SETTINGS, WITHOUT_TCP};
+use crate::request::{FOREVER, OBSERVE, Request, SUPERVISE, TELL_ALLOWED, WITHOUT_SETTINGS};
 use crate::settings;
 use crate::sockaddr::Kind as SocketKind;
 use crate::spawn::{self, Command, Confinement, Failure};
@@ -42,7 +42,7 @@ use crate::sys::landlock::Abi;
 use crate::sys::mapping::Mapping;
 use crate::sys::seccomp::Listener;
 use crate::sys::uring::Ring;
-use crate::sys::{Errno, Result, fd, landlock, memory, mounts, process, signal, socket};
+use crate::sys::{Errno, Result, fd, landlock, memory, mounts, process, seccomp, signal, socket};
 use crate::table::{Table, UnixRule};
 use crate::task::{Callers, Tasks};
 use crate::tree::{self, Proven};
@@ -130,9 +130,6 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
             return Err(Failure { stage: Stage::Inspection, error });
         }
         walls.inspected = false;
-    }
-    if !abi.has_tcp() && request.options & WITHOUT_TCP == 0 {
-        return Err(Failure { stage: Stage::WithoutTcp, error: Errno(libc::EOPNOTSUPP) });
     }
     check_stdio().map_err(Failure::at(Stage::Stdio))?;
     let confinement = Confinement {
@@ -283,6 +280,7 @@ impl Warden {
             closed: Closed::default(),
             outside: reach.outside,
             scoped: abi.has_scopes(),
+            waits_are_killable: seccomp::has_killable_waits(),
             ring: Ring::new().ok(),
             watch: reach.watch,
             suspects: Suspects::default(),

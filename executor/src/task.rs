@@ -8,7 +8,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use crate::event::padded;
-use crate::sys::process::{PIDFD_THREAD, pidfd_getfd, pidfd_open, share_files};
+use crate::sys::process::{PIDFD_THREAD, own_pid, pidfd_getfd, pidfd_open, share_files};
 use crate::sys::{Errno, Result, fd};
 
 /// pidfds by thread, so that a call costs no `pidfd_open`. One of a dead thread answers ESRCH, so a reused number is noticed.
@@ -72,6 +72,41 @@ pub fn is_alone(tid: u32) -> bool {
     let written = write!(path.get_mut(..31).unwrap_or_default(), "/proc/{tid}/task");
     let links = CStr::from_bytes_until_nul(&path).map(fd::links);
     written.is_ok() && links == Ok(Ok(3))
+}
+
+/// How far up a family tree is looked, and how often anew when a parent ended meanwhile.
+const MOST_ANCESTORS: usize = 4096;
+const MOST_LOOKS: usize = 8;
+
+/// Whether that task is one of the sandbox: all of those descend from this process, which is their subreaper. EPERM: it is not; ESRCH: it is gone.
+pub fn inside(task: u32) -> Result<()> {
+    for _ in 0..MOST_LOOKS {
+        match ancestry(task, own_pid().cast_unsigned()) {
+            // A parent that has ended: its children are another's now.
+            Err(Errno(libc::ESRCH)) if Status::read(task).is_ok() => {}
+            result => return result,
+        }
+    }
+    Err(Errno(libc::EPERM))
+}
+
+/// Whether `ancestor` is found above the task.
+fn ancestry(task: u32, ancestor: u32) -> Result<()> {
+    let mut task = task;
+    for _ in 0..MOST_ANCESTORS {
+        match Status::read(task)?.parent {
+            parent if parent == ancestor => return Ok(()),
+            0 | 1 => break,
+            parent => task = parent,
+        }
+    }
+    Err(Errno(libc::EPERM))
+}
+
+/// Whether the task's process ids are those of another PID namespace than ours.
+pub fn is_in_other_pids(tid: u32) -> Result<bool> {
+    let name = |task: &str| std::fs::read_link(format!("/proc/{task}/ns/pid")).map_err(Errno::from);
+    Ok(name(&tid.to_string())? != name("self")?)
 }
 
 /// The caller's working directory, as an `O_PATH` descriptor.

@@ -28,6 +28,8 @@ pub struct Walls {
     pub namespaces: bool,
     /// The command lives in a Landlock domain, which keeps ptrace and its kin inside, and TCP to what it allows.
     pub confined: bool,
+    /// Landlock keeps signals inside (ABI 6); without that, the supervisor does.
+    pub scoped: bool,
     /// Nothing is refused that a policy could allow, and more is seen: sends to the peer, and sockets of families that are not there by default.
     pub observed: bool,
     /// The supervisor may take descriptors and read memory of the command.
@@ -63,6 +65,7 @@ impl Walls {
             outside_unix: observes || table.unix_rules().next().is_some(),
             namespaces: table.allows_user_namespaces(),
             confined: abi.has_tcp(),
+            scoped: abi.has_scopes(),
             observed: observes,
             inspected: true,
         }
@@ -157,6 +160,7 @@ mod tests {
                 outside_unix: next(2) == 1,
                 namespaces: false,
                 confined: true,
+                scoped: true,
                 observed: next(2) == 1,
                 inspected: true,
             };

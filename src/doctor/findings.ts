@@ -66,7 +66,7 @@ interface Wall {
   readonly fails: string;
   /** Version of the interface that brought it. */
   readonly abi: number;
-  /** What giving it up means. */
+  /** What is done instead. */
   readonly without: string;
   /** Stage at which `exec` ends when a kernel that should have it does not. */
   readonly stage: string;
@@ -78,7 +78,7 @@ const WALLS: readonly Wall[] = [
     works: 'a domain refuses TCP',
     fails: 'Landlock can not hold TCP here (Linux 6.7)',
     abi: 4,
-    without: 'one wall less: the supervisor alone decides on TCP',
+    without: 'the supervisor alone decides on TCP, and looks at every connect',
     stage: 'landlock',
   },
   {
@@ -86,7 +86,8 @@ const WALLS: readonly Wall[] = [
     works: 'a domain keeps signals inside',
     fails: 'Landlock can not keep signals inside here (Linux 6.12)',
     abi: 6,
-    without: 'the command could kill its supervisor; what survives has no network',
+    without:
+      'the supervisor sends the signals of the command; no abstract unix socket can be connected to',
     stage: 'domain',
   },
 ];
@@ -97,8 +98,7 @@ function landlockWall(
   answer: number,
 ): Finding {
   if (answer >= 0) return { name, state: 'ok', found: works, consequence: '' };
-  if (has < abi)
-    return { name, state: 'degraded', found: fails, consequence: without, option: name };
+  if (has < abi) return { name, state: 'fallback', found: fails, consequence: without };
   const found =
     answer === -EPROTO
       ? 'a domain was entered, and a call went past it'

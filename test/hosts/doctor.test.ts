@@ -2,7 +2,6 @@
  * `sandlock doctor` on hosts that have less: whatever is taken away it names, with what follows, and its verdict is what `exec` does there.
  */
 import { describe, expect, test } from 'vitest';
-import { openTcp } from '../e2e/harness/listen.ts';
 import { policyOf, run, sandlock } from '../e2e/harness/run.ts';
 import { launcher, type User, users } from '../e2e/harness/stage.ts';
 import { type Host, landlock, noLandlock, noNamespaces, without } from './host.ts';
@@ -46,12 +45,9 @@ const FULL: readonly (readonly [string, Host, readonly string[]])[] = [
   ['no sock_diag', without('socket=EPROTONOSUPPORT@2:4'), ['fallback sock-diag']],
   ['kcmp forbidden', without('kcmp=EPERM'), []],
   ['Landlock 6', landlock(6), []],
-];
-
-const DEGRADED: readonly (readonly [string, Host, readonly string[]])[] = [
-  ['no Landlock', noLandlock, ['landlock-tcp', 'landlock-scopes']],
-  ['Landlock 3', landlock(3), ['landlock-tcp', 'landlock-scopes']],
-  ['Landlock 5', landlock(5), ['landlock-scopes']],
+  ['Landlock 5', landlock(5), ['fallback landlock-scopes']],
+  ['Landlock 3', landlock(3), ['fallback landlock-scopes', 'fallback landlock-tcp']],
+  ['no Landlock', noLandlock, ['fallback landlock-scopes', 'fallback landlock-tcp']],
 ];
 
 const IMPOSSIBLE: readonly (readonly [string, Host, readonly string[], readonly string[]])[] = [
@@ -97,32 +93,6 @@ describe.each(users)('as $name', (user) => {
     },
   );
 
-  test.each(DEGRADED)(
-    '%s: status 1, and the options it prints are those that exec needs',
-    async (_, host, names) => {
-      const { status, report } = await examine(user, host);
-      const options = names.flatMap((name) => ['--allow-degraded', name]);
-      expect({ status, verdict: report.verdict, options: report.options }).toEqual({
-        status: 1,
-        verdict: 'degraded',
-        options,
-      });
-      expect(lacks(report)).toEqual(names.map((name) => `degraded ${name}`).sort());
-      const [a] = await openTcp('127.0.0.1');
-      const command = ['bash', '-c', `echo hello > /dev/tcp/${a.at}`];
-      const policy = policyOf([a.rule]);
-      const refused = await run(user, [...host, ...sandlock(policy, command)]);
-      expect(refused.status).toBe(125);
-      expect(await a.take()).toEqual([]);
-      const served = await run(user, [
-        ...host,
-        ...sandlock(policy, command, [...options, '--quiet']),
-      ]);
-      expect(served).toMatchObject({ status: 0, stderr: '' });
-      expect(await a.take()).toEqual(['hello\n']);
-    },
-  );
-
   test('namespaces forbidden: root has settings to give up, others do not', async () => {
     const { status, report } = await examine(user, noNamespaces);
     const note = report.findings.find(({ name }) => name === 'user-namespaces');
@@ -164,12 +134,10 @@ describe.each(users)('as $name', (user) => {
 
   test('the report as text ends with the verdict', async () => {
     const { stdout, status } = await run(user, [...noLandlock, ...launcher, 'doctor']);
-    expect(status).toBe(1);
-    expect(stdout.split('\n').at(-2)).toBe(
-      'sandlock runs here if you accept what is missing: --allow-degraded landlock-tcp --allow-degraded landlock-scopes',
-    );
+    expect(status).toBe(0);
+    expect(stdout.split('\n').at(-2)).toBe('sandlock runs here, and every wall stands.');
     expect(stdout).toMatch(
-      /^degraded {2}landlock-tcp {6}Landlock can not hold TCP here \(Linux 6\.7\)\n {28}→ /m,
+      /^fallback {2}landlock-tcp {6}Landlock can not hold TCP here \(Linux 6\.7\)\n {28}→ /m,
     );
   });
 });

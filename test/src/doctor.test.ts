@@ -89,8 +89,8 @@ describe('judge', () => {
   it('takes a missing answer for a missing feature', () => {
     const findings = judge(new Map(), around());
     expect(named(findings, 'landlock-tcp')).toMatchObject({
-      state: 'degraded',
-      option: 'landlock-tcp',
+      state: 'fallback',
+      found: 'Landlock can not hold TCP here (Linux 6.7)',
     });
     expect(named(findings, 'prepare')).toMatchObject({ state: 'missing', stage: 'prepare' });
   });

@@ -49,9 +49,7 @@ describe('a command line of exec', () => {
       '--summary',
       '--linger',
       'forever',
-      '--allow-degraded=landlock-tcp',
-      '--allow-degraded',
-      'landlock-scopes',
+      '--allow-degraded=kernel-settings',
       '--supervise',
       '--stats',
       '--',
@@ -67,7 +65,7 @@ describe('a command line of exec', () => {
       logAllowed: true,
       summary: true,
       lingerSeconds: 0xffff_ffff,
-      degraded: ['landlock-tcp', 'landlock-scopes'],
+      degraded: ['kernel-settings'],
       supervise: true,
       stats: true,
       command: ['c'],
@@ -75,7 +73,7 @@ describe('a command line of exec', () => {
   });
 
   it('that accepts an unknown lack is refused', () => {
-    const expected = `--allow-degraded takes landlock-tcp, landlock-scopes, kernel-settings, not seccomp${USAGE}`;
+    const expected = `--allow-degraded takes kernel-settings, not seccomp${USAGE}`;
     expect(() => parseExecArguments(['p', '--allow-degraded', 'seccomp', '--', 'c'])).toThrow(
       expected,
     );

@@ -64,7 +64,7 @@ describe('the help', () => {
   it.each(page('exec').options.flatMap((option) => option.forms))(
     'of exec: $name is taken as it is written',
     ({ name, argument }) => {
-      const samples: Readonly<Record<string, string>> = { TIME: '5', NAME: 'landlock-tcp' };
+      const samples: Readonly<Record<string, string>> = { TIME: '5', NAME: 'kernel-settings' };
       const value = argument === undefined ? [] : [samples[argument] ?? 'x:1'];
       // Some options need another.
       const log = name === '--log' ? [] : ['--log', 'file'];

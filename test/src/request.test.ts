@@ -79,14 +79,14 @@ describe('a request', () => {
       command: ['ls'],
       environment: {},
       lingerSeconds: 10,
-      degraded: ['landlock-tcp', 'kernel-settings'],
+      degraded: ['kernel-settings'],
       terminal: false,
       stdio: [7, 8, 9],
       directory: '/tmp',
       readRaw: NO_PROC,
     } as const;
     const strings = ['ls', '/tmp'];
-    expect(decode(encodeRequest(source))).toEqual({ header: [1, 0, 10, 0, 10, 7, 8, 9], strings });
+    expect(decode(encodeRequest(source))).toEqual({ header: [1, 0, 8, 0, 10, 7, 8, 9], strings });
     for (const [telling, bit] of [
       ['refused', 0],
       ['all', 16],

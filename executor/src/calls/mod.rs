@@ -9,4 +9,5 @@ mod outgoing;
 pub mod probe;
 pub mod receive;
 pub mod schedule;
+pub mod signal;
 mod unix;

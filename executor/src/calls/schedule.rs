@@ -3,15 +3,13 @@
 
 use crate::receiver::{Outcome, Receiver};
 use crate::sys::seccomp::Notification;
-use crate::sys::{Errno, Result, memory, process, schedule};
-use crate::task::Status;
+use crate::sys::{Errno, Result, memory, schedule};
+use crate::task;
 
 /// A mask for 8,192 processors, `NR_CPUS` of the largest kernels.
 const MOST_MASK: u64 = 1024;
 /// `struct sched_attr` has 56 bytes in Linux 6.x; the kernel refuses more than a page.
 const MOST_ATTRIBUTES: u32 = 4096;
-/// How far up a family tree is looked.
-const MOST_ANCESTORS: usize = 4096;
 
 /// sched_setaffinity, sched_setscheduler, sched_setparam, sched_setattr: (tid, …)
 pub fn schedule(receiver: &Receiver, notification: &Notification) -> Result<Outcome> {
@@ -89,18 +87,8 @@ fn attributes(tid: u32, pointer: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The task, if it is one of the sandbox: all of those descend from this process, which is their subreaper.
+/// The task, if it is one of the sandbox.
 fn inside(target: u64) -> Result<u32> {
     let target = u32::try_from(low(target)).map_err(|_| Errno(libc::ESRCH))?;
-    let supervisor = process::own_pid().cast_unsigned();
-    let mut task = target;
-    for _ in 0..MOST_ANCESTORS {
-        let status = Status::read(task)?;
-        match status.parent {
-            0 | 1 if status.parent != supervisor => break,
-            parent if parent == supervisor => return Ok(target),
-            parent => task = parent,
-        }
-    }
-    Err(Errno(libc::EPERM))
+    task::inside(target).map(|()| target)
 }

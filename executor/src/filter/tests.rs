@@ -16,6 +16,7 @@ const CLOSED: Walls = Walls {
     outside_unix: false,
     namespaces: false,
     confined: true,
+    scoped: true,
     observed: false,
     inspected: true,
 };
@@ -155,7 +156,7 @@ fn calls_that_are_not_in_the_table_run_whatever_their_arguments() {
 
 #[test]
 fn an_untrapped_call_passes_few_instructions() {
-    for nr in [libc::SYS_read, libc::SYS_write, libc::SYS_futex, libc::SYS_epoll_wait, libc::SYS_openat] {
+    for nr in [libc::SYS_read, libc::SYS_write, libc::SYS_futex, libc::SYS_epoll_pwait, libc::SYS_openat] {
         let (code, executed) = interpret(&program(UDP), &Sample { nr: word(nr), arch: ARCH, args: [0; 6] });
         assert_eq!(code, Action::Allow.code());
         assert!(executed <= 13, "{executed} instructions for {nr}");
@@ -426,6 +427,32 @@ fn pairs_exist_without_any_socket_that_could_be_connected() {
     }
     let none = Walls { families: 0xf8, ..KERNEL };
     assert_eq!(run(none, libc::SYS_socketpair, args(&[1, 1, 0])), refuse(libc::EAFNOSUPPORT));
+}
+
+#[test]
+fn without_a_scope_signals_to_others_are_looked_at_and_owners_are_not_set() {
+    let open = Walls { scoped: false, ..CLOSED };
+    let (allow, notify, refused) =
+        (Action::Allow.code(), Action::Notify.code(), Action::Refuse(libc::EPERM).code());
+    for (nr, arguments, without, with) in [
+        (libc::SYS_kill, [1, 9, 0, 0], notify, allow),
+        (libc::SYS_kill, [0, 15, 0, 0], notify, allow),
+        (libc::SYS_tkill, [1, 9, 0, 0], notify, allow),
+        (libc::SYS_tgkill, [1, 1, 9, 0], notify, allow),
+        (libc::SYS_rt_sigqueueinfo, [1, 9, 1, 0], notify, allow),
+        (libc::SYS_rt_tgsigqueueinfo, [1, 1, 9, 1], notify, allow),
+        (libc::SYS_pidfd_send_signal, [3, 9, 0, 0], notify, allow),
+        (libc::SYS_fcntl, [3, 8, 1, 0], refused, allow),
+        (libc::SYS_fcntl, [3, 15 | 1 << 32, 1, 0], refused, allow),
+        (libc::SYS_fcntl, [3, 4, 0, 0], allow, allow),
+        (libc::SYS_ioctl, [3, 0x8901, 1, 0], refused, allow),
+        (libc::SYS_ioctl, [3, 0x8902, 1, 0], refused, allow),
+        (libc::SYS_ioctl, [3, 0x5412, 1, 0], refused, refused),
+        (libc::SYS_ioctl, [3, 0x5401, 1, 0], allow, allow),
+    ] {
+        assert_eq!(run(open, nr, args(&arguments)), without, "{nr} {arguments:?}");
+        assert_eq!(run(CLOSED, nr, args(&arguments)), with, "{nr} {arguments:?}");
+    }
 }
 
 #[test]

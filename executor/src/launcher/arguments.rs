@@ -4,7 +4,7 @@
 use std::ffi::CString;
 
 use super::failures::Failure;
-use crate::request::{FOREVER, SUPERVISE, WITHOUT_SCOPES, WITHOUT_SETTINGS, WITHOUT_TCP};
+use crate::request::{FOREVER, SUPERVISE, WITHOUT_SETTINGS};
 
 const USAGE: &str = "sandlock-exec TABLE [--quiet] [--log FILE] [--linger TIME] -- COMMAND …";
 
@@ -20,8 +20,8 @@ exec` does, without Node. TABLE is made by: sandlock compile POLICY -o TABLE
   --linger TIME  seconds that processes may outlive COMMAND: 10, or forever
   --supervise    look at every call, also where the kernel refuses in silence
   --allow-degraded NAME
-                 run without landlock-tcp (Linux 6.7), landlock-scopes (6.12) or
-                 kernel-settings (root); sandlock doctor says which is needed
+                 run without kernel-settings (root); sandlock doctor says
+                 whether that is needed
   -h, --help     print this
 ";
 
@@ -29,11 +29,7 @@ exec` does, without Node. TABLE is made by: sandlock compile POLICY -o TABLE
 const LINGER: u32 = 10;
 
 /// What the kernel may lack if the user accepts it, with its option bit.
-const DEGRADATIONS: [(&str, u32); 3] = [
-    ("landlock-tcp", WITHOUT_TCP),
-    ("landlock-scopes", WITHOUT_SCOPES),
-    ("kernel-settings", WITHOUT_SETTINGS),
-];
+const DEGRADATIONS: [(&str, u32); 1] = [("kernel-settings", WITHOUT_SETTINGS)];
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -238,10 +234,7 @@ mod tests {
             (&["t", "--log"], "--log needs a value"),
             (&["t", "--linger", "1.5", "--", "ls"], "--linger takes whole seconds or forever, not 1.5"),
             (&["t", "--linger", "", "--", "ls"], "--linger takes whole seconds or forever, not "),
-            (
-                &["t", "--allow-degraded", "x", "--", "ls"],
-                "--allow-degraded takes landlock-tcp, landlock-scopes, kernel-settings, not x",
-            ),
+            (&["t", "--allow-degraded", "x", "--", "ls"], "--allow-degraded takes kernel-settings, not x"),
             (
                 &["t", "--allow", "a:1", "--", "ls"],
                 "--allow can not change a compiled table: give rules to `sandlock compile` or `sandlock exec`",

@@ -7,8 +7,6 @@ pub(super) const STAGES: &[(&str, &[i32], &str)] = &[
     ("domain", &[], "the Landlock domain could not be entered; nothing was run"),
     ("landlock", &[38, 95], "this kernel offers no Landlock, or too old a version of it; nothing was run"),
     ("landlock", &[], "the Landlock domain could not be entered; nothing was run"),
-    ("landlock-tcp", &[], "this kernel can not hold TCP by Landlock (Linux 6.7), the wall behind the supervisor; --allow-degraded landlock-tcp accepts that; nothing was run"),
-    ("landlock-scopes", &[], "this kernel can not keep signals inside by Landlock (Linux 6.12), so the command could kill its supervisor; --allow-degraded landlock-scopes accepts that; nothing was run"),
     ("settings", &[], "as root the command could write the kernel's settings (/proc/sys) and so run programs outside; run it as another user, or accept that by --allow-degraded kernel-settings; nothing was run"),
     ("seccomp", &[38, 95, 22], "this kernel lacks a seccomp feature that is needed; nothing was run"),
     ("seccomp", &[], "the system call filter could not be installed; nothing was run"),

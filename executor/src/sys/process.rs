@@ -31,6 +31,32 @@ pub fn pidfd_send_signal(pidfd: &impl AsRawFd, signal: i32) -> Result<()> {
         .map(drop)
 }
 
+/// Size of `siginfo_t` (asm-generic/siginfo.h, `SI_MAX_SIZE`).
+pub const SIGINFO_BYTES: usize = 128;
+
+/// pidfd_send_signal(2) with a siginfo of the caller's making. EPERM: it claims to come from the kernel.
+pub fn pidfd_send_information(
+    pidfd: &impl AsRawFd,
+    signal: i32,
+    information: &[u8; SIGINFO_BYTES],
+) -> Result<()> {
+    let information = information.as_ptr();
+    // SAFETY: the kernel reads as many bytes as the array has, and judges them.
+    check_long(unsafe {
+        libc::syscall(libc::SYS_pidfd_send_signal, pidfd.as_raw_fd(), signal, information, 0)
+    })
+    .map(drop)
+}
+
+/// The process that a pidfd holds. EBADF: it is none; ESRCH: the process is gone.
+pub fn pid_of(pidfd: &impl AsRawFd) -> Result<i32> {
+    let text =
+        std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).map_err(Errno::from)?;
+    let pid = text.lines().find_map(|line| line.strip_prefix("Pid:")).ok_or(Errno(libc::EBADF))?;
+    // −1: it was reaped (fs/pidfs.c).
+    pid.trim().parse().ok().filter(|pid| *pid > 0).ok_or(Errno(libc::ESRCH))
+}
+
 /// Whether two tasks share one descriptor table (kcmp(2), `KCMP_FILES`).
 pub fn share_files(first: u32, second: u32) -> Result<bool> {
     const KCMP_FILES: c_int = 2;
@@ -53,9 +79,20 @@ pub fn kill(pid: i32, signal: i32) -> Result<()> {
 
 /// tgkill(2) to a thread of this process.
 pub fn signal_own_thread(tid: u32, signal: i32) -> Result<()> {
-    let group = own_pid();
+    signal_thread(own_pid(), tid.cast_signed(), signal)
+}
+
+/// tgkill(2): a signal to the thread, if it is one of that process.
+pub fn signal_thread(process: i32, tid: i32, signal: i32) -> Result<()> {
     // SAFETY: takes no pointers.
-    check_long(unsafe { libc::syscall(libc::SYS_tgkill, group, tid, signal) }).map(drop)
+    check_long(unsafe { libc::syscall(libc::SYS_tgkill, process, tid, signal) }).map(drop)
+}
+
+/// getpgid(2): the process group of a task.
+pub fn group_of(pid: u32) -> Result<i32> {
+    let pid = i32::try_from(pid).map_err(|_| Errno(libc::ESRCH))?;
+    // SAFETY: takes no pointers.
+    check(unsafe { libc::getpgid(pid) })
 }
 
 /// The calling thread's id.
@@ -254,8 +291,7 @@ pub fn pause() {
 
 /// getpgid(2) of the caller, a call that nothing here needs: a probe traps it.
 pub fn group_of_self() -> Result<i32> {
-    // SAFETY: takes no pointers.
-    check(unsafe { libc::getpgid(0) })
+    group_of(0)
 }
 
 /// unshare(2) of namespaces, for a process with one thread.

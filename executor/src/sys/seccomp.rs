@@ -37,7 +37,7 @@ struct Response {
 
 const IOC_RECV: libc::c_ulong = 0xc050_2100; // SECCOMP_IOWR(0, struct seccomp_notif), 80 bytes
 const IOC_SEND: libc::c_ulong = 0xc018_2101; // SECCOMP_IOWR(1, struct seccomp_notif_resp), 24 bytes
-const IOC_ID_VALID: libc::c_ulong = 0x4008_2102; // SECCOMP_IOW(2, __u64), Linux 5.17
+const IOC_ID_VALID: libc::c_ulong = 0x4008_2102; // SECCOMP_IOW(2, __u64), Linux 5.8
 const IOC_SET_FLAGS: libc::c_ulong = 0x4008_2104; // SECCOMP_IOW(4, __u64), Linux 6.6
 const SYNC_WAKE_UP: u64 = 1;
 /// `SECCOMP_USER_NOTIF_FLAG_CONTINUE`, Linux 5.5
@@ -69,6 +69,16 @@ pub fn install_exactly(program: &[Instruction], killable: bool) -> Result<i32> {
     let number =
         check_long(unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, flags, &raw const program) })?;
     i32::try_from(number).map_err(|_| Errno(libc::EBADF))
+}
+
+/// Whether the kernel has `WAIT_KILLABLE_RECV`, so that `install` asks for it: flags are looked at before the program, which is missing here (kernel/seccomp.c,
+/// `seccomp_set_mode_filter`).
+pub fn has_killable_waits() -> bool {
+    let flags = NEW_LISTENER | WAIT_KILLABLE_RECV;
+    let none = std::ptr::null::<libc::sock_fprog>();
+    // SAFETY: the kernel refuses the null pointer (EFAULT).
+    let result = check_long(unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, flags, none) });
+    result == Err(Errno(libc::EFAULT))
 }
 
 /// The supervisor's end: trapped calls come out of it, answers go in.
