@@ -95,10 +95,15 @@ fn by_type(cases: [(u32, Decision); 2], otherwise: Decision) -> Decision {
     select(Word::Low(1), TYPE_MASK, cases, otherwise)
 }
 
+/// What makes a socket that may exist: the caller, or the supervisor, which then holds it (calls/make.rs).
+fn make(walls: Walls) -> Action {
+    if walls.holds_sockets { Action::Notify } else { Action::Allow }
+}
+
 /// socket(domain, type, protocol)
 fn socket(walls: Walls) -> Decision {
     let absent = || refuse(libc::EAFNOSUPPORT);
-    let route = ask(Word::Low(2), Test::Is(0), Action::Allow, refuse(libc::EPROTONOSUPPORT));
+    let route = ask(Word::Low(2), Test::Is(0), make(walls), refuse(libc::EPROTONOSUPPORT));
     let netlink = ask_any(Word::Low(1), TYPE_MASK, &[DGRAM, RAW], &route, refuse(libc::ESOCKTNOSUPPORT));
     let allowed = |is: bool, decision: Decision| if is { decision } else { absent() };
     let inet = [
@@ -133,12 +138,12 @@ fn socket(walls: Walls) -> Decision {
 /// The sockets of one IP family; `echo` is the protocol of its ping sockets.
 fn internet(walls: Walls, has_stream: bool, has_datagram: bool, echo: u32) -> Decision {
     let other = || refuse(libc::EPROTONOSUPPORT);
-    let opens = |yes: bool| if yes { Action::Allow } else { Action::Refuse(libc::EACCES) };
+    let opens = |yes: bool| if yes { make(walls) } else { Action::Refuse(libc::EACCES) };
     // ping(8) asks a UDP socket for its own source address; what such a socket sends is looked at like any message.
     let udp = opens(walls.has_udp_sockets());
     let ping = ask(Word::Low(2), Test::Is(echo), opens(walls.icmp != Mode::Closed), other());
     let datagram = ask_any(Word::Low(2), u32::MAX, &[0, 17], &udp.into(), ping);
-    let stream = ask_any(Word::Low(2), u32::MAX, &[0, 6], &Action::Allow.into(), other());
+    let stream = ask_any(Word::Low(2), u32::MAX, &[0, 6], &make(walls).into(), other());
     let absent = || refuse(libc::ESOCKTNOSUPPORT);
     let raw = ask_masked(Word::Low(1), TYPE_MASK, Test::Is(RAW), other(), absent());
     let stream = if has_stream { stream } else { absent() };
@@ -158,8 +163,14 @@ fn unix(walls: Walls, is_pair: bool) -> Decision {
         return refuse(libc::EAFNOSUPPORT);
     }
     let absent = || refuse(libc::ESOCKTNOSUPPORT);
-    let kind = |is: bool| if is { Action::Allow.into() } else { absent() };
-    let datagram = if walls.observed { Action::Notify.into() } else { unix_datagram(walls) };
+    // A pair is made by the caller and held by nobody.
+    let made = if is_pair { Action::Allow } else { make(walls) };
+    let kind = |is: bool| if is { made.into() } else { absent() };
+    let datagram = match walls {
+        Walls { observed: true, .. } => Action::Notify.into(),
+        Walls { holds_sockets: true, .. } if is_pair => absent(),
+        _ => unix_datagram(walls),
+    };
     // The kernel makes a datagram socket of SOCK_RAW (net/unix/af_unix.c, unix_create).
     let rest = ask_any(Word::Low(1), TYPE_MASK, &[DGRAM, RAW], &datagram, absent());
     by_type([(STREAM, kind(walls.has(stream))), (SEQPACKET, kind(walls.has(packet)))], rest)
@@ -167,7 +178,7 @@ fn unix(walls: Walls, is_pair: bool) -> Decision {
 
 fn unix_datagram(walls: Walls) -> Decision {
     match (walls.has(families::UNIX_STREAM | families::UNIX_DGRAM), walls.looks_at_messages()) {
-        (true, true) => Action::Allow.into(),
+        (true, true) => make(walls).into(),
         (true, false) => refuse(libc::EACCES),
         (false, _) => refuse(libc::ESOCKTNOSUPPORT),
     }

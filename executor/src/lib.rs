@@ -42,6 +42,7 @@ mod sys;
 mod table;
 mod task;
 mod tree;
+mod vault;
 mod walls;
 mod watch;
 

@@ -51,6 +51,8 @@ pub enum Outcome {
     Done(i64),
     /// A thread of its own finishes and answers it.
     Pending,
+    /// It was answered with a descriptor.
+    Answered,
     /// The caller's kernel makes it: it can not carry a destination, whatever is changed meanwhile.
     LetRun,
 }
@@ -176,7 +178,7 @@ impl Receiver {
                 Ok(notification) => match self.call(&notification) {
                     Ok(Outcome::Done(value)) => self.listener.answer(notification.id, Ok(value)),
                     Err(error) => self.listener.answer(notification.id, Err(error)),
-                    Ok(Outcome::Pending) => {}
+                    Ok(Outcome::Pending | Outcome::Answered) => {}
                     Ok(Outcome::LetRun) => self.listener.let_run(notification.id),
                 },
                 // Nobody is left to make a call (Linux 6.11; older kernels wait on, and the warden sees it), or this caller died just now.
@@ -193,6 +195,15 @@ impl Receiver {
 
     pub(crate) fn call(&mut self, notification: &Notification) -> Result<Outcome> {
         self.counts.count(notification.nr);
+        let outcome = self.made(notification);
+        // A call that waits is settled by the thread that makes it.
+        if outcome != Ok(Outcome::Pending) {
+            self.tasks.touched().settle(outcome.is_ok());
+        }
+        outcome
+    }
+
+    fn made(&mut self, notification: &Notification) -> Result<Outcome> {
         match libc::c_long::from(notification.nr) {
             libc::SYS_connect => calls::connect::connect(self, notification),
             libc::SYS_sendto => calls::message::sendto(self, notification),
@@ -204,6 +215,7 @@ impl Receiver {
             libc::SYS_bind => calls::bind::bind(self, notification),
             libc::SYS_listen => calls::bind::listen(self, notification),
             libc::SYS_clone => Ok(calls::alone::clone(self)),
+            libc::SYS_socket if self.tasks.vault().is_some() => calls::make::socket(self, notification),
             libc::SYS_socket | libc::SYS_socketpair => self.opened(notification),
             libc::SYS_sched_setaffinity
             | libc::SYS_sched_setscheduler
@@ -219,7 +231,7 @@ impl Receiver {
         }
     }
 
-    /// Our duplicate of the descriptor in argument 0.
+    /// Our duplicate of the descriptor in argument 0. `NOT_HELD` where it had to be one of the vault's and is not.
     pub(crate) fn descriptor(&mut self, notification: &Notification) -> Result<OwnedFd> {
         let [number, ..] = notification.args;
         let descriptor = self.tasks.descriptor(notification.tid, number);
@@ -231,7 +243,7 @@ impl Receiver {
 
     /// Tells the front, once for each thread, that a process can not be looked at: its program file is not readable, or it has given up being dumpable
     /// in a way that the filter could not prevent (a change of user).
-    fn tell_opaque(&mut self, notification: &Notification) {
+    pub(crate) fn tell_opaque(&mut self, notification: &Notification) {
         if !self.opaque.insert(notification.tid) {
             return;
         }
@@ -293,6 +305,12 @@ impl Receiver {
     /// Hands a call to an outside abstract socket over.
     pub(crate) fn outside(&self, notification: &Notification, work: Work) -> Result<Outcome> {
         let outside = self.outside.as_ref().ok_or(Errno(libc::EACCES))?;
+        let touched = self.tasks.touched();
+        let work = Box::new(move || {
+            let result = work();
+            touched.settle(result.is_ok());
+            result
+        });
         outside.hand_over(&self.listener, notification, work).map(|()| Outcome::Pending)
     }
 

@@ -33,6 +33,7 @@ use crate::names::redirect::Redirect;
 use crate::names::server::Telling;
 use crate::outside::Outside;
 use crate::pending::{INTERRUPT, Pending};
+use crate::probe;
 use crate::receiver::{self, Copied, Kinds, Receiver};
 use crate::request::{FOREVER, OBSERVE, Request, SUPERVISE, TELL_ALLOWED, WITHOUT_SETTINGS};
 use crate::settings;
@@ -46,6 +47,7 @@ use crate::sys::{Errno, Result, fd, landlock, memory, mounts, process, seccomp, 
 use crate::table::{Table, UnixRule};
 use crate::task::{Callers, Tasks};
 use crate::tree::{self, Proven};
+use crate::vault::Vault;
 use crate::walls::Walls;
 use crate::watch::{Suspects, Watch};
 
@@ -125,11 +127,16 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     if request.options & WITHOUT_SETTINGS == 0 && !settings::are_sealed() {
         return Err(Failure { stage: Stage::Settings, error: Errno(libc::EPERM) });
     }
-    if let Err(error) = probe_inspection() {
-        if walls.needs_inspection() {
-            return Err(Failure { stage: Stage::Inspection, error });
+    match probe_inspection() {
+        Ok(()) => {}
+        Err(_) if !walls.needs_inspection() => walls.inspected = false,
+        Err(error) => {
+            probe_vault().map_err(|other| match other {
+                Errno(libc::EBUSY) => Failure { stage: Stage::Nested, error: other },
+                _ => Failure { stage: Stage::Inspection, error },
+            })?;
+            walls.holds_sockets = true;
         }
-        walls.inspected = false;
     }
     check_stdio().map_err(Failure::at(Stage::Stdio))?;
     let confinement = Confinement {
@@ -142,7 +149,8 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     let names =
         Redirect::start(&table, events, listed, &hosts_text, telling).map_err(Failure::at(Stage::Names))?;
     let command = spawn::spawn(request, &confinement)?;
-    let reach = Reach { table, named, names, outside, watch };
+    let vault = if walls.holds_sockets { Some(start_vault().map_err(&own)?) } else { None };
+    let reach = Reach { table, named, names, outside, watch, vault };
     let mut warden =
         Warden::new(command, Arc::clone(events), reach, abi, proven, linger).map_err(|error| {
             tree::end(proven);
@@ -167,6 +175,19 @@ fn probe_inspection() -> Result<()> {
     drop(process::pidfd_getfd(&process::pidfd_open(own, 0)?, CONTROL)?);
     let (written, mut read) = ([1u8], [0u8]);
     memory::read_exact(own, written.as_ptr() as u64, &mut read)
+}
+
+/// The same for where sockets are made and held instead. It takes a filter to try, so a process of its own does.
+fn probe_vault() -> Result<()> {
+    let own = process::own_pid();
+    let body = move || {
+        let result = process::child::die_with_parent(own).and_then(|()| probe::holds_sockets());
+        result.map_or_else(|Errno(error)| error, |()| 0)
+    };
+    match process::fork(body).and_then(process::wait_for)? {
+        0 => Ok(()),
+        error => Err(Errno(error)),
+    }
 }
 
 /// Enters the domain that keeps us, and whatever thread we make from now on, from outside abstract unix sockets: it is the kernel that knows which are outside. If
@@ -215,6 +236,13 @@ struct Reach {
     names: Option<Redirect>,
     outside: Option<Outside>,
     watch: Option<Watch>,
+    vault: Option<Vault>,
+}
+
+/// Half of the descriptors are for sockets that are held.
+fn start_vault() -> Result<Vault> {
+    let (_, hard) = process::open_file_limit()?;
+    Vault::start(usize::try_from(hard / 2).unwrap_or(usize::MAX))
 }
 
 /// Watches the tree: control commands, state changes of the command, the end.
@@ -269,8 +297,11 @@ impl Warden {
             table: reach.table,
             events: Arc::clone(&events),
             pending: pending.clone(),
-            // Half of the descriptors for duplicates in use, a quarter for pidfds.
-            tasks: Tasks::new(usize::try_from(hard / 4).unwrap_or(1).min(4096)),
+            tasks: match reach.vault {
+                Some(vault) => Tasks::with_vault(vault),
+                // Half of the descriptors for duplicates in use, a quarter for pidfds.
+                None => Tasks::new(usize::try_from(hard / 4).unwrap_or(1).min(4096)),
+            },
             inside: Inside::default(),
             callers: Callers::default(),
             tables_are_shared: false,

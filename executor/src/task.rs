@@ -1,5 +1,8 @@
 //! The calling task: its descriptors, its directory, its name. Everything taken from it here is checked afterwards by the notification's id
 //! (`Listener::is_waiting`), which tells that the task was still the caller; until then it is only a copy of something.
+//!
+//! A descriptor becomes ours in one of two ways: it is taken from the task (`pidfd_getfd(2)`), or, where that is forbidden, we made the socket and still hold it (`vault.rs`). Which
+//! way it was, the calls do not know.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -10,27 +13,97 @@ use std::time::{Duration, Instant};
 use crate::event::padded;
 use crate::sys::process::{PIDFD_THREAD, own_pid, pidfd_getfd, pidfd_open, share_files};
 use crate::sys::{Errno, Result, fd};
+use crate::vault::{Found, NOT_HELD, Vault};
 
 /// pidfds by thread, so that a call costs no `pidfd_open`. One of a dead thread answers ESRCH, so a reused number is noticed.
 #[derive(Debug)]
 pub struct Tasks {
     pidfds: HashMap<u32, OwnedFd>,
     most: usize,
+    vault: Option<Vault>,
+    /// The socket that was last asked of the vault.
+    last: Option<u64>,
+}
+
+/// A socket of the vault that a call is made on; none without one.
+#[derive(Debug, Default)]
+pub struct Touched(Option<(Vault, u64)>);
+
+impl Touched {
+    /// The call is over: the vault may let go of the socket. `is_done`: a connect was answered with success.
+    pub fn settle(&self, is_done: bool) {
+        if let Some((vault, inode)) = &self.0 {
+            vault.settle(*inode, is_done);
+        }
+    }
+
+    /// Whether it has connected since the last connect on it failed or was put off; true once.
+    pub fn has_connected(&self) -> bool {
+        self.0.as_ref().is_some_and(|(vault, inode)| vault.has_connected(*inode))
+    }
+
+    /// Whether it is a socket that the vault let go because it listens.
+    pub fn listened(&self) -> bool {
+        self.0.as_ref().is_some_and(|(vault, inode)| vault.listened(*inode))
+    }
 }
 
 impl Tasks {
-    /// Keeps at most `most` pidfds.
+    /// Takes descriptors from tasks; keeps at most `most` pidfds.
     pub fn new(most: usize) -> Self {
-        Self { pidfds: HashMap::new(), most }
+        Self { pidfds: HashMap::new(), most, vault: None, last: None }
+    }
+
+    /// Takes none: the sockets are those of the vault.
+    pub fn with_vault(vault: Vault) -> Self {
+        Self { vault: Some(vault), ..Self::new(0) }
+    }
+
+    /// Where the sockets are that we made; none: programs make their own.
+    pub fn vault(&self) -> Option<&Vault> {
+        self.vault.as_ref()
+    }
+
+    /// The socket that the last `descriptor` found.
+    pub fn touched(&self) -> Touched {
+        Touched(self.vault.clone().zip(self.last))
+    }
+
+    /// A descriptor that the caller sends to another task. EPERM: it can not be ours, since it is none of a socket that we hold.
+    pub fn passed(&mut self, tid: u32, number: i32) -> Result<OwnedFd> {
+        let Some(vault) = &self.vault else { return self.descriptor(tid, u64::from(number.cast_unsigned())) };
+        match vault.find(tid, number).map_err(exhausted)? {
+            Found::Held(socket, _) => Ok(socket),
+            Found::NotHeld(_) | Found::NoSocket => Err(Errno(libc::EPERM)),
+        }
+    }
+
+    fn held(&mut self, vault: &Vault, tid: u32, number: i32) -> Result<OwnedFd> {
+        self.last = None;
+        match vault.find(tid, number)? {
+            Found::Held(socket, inode) => {
+                self.last = Some(inode);
+                Ok(socket)
+            }
+            Found::NotHeld(inode) => {
+                self.last = Some(inode);
+                Err(NOT_HELD)
+            }
+            // As good as what it is: it answers like every file that is no socket.
+            Found::NoSocket => Ok(std::fs::File::open("/dev/null")?.into()),
+        }
     }
 
     /// Our duplicate of descriptor `number` of that very thread (threads may have tables of their own). EBADF: it has none; EPERM: the task is not
-    /// dumpable, so we may not look; ESRCH: it is gone; ENOBUFS: we are out of descriptors.
+    /// dumpable, so we may not look; ESRCH: it is gone; ENOBUFS: we are out of descriptors. With a vault also `NOT_HELD`, and some file for what is no socket.
     pub fn descriptor(&mut self, tid: u32, number: u64) -> Result<OwnedFd> {
         // The kernel takes a descriptor argument from the low 32 bits.
         let number = u32::try_from(number & 0xffff_ffff).unwrap_or(u32::MAX).cast_signed();
         if number < 0 {
             return Err(Errno(libc::EBADF));
+        }
+        if let Some(vault) = self.vault.clone() {
+            return self.held(&vault, tid, number).map_err(exhausted);
         }
         if let Some(pidfd) = self.pidfds.get(&tid) {
             match pidfd_getfd(pidfd, number) {
@@ -124,6 +197,11 @@ pub fn root(tid: u32) -> Result<OwnedFd> {
 /// The mount namespace of a task (a number or `self`), as `/proc` names it: `mnt:[…]`.
 pub fn mounts(task: &str) -> Result<std::path::PathBuf> {
     std::fs::read_link(format!("/proc/{task}/ns/mnt")).map_err(Errno::from)
+}
+
+/// The network namespace of a task (a number or `self`), as `/proc` names it: `net:[…]`.
+pub fn network(task: &str) -> Result<std::path::PathBuf> {
+    std::fs::read_link(format!("/proc/{task}/ns/net")).map_err(Errno::from)
 }
 
 /// Who the refused callers are, for records. Reading it costs far more than the refusal, and a program may be refused thousands of times a second.

@@ -34,6 +34,8 @@ pub struct Walls {
     pub observed: bool,
     /// The supervisor may take descriptors and read memory of the command.
     pub inspected: bool,
+    /// It may not take descriptors: it makes the sockets itself and holds them (`vault.rs`).
+    pub holds_sockets: bool,
 }
 
 impl Walls {
@@ -68,6 +70,7 @@ impl Walls {
             scoped: abi.has_scopes(),
             observed: observes,
             inspected: true,
+            holds_sockets: false,
         }
     }
 
@@ -138,7 +141,7 @@ mod tests {
             families::UNIX_STREAM | families::UNIX_DGRAM | families::UNIX_SEQPACKET | families::UNIX_PAIR,
         ];
         let tcp = [Mode::Closed, Mode::Supervised, Mode::Kernel, Mode::Open];
-        (0..tcp.len() * 9 * unix.len() * 64).map(move |mut index| {
+        (0..tcp.len() * 9 * unix.len() * 128).map(move |mut index| {
             let mut next = |count| {
                 let value = index % count;
                 index /= count;
@@ -163,6 +166,7 @@ mod tests {
                 scoped: true,
                 observed: next(2) == 1,
                 inspected: true,
+                holds_sockets: next(2) == 1,
             };
             if walls.observed {
                 // As `Walls::of` has it then.
@@ -180,7 +184,9 @@ mod tests {
         for walls in every() {
             let filter = program(walls);
             let makes = |domain, kind, protocol| {
-                answer(&filter, libc::SYS_socket, [domain, kind, protocol, 0, 0, 0]) == Action::Allow.code()
+                let made = answer(&filter, libc::SYS_socket, [domain, kind, protocol, 0, 0, 0]);
+                let by_us = walls.holds_sockets && made == Action::Notify.code();
+                by_us || made == Action::Allow.code()
             };
             let pairs =
                 |kind| answer(&filter, libc::SYS_socketpair, [1, kind, 0, 0, 0, 0]) == Action::Allow.code();

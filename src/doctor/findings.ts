@@ -42,7 +42,11 @@ export function judge(answers: Answers, around: Surroundings): Finding[] {
     landlockVersion(abi),
     ...WALLS.map((wall) => landlockWall(wall, abi, value(wall.name))),
     kernelSettings(value('kernel-settings'), around),
-    ...NEEDED.map((need) => needed(need, value(need.name), around)),
+    ...NEEDED.map((need) =>
+      need.name === 'pidfd-getfd' && value(need.name) < 0 && value('hold-sockets') >= 0
+        ? heldSockets(-value(need.name))
+        : needed(need, value(need.name), around),
+    ),
     ...USEFUL.filter(
       ({ needsListener }) => needsListener !== true || value('seccomp-listener') >= 0,
     ).map((use) => useful(use, value(use.name), around)),
@@ -174,7 +178,7 @@ const NEEDED: readonly Need[] = [
   },
   {
     name: 'inspect-child',
-    works: 'both, of a child, without capabilities',
+    works: 'the same for a child, without capabilities',
     fails: 'a child can not be looked into',
     stage: () => 'inspection',
     help: (errno, { yamaScope }) =>
@@ -215,6 +219,17 @@ function needed(need: Need, answer: number, around: Surroundings): Finding {
     found: `${fails} (${errnoName(errno)})`,
     consequence: help(errno, around),
     stage: stage(errno),
+  };
+}
+
+/** Descriptors can not be taken, and what takes the place of that works. */
+function heldSockets(errno: number): Finding {
+  return {
+    name: 'pidfd-getfd',
+    state: 'fallback',
+    found: `descriptors can not be taken from a process (${errnoName(errno)}): ${PTRACE_HELP(errno)}`,
+    consequence:
+      'sandlock makes the sockets itself and holds them: sendmsg on a connection fails (EPERM) in programs with threads, under policies with names or UDP',
   };
 }
 

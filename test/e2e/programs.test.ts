@@ -2,14 +2,14 @@
  * Real programs against local servers, each once where it may go and once where it may not. The refused server is shown
  * to be reachable by the same command without sandlock.
  */
-import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openWeb } from './harness/http.ts';
 import { openTcp, openUdp } from './harness/listen.ts';
+import { makeRepository, readRepository } from './harness/repository.ts';
 import { policyOf, run, runSandboxed } from './harness/run.ts';
-import { environment, makeDirectory, makeFile, node, probe, users } from './harness/stage.ts';
+import { makeDirectory, makeFile, node, probe, users } from './harness/stage.ts';
 
 const GOOD = '127.0.0.1';
 const BAD = '127.0.0.2';
@@ -203,20 +203,3 @@ else {
 });
 
 /** A bare repository of one commit, ready for the plain-files protocol. */
-function makeRepository(): string {
-  const directory = makeDirectory();
-  const script = `git init -q work && cd work && echo content > file.txt && git add . &&
-    git -c user.name=t -c user.email=t@example.com commit -qm first && cd .. &&
-    git clone -q --bare work a.git && cd a.git && git update-server-info`;
-  execFileSync('bash', ['-c', script], { cwd: directory, env: environment });
-  return directory;
-}
-
-function readRepository(directory: string, path: string): Uint8Array | undefined {
-  const file = join(directory, path.split('?')[0] ?? '');
-  try {
-    return statSync(file).isFile() ? readFileSync(file) : undefined;
-  } catch {
-    return undefined;
-  }
-}

@@ -9,6 +9,7 @@ import { openTcp } from '../e2e/harness/listen.ts';
 import { policyOf, run, runSandboxed, sandlock } from '../e2e/harness/run.ts';
 import { makeDirectory, probe, type User, users } from '../e2e/harness/stage.ts';
 import { lines, network, type Step, stepsOf } from '../walls/steps.ts';
+import { container, dropped, INSPECTION, TAKING } from './docker.ts';
 import {
   expectHolds,
   expectRefused,
@@ -19,86 +20,8 @@ import {
   without,
 } from './host.ts';
 
-/**
- * What Docker's default profile (an allowlist: github.com/moby/profiles, seccomp/default.json) refuses when the container
- * has no capability, as far as this kernel and architecture have it.
- */
-const REFUSED = [
-  ...[
-    'acct',
-    'add_key',
-    'bpf',
-    'chroot',
-    'clock_settime',
-    'delete_module',
-    'fanotify_init',
-    'finit_module',
-  ],
-  ...[
-    'get_mempolicy',
-    'init_module',
-    'kexec_file_load',
-    'kexec_load',
-    'keyctl',
-    'lookup_dcookie',
-    'mbind',
-  ],
-  ...[
-    'migrate_pages',
-    'mount',
-    'move_pages',
-    'open_by_handle_at',
-    'perf_event_open',
-    'pivot_root',
-    'quotactl',
-    'reboot',
-  ],
-  ...[
-    'request_key',
-    'set_mempolicy',
-    'setdomainname',
-    'sethostname',
-    'setns',
-    'settimeofday',
-    'swapoff',
-    'swapon',
-  ],
-  ...[
-    'syslog',
-    'umount2',
-    'unshare',
-    'userfaultfd',
-    'vhangup',
-    'io_uring_setup',
-    'io_uring_enter',
-    'io_uring_register',
-  ],
-  ...['open_tree', 'move_mount', 'fsopen', 'fsconfig', 'fsmount', 'fspick', 'mount_setattr'],
-].map((call) => `${call}=EPERM`);
-const BY_ARGUMENT = [
-  'clone=EPERM&0:0x7e020000',
-  'clone3=ENOSYS',
-  'socket=EPERM@0:40',
-  'socket=EPERM@0:38',
-  'personality=EPERM@0:0x0040000',
-];
-/** What CAP_SYS_PTRACE opens; ptrace itself is open since Linux 4.8. */
-const INSPECTION = ['kcmp', 'pidfd_getfd', 'process_vm_readv', 'process_vm_writev'].map(
-  (call) => `${call}=EPERM`,
-);
-
 const OPEN_SETTINGS =
   "as root the command could write the kernel's settings (/proc/sys) and so run programs outside; run it as another user, or accept that by --allow-degraded kernel-settings; nothing was run (settings: EPERM)";
-
-/** A host that takes root's capabilities; nobody else has any. */
-function dropped(user: User): Host {
-  return user.uid === 0 ? ['setpriv', '--bounding-set=-all', '--inh-caps=-all', '--'] : [];
-}
-
-/** The container's user has no capability, whoever it is. */
-function container(user: User, ...more: readonly string[]): Host {
-  return [...dropped(user), ...without(...more, ...REFUSED, ...BY_ARGUMENT)];
-}
 
 describe.each(users)('as $name', (user) => {
   test('a container with the calls of Docker’s default profile and SYS_PTRACE: runs, and every wall holds', async () => {
@@ -148,15 +71,20 @@ describe.each(users)('as $name', (user) => {
     expect(await a.take()).toEqual(['hello']);
   });
 
-  test('a container without SYS_PTRACE: refused, with the option that helps', async () => {
-    const message =
-      'pidfd_getfd or process_vm_readv is forbidden here, as by Docker without --cap-add SYS_PTRACE; nothing was run (inspection: EPERM)';
-    await expectRefused(user, container(user, ...INSPECTION), message, unsealed(user));
-    await expectRefused(user, without('pidfd_getfd=EPERM'), message);
-    await expectRefused(user, without('process_vm_readv=EPERM'), message);
+  test('a container without SYS_PTRACE: sockets are made by the supervisor, and every wall holds', async () => {
+    await expectHolds(user, container(user, ...TAKING), unsealed(user));
   });
 
-  test('a container without SYS_PTRACE, a policy that needs no inspection: runs, and the kernel holds it', async () => {
+  test('a container in which memory can not be read, or descriptors neither be taken nor given: refused, with the option that helps', async () => {
+    const message =
+      'the supervisor may not look into the command here: process_vm_readv is forbidden, or pidfd_getfd and what takes its place; a container allows both by --cap-add SYS_PTRACE; nothing was run (inspection: EPERM)';
+    await expectRefused(user, container(user, ...INSPECTION), message, unsealed(user));
+    await expectRefused(user, without('process_vm_readv=EPERM'), message);
+    const given = without('pidfd_getfd=EPERM', 'ioctl=EINVAL@1:0x40182103');
+    await expectRefused(user, given, message);
+  });
+
+  test('a container in which nothing can be looked at, a policy that needs no inspection: runs, and the kernel holds it', async () => {
     const [a, b] = await openTcp('127.0.0.1', '127.0.0.2');
     const [other] = await openTcp('127.0.0.1');
     const steps: readonly Step[] = [

@@ -44,6 +44,7 @@ const FULL: readonly (readonly [string, Host, readonly string[]])[] = [
   ['no pidfds of threads', without('pidfd_open=EINVAL&1:0x80'), ['fallback pidfd-thread']],
   ['no sock_diag', without('socket=EPROTONOSUPPORT@2:4'), ['fallback sock-diag']],
   ['kcmp forbidden', without('kcmp=EPERM'), []],
+  ['pidfd_getfd forbidden, as by Docker', without('pidfd_getfd=EPERM'), ['fallback pidfd-getfd']],
   ['Landlock 6', landlock(6), []],
   ['Landlock 5', landlock(5), ['fallback landlock-scopes']],
   ['Landlock 3', landlock(3), ['fallback landlock-scopes', 'fallback landlock-tcp']],
@@ -52,9 +53,9 @@ const FULL: readonly (readonly [string, Host, readonly string[]])[] = [
 
 const IMPOSSIBLE: readonly (readonly [string, Host, readonly string[], readonly string[]])[] = [
   [
-    'pidfd_getfd forbidden, as by Docker',
-    without('pidfd_getfd=EPERM'),
-    ['missing inspect-child', 'missing pidfd-getfd'],
+    'descriptors can be neither taken nor given',
+    without('pidfd_getfd=EPERM', 'ioctl=EINVAL@1:0x40182103'),
+    ['missing pidfd-getfd'],
     ['inspection'],
   ],
   [

@@ -90,7 +90,7 @@ describe.each(users)('as $name', (user) => {
   const REFUSED: readonly (readonly [string, Host, string | readonly string[]])[] = [
     [
       'without pidfd_getfd (before 5.6)',
-      without('pidfd_getfd=ENOSYS'),
+      without('pidfd_getfd=ENOSYS', 'ioctl=EINVAL@1:0x40182103'),
       'this kernel is too old: pidfd_getfd (Linux 5.6) is needed; nothing was run (inspection: ENOSYS)',
     ],
     [

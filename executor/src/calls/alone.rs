@@ -10,6 +10,7 @@
 use crate::receiver::{Outcome, Receiver};
 use crate::sockaddr::Kind;
 use crate::sys::seccomp::Notification;
+use crate::sys::{Errno, Result};
 use crate::task;
 
 /// clone(2) of a process that keeps the descriptor table in common; the filter sends no other. Nothing but registers decides, so it may run.
@@ -20,7 +21,20 @@ pub fn clone(receiver: &mut Receiver) -> Outcome {
 
 /// Whether a message of that caller on that kind of socket may be left to its kernel. To be asked before the notification is found to be still waiting.
 pub(super) fn may_run(receiver: &Receiver, notification: &Notification, kind: Kind) -> bool {
-    matches!(kind, Kind::Unix { datagram: false, .. })
-        && !receiver.tables_are_shared
-        && task::is_alone(notification.tid)
+    matches!(kind, Kind::Unix { datagram: false, .. }) && has_own_table(receiver, notification)
+}
+
+fn has_own_table(receiver: &Receiver, notification: &Notification) -> bool {
+    !receiver.tables_are_shared && task::is_alone(notification.tid)
+}
+
+/// A message on a socket that the vault does not hold. None of those honours a name: datagram sockets are held as long as they can send (`vault.rs`), unless the policy lets
+/// programs outside be reached, who could hand one in. Under observation nothing is refused. EPERM for who is not alone.
+pub(super) fn on_connection(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
+    let reaches_outside = receiver.table.unix_rules().next().is_some();
+    if receiver.observes() || !reaches_outside && has_own_table(receiver, notification) {
+        return receiver.still_waiting(notification).map(|()| Outcome::LetRun);
+    }
+    receiver.tell_opaque(notification);
+    Err(Errno(libc::EPERM))
 }

@@ -13,11 +13,16 @@ use crate::sys::socket::Name;
 use crate::sys::{Errno, Result, fd, socket};
 use crate::table::{Mode, Protocol, Verdict};
 use crate::task::Status;
+use crate::vault::NOT_HELD;
 
 /// bind(fd, address, length)
 pub fn bind(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     let [_, pointer, length, ..] = notification.args;
-    let socket = receiver.descriptor(notification)?;
+    let socket = match receiver.descriptor(notification) {
+        // It is connected or listens.
+        Err(NOT_HELD) => return Err(Errno(libc::EINVAL)),
+        socket => socket?,
+    };
     let kind = kind(&socket)?;
     let name = address(notification, pointer, length)?;
     let bytes = name.as_bytes();
@@ -26,7 +31,7 @@ pub fn bind(receiver: &mut Receiver, notification: &Notification) -> Result<Outc
         Kind::Netlink => {
             // Port id and groups are the program's own affair: groups of the routing family are news of the kernel.
             receiver.still_waiting(notification)?;
-            bound(&socket, &Name::new(bytes.get(..12).ok_or(Errno(libc::EINVAL))?))
+            bound(receiver, &socket, &Name::new(bytes.get(..12).ok_or(Errno(libc::EINVAL))?))
         }
         kind => bind_inet(receiver, notification, &socket, kind, bytes),
     }
@@ -58,7 +63,7 @@ fn bind_inet(
         return Err(error);
     }
     // Not what was judged: to bind an unspecified address means every address, not loopback.
-    bound(socket, &inet.name())
+    bound(receiver, socket, &inet.name())
 }
 
 /// The address of a bind on an IP socket. Linux takes AF_UNSPEC for AF_INET when the address is 0.0.0.0 (inet_bind).
@@ -104,13 +109,13 @@ fn bind_unix(
             let name = [b"@", bytes.get(3..).unwrap_or_default()].concat();
             receiver.judged_unix(notification, Call::Bind, &name, true)?;
         }
-        return bound(socket, &Name::new(bytes));
+        return bound(receiver, socket, &Name::new(bytes));
     };
     let umask = Status::read(notification.tid)?.umask;
     unix::enter_directory(notification)?;
     receiver.still_waiting(notification)?;
     let ours = fd::set_umask(umask);
-    let result = bound(socket, &Name::new(bytes));
+    let result = socket::bind(socket, &Name::new(bytes)).map(|()| Outcome::Done(0));
     fd::set_umask(ours);
     if result.is_ok() {
         // A file that can not be remembered can not be connected to: that is all that follows from an error here.
@@ -120,14 +125,27 @@ fn bind_unix(
     result
 }
 
-fn bound(fd: &OwnedFd, name: &Name) -> Result<Outcome> {
-    socket::bind(fd, name).map(|()| Outcome::Done(0))
+/// A name that is in use may be so by a socket which only the vault still has open.
+fn bound(receiver: &Receiver, fd: &OwnedFd, name: &Name) -> Result<Outcome> {
+    let result = match (socket::bind(fd, name), receiver.tasks.vault()) {
+        (Err(Errno(libc::EADDRINUSE)), Some(vault)) => {
+            vault.collect();
+            socket::bind(fd, name)
+        }
+        (result, _) => result,
+    };
+    result.map(|()| Outcome::Done(0))
 }
 
 /// listen(fd, backlog)
 pub fn listen(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     let [_, backlog, ..] = notification.args;
-    let socket = receiver.descriptor(notification)?;
+    let socket = match receiver.descriptor(notification) {
+        // Servers with several processes listen in each, on the same socket; only the length of its queue is no longer changed.
+        Err(NOT_HELD) if receiver.tasks.touched().listened() => return Ok(Outcome::Done(0)),
+        Err(NOT_HELD) => return Err(Errno(libc::EINVAL)),
+        socket => socket?,
+    };
     let kind = kind(&socket)?;
     receiver.still_waiting(notification)?;
     let backlog = u32::try_from(backlog & 0xffff_ffff).unwrap_or(0).cast_signed();

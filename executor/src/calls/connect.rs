@@ -14,12 +14,16 @@ use crate::sys::socket::Name;
 use crate::sys::uring::Attempt;
 use crate::sys::{Errno, Result, socket};
 use crate::table::{Mode, Protocol};
+use crate::vault::NOT_HELD;
 use crate::watch::Teller;
 
 /// connect(fd, address, length)
 pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     let [_, address_at, length, ..] = notification.args;
-    let socket = receiver.descriptor(notification)?;
+    let socket = match receiver.descriptor(notification) {
+        Err(NOT_HELD) => return again(receiver, notification),
+        socket => socket?,
+    };
     let kind = kind(&socket);
     if kind == Err(Errno(libc::EBADF)) {
         return kind.map(|_| Outcome::Done(0)); // an O_PATH descriptor is none for a call on sockets
@@ -54,6 +58,18 @@ pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<O
         Target::Kernel => at_once(&socket, &unix::netlink_kernel()),
         Target::NoName => Err(Errno(libc::EINVAL)),
     }
+}
+
+/// A connect on a socket that the vault let go, since it is connected: Linux says so, but after a connect that was put off or interrupted it first says, once, that it succeeded. One
+/// that is to dissolve the association is refused: there is no duplicate to do it with.
+fn again(receiver: &Receiver, notification: &Notification) -> Result<Outcome> {
+    let [_, address_at, length, ..] = notification.args;
+    let name = address(notification, address_at, length)?;
+    let is_disconnect = name.as_bytes().get(..2) == Some(&[0, 0]);
+    if !is_disconnect && receiver.tasks.touched().has_connected() {
+        return Ok(Outcome::Done(0));
+    }
+    Err(NOT_HELD)
 }
 
 fn to_inet(
@@ -176,8 +192,11 @@ fn wait_for(
 ) -> Result<Outcome> {
     let listener = Arc::clone(&receiver.listener);
     let (id, caller) = (notification.id, notification.tid);
+    let touched = receiver.tasks.touched();
     let work = move || {
-        match held.end(until_connected(&listener, id, caller, &socket, &name)) {
+        let result = until_connected(&listener, id, caller, &socket, &name);
+        touched.settle(result.is_ok());
+        match held.end(result) {
             // A time limit (SO_SNDTIMEO) ran out on the connection that this call began: to the kernel ours was the second attempt.
             Err(Errno(libc::EALREADY)) if is_begun => Err(Errno(libc::EINPROGRESS)),
             result => result,

@@ -116,5 +116,5 @@ pub(super) fn control(
     let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
     memory::read_exact(notification.tid, pointer, &mut bytes)?;
     let tid = notification.tid;
-    cmsg::translate(kind, &bytes, |number| receiver.tasks.descriptor(tid, u64::from(number.cast_unsigned())))
+    cmsg::translate(kind, &bytes, |number| receiver.tasks.passed(tid, number))
 }

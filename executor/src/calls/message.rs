@@ -11,6 +11,7 @@ use crate::receiver::{Address, Copied, Outcome, Receiver};
 use crate::sys::memory::{self, Remote};
 use crate::sys::seccomp::Notification;
 use crate::sys::{Errno, Result};
+use crate::vault::NOT_HELD;
 
 /// Largest datagram of IP; more is EMSGSIZE in Linux too.
 pub(super) const MOST_IP_BYTES: u64 = 65_535;
@@ -34,7 +35,10 @@ pub(super) struct Message {
 /// sendto(fd, buffer, length, flags, address, length)
 pub fn sendto(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     let [_, base, length, flags, name, name_length] = notification.args;
-    let socket = receiver.descriptor(notification)?;
+    let socket = match receiver.descriptor(notification) {
+        Err(NOT_HELD) => return alone::on_connection(receiver, notification),
+        socket => socket?,
+    };
     let kind = receiver.kinds.of(&socket)?;
     let total = length.min(MOST_TOTAL);
     // Usually a datagram: then its payload comes with its name, in one read.
@@ -62,7 +66,10 @@ pub fn sendto(receiver: &mut Receiver, notification: &Notification) -> Result<Ou
 /// sendmsg(fd, message, flags)
 pub fn sendmsg(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     let [_, header, flags, ..] = notification.args;
-    let socket = receiver.descriptor(notification)?;
+    let socket = match receiver.descriptor(notification) {
+        Err(NOT_HELD) => return alone::on_connection(receiver, notification),
+        socket => socket?,
+    };
     let kind = receiver.kinds.of(&socket)?;
     if alone::may_run(receiver, notification, kind) {
         return receiver.still_waiting(notification).map(|()| Outcome::LetRun);
@@ -75,7 +82,10 @@ pub fn sendmsg(receiver: &mut Receiver, notification: &Notification) -> Result<O
 pub fn sendmmsg(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     const MMSGHDR: u64 = 64;
     let [_, base, count, flags, ..] = notification.args;
-    let socket = receiver.descriptor(notification)?;
+    let socket = match receiver.descriptor(notification) {
+        Err(NOT_HELD) => return alone::on_connection(receiver, notification),
+        socket => socket?,
+    };
     let kind = receiver.kinds.of(&socket)?;
     if alone::may_run(receiver, notification, kind) {
         return receiver.still_waiting(notification).map(|()| Outcome::LetRun);

@@ -19,6 +19,7 @@ const CLOSED: Walls = Walls {
     scoped: true,
     observed: false,
     inspected: true,
+    holds_sockets: false,
 };
 const UDP: Walls = Walls { udp: Mode::Supervised, ..CLOSED };
 const ICMP: Walls = Walls { icmp: Mode::Supervised, ..CLOSED };
@@ -519,4 +520,24 @@ fn the_rest_of_the_table_looks_at_the_right_register() {
     let bare = Walls { confined: false, ..CLOSED };
     assert_eq!(run(bare, libc::SYS_ptrace, args(&[16, 1])), refuse(libc::EPERM));
     assert_eq!(run(bare, libc::SYS_pidfd_getfd, args(&[3, 1])), refuse(libc::EPERM));
+}
+
+#[test]
+fn where_sockets_are_held_all_that_may_exist_are_made_by_us_and_pairs_of_datagrams_do_not_exist() {
+    let (notify, allow) = (Action::Notify.code(), Action::Allow.code());
+    let holding = Walls { holds_sockets: true, ..UDP };
+    for domain in 0..64 {
+        for kind in 0..16 {
+            for protocol in [0, 1, 6, 17, 58, 136, 262] {
+                let socket = |walls| run(walls, libc::SYS_socket, args(&[domain, kind, protocol]));
+                let expected = socket(UDP);
+                let expected = if expected == allow { notify } else { expected };
+                assert_eq!(socket(holding), expected, "{domain} {kind} {protocol}");
+            }
+        }
+    }
+    let pair = |walls, kind| run(walls, libc::SYS_socketpair, args(&[1, kind, 0]));
+    assert_eq!([1, 5].map(|kind| pair(holding, kind)), [allow; 2]);
+    assert_eq!([2, 3].map(|kind| pair(UDP, kind)), [allow; 2]);
+    assert_eq!([2, 3].map(|kind| pair(holding, kind)), [Action::Refuse(libc::ESOCKTNOSUPPORT).code(); 2]);
 }

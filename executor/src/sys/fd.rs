@@ -119,6 +119,23 @@ pub fn open_path(path: &CStr) -> Result<OwnedFd> {
     check(unsafe { libc::open(path.as_ptr(), libc::O_PATH | libc::O_CLOEXEC) }).map(own)
 }
 
+/// readlink(2) into `target`; the bytes written, cut where it is too small. `path` must hold a NUL (ENOENT).
+pub fn read_link(path: &[u8], target: &mut [u8]) -> Result<usize> {
+    let path = CStr::from_bytes_until_nul(path).map_err(|_| Errno(libc::ENOENT))?;
+    // SAFETY: the path ends in NUL; pointer and length are those of one writable slice.
+    check_size(unsafe { libc::readlink(path.as_ptr(), target.as_mut_ptr().cast(), target.len()) })
+}
+
+/// `st_mode` of a symbolic link itself (lstat(2)). `path` must hold a NUL (ENOENT).
+pub fn link_mode(path: &[u8]) -> Result<u32> {
+    let path = CStr::from_bytes_until_nul(path).map_err(|_| Errno(libc::ENOENT))?;
+    let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: the path ends in NUL, and `stat` has the size the call writes.
+    check(unsafe { libc::lstat(path.as_ptr(), stat.as_mut_ptr()) })?;
+    // SAFETY: lstat succeeded, so it has filled the structure.
+    Ok(unsafe { stat.assume_init() }.st_mode)
+}
+
 /// Links of a file (`st_nlink` of stat(2)), symbolic links followed.
 pub fn links(path: &CStr) -> Result<u64> {
     let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();

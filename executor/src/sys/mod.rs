@@ -5,6 +5,7 @@
 pub mod allocations;
 pub mod crc;
 pub mod entry;
+pub mod epoll;
 pub mod errno;
 pub mod fd;
 pub mod foreign;

@@ -28,6 +28,15 @@ pub struct Notification {
 }
 
 #[repr(C)]
+struct Addition {
+    id: u64,
+    flags: u32,
+    ours: u32,
+    theirs: u32,
+    their_flags: u32,
+}
+
+#[repr(C)]
 struct Response {
     id: u64,
     value: i64,
@@ -39,6 +48,9 @@ const IOC_RECV: libc::c_ulong = 0xc050_2100; // SECCOMP_IOWR(0, struct seccomp_n
 const IOC_SEND: libc::c_ulong = 0xc018_2101; // SECCOMP_IOWR(1, struct seccomp_notif_resp), 24 bytes
 const IOC_ID_VALID: libc::c_ulong = 0x4008_2102; // SECCOMP_IOW(2, __u64), Linux 5.8
 const IOC_SET_FLAGS: libc::c_ulong = 0x4008_2104; // SECCOMP_IOW(4, __u64), Linux 6.6
+const IOC_ADDFD: libc::c_ulong = 0x4018_2103; // SECCOMP_IOW(3, struct seccomp_notif_addfd), 24 bytes, Linux 5.9
+/// `SECCOMP_ADDFD_FLAG_SEND`, Linux 5.14
+const ADDFD_SEND: u32 = 2;
 const SYNC_WAKE_UP: u64 = 1;
 /// `SECCOMP_USER_NOTIF_FLAG_CONTINUE`, Linux 5.5
 const CONTINUE: u32 = 1;
@@ -137,6 +149,25 @@ impl Listener {
     /// Lets the call run in the caller, as if it had not been trapped: the kernel reads the registers as they were, but memory and the descriptor table anew.
     pub fn let_run(&self, id: u64) {
         self.send(&Response { id, value: 0, error: 0, flags: CONTINUE });
+    }
+
+    /// Gives the caller a descriptor of the same file as ours, with its lowest free number, and answers its call with that number. EMFILE: the caller may have no
+    /// more; ENOENT: it is gone; EINVAL: before Linux 5.14.
+    pub fn answer_with(&self, id: u64, ours: &impl AsRawFd, close_on_exec: bool) -> Result<()> {
+        let addition = Addition {
+            id,
+            flags: ADDFD_SEND,
+            ours: ours.as_raw_fd().cast_unsigned(),
+            theirs: 0,
+            their_flags: if close_on_exec { libc::O_CLOEXEC.cast_unsigned() } else { 0 },
+        };
+        loop {
+            // SAFETY: `addition` has the layout the ioctl reads.
+            match check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_ADDFD, &raw const addition) }) {
+                Err(Errno(libc::EINTR)) => {}
+                result => return result.map(drop),
+            }
+        }
     }
 
     fn send(&self, response: &Response) {

@@ -196,6 +196,29 @@ pub fn receive_from(fd: &impl AsRawFd, buffer: &mut [u8], flags: i32) -> Result<
     Ok((count, name, message.msg_flags))
 }
 
+/// State of a TCP socket (`TCP_INFO`; the numbers of net/tcp_states.h).
+pub fn tcp_state(fd: &impl AsRawFd) -> Result<u8> {
+    let mut state = 0u8;
+    let mut length: libc::socklen_t = 1;
+    // SAFETY: `state` has the byte that `length` says; the kernel cuts what it tells to that.
+    check(unsafe {
+        libc::getsockopt(
+            fd.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut state).cast(),
+            &raw mut length,
+        )
+    })?;
+    Ok(state)
+}
+
+/// shutdown(2), both directions, for whoever has the socket.
+pub fn shut_down(fd: &impl AsRawFd) {
+    // SAFETY: takes no pointers. ENOTCONN: done all the same (net/ipv4/af_inet.c, inet_shutdown).
+    unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_RDWR) };
+}
+
 /// socket(2), CLOEXEC.
 pub fn new(domain: i32, kind: i32, protocol: i32) -> Result<std::os::fd::OwnedFd> {
     // SAFETY: takes no pointers.
