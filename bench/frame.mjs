@@ -17,7 +17,7 @@ export const root = join(import.meta.dirname, '..');
  * @typedef {object} Row
  * @property {string} goal which of the goals in bench/README.md, `1` … `23`
  * @property {string} what what is compared, `connect / floor`
- * @property {number} value
+ * @property {number | undefined} value undefined: what it takes was not given
  * @property {number} [limit]
  * @property {boolean} [atLeast]
  * @property {string} [unit] of `value`; none: a ratio
@@ -34,8 +34,8 @@ export const root = join(import.meta.dirname, '..');
 
 /** @typedef {ReturnType<typeof createStage>} Stage */
 
-/** Everything that rows share; `close` removes it. */
-export function createStage(repetitions) {
+/** Everything that rows share; `close` removes it. `ranges` is where the ranges of addresses lie that bench/README.md tells how to get. */
+export function createStage(repetitions, ranges) {
   const directory = mkdtempSync(join(tmpdir(), 'sandlock-bench-'));
   const programs = new Map();
   /** @type {Promise<Sink> | undefined} */
@@ -55,6 +55,7 @@ export function createStage(repetitions) {
 
   return {
     repetitions,
+    ranges,
     directory,
     compile,
     /** The command line. */

@@ -1,9 +1,13 @@
-// Address lists of any size for the benchmarks of the table: seeded, so that every run asks the same.
+// Address lists for the benchmarks of the table: of any size, seeded, so that every run asks the same, and those of networks in use.
+
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 
 /** Most usual lengths of routes, each as often as in a routing table, roughly. */
 const ROUTES4 = [24, 24, 24, 24, 24, 24, 23, 22, 22, 21, 20, 19, 18, 17, 16, 24];
 const ROUTES6 = [32, 48, 48, 48, 48, 48, 44, 40, 36, 32, 33, 47, 46, 29, 40, 48];
-const PORTS = ['443', '80,443', '8000-8100', '53', '22,443,8000-8999'];
+/** Port sets of lists with mixed ports. */
+export const PORTS = ['443', '80,443', '8000-8100', '53', '22,443,8000-8999'];
 
 /** The kinds of list, and how a line of each is made. @type {Record<string, (next: () => number) => string>} */
 export const KINDS = {
@@ -28,13 +32,57 @@ export function list(kind, size, seed = 1) {
 /** Rules: a list with scheme and ports. */
 export function rules(kind, size, seed = 1) {
   const next = random(seed + 1000);
-  return list(kind, size, seed)
-    .trimEnd()
-    .split('\n')
-    .map((prefix) => {
-      const host = prefix.includes(':') ? `[${prefix}]` : prefix;
-      return `${next() % 2 === 0 ? 'tcp' : 'udp'}://${host}:${pick(next, PORTS)}`;
-    });
+  return prefixes(kind, size, seed).map((prefix) => {
+    const scheme = next() % 2 === 0 ? 'tcp' : 'udp';
+    return `${scheme}://${destination(prefix, pick(next, PORTS))}`;
+  });
+}
+
+/** A list with ports. */
+export function withPorts(kind, size, seed = 1) {
+  const next = random(seed + 1000);
+  return prefixes(kind, size, seed).map((prefix) => destination(prefix, pick(next, PORTS)));
+}
+
+/**
+ * What networks announce, with ports by the number of the network, from asn-ipv4-num.csv or asn-ipv6-num.csv in a folder (bench/README.md): lines of
+ * first address, last address, number. Undefined when there is none.
+ */
+export function announced(folder, family) {
+  const file = join(folder, `asn-ipv${family}-num.csv`);
+  if (!existsSync(file)) return undefined;
+  const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+  return lines.flatMap((line) => {
+    const [first = '', last = '', network = ''] = line.split(',');
+    const ports = PORTS[Number(network) % PORTS.length];
+    const all = prefixesOfRange(BigInt(first), BigInt(last), family === 4 ? 32 : 128);
+    return all.map((prefix) => destination(prefix, ports));
+  });
+}
+
+/** A range as the fewest prefixes. */
+function prefixesOfRange(first, last, width) {
+  const found = [];
+  for (let at = first; at <= last; ) {
+    let bits = width;
+    let size = 1n;
+    while (bits > 0 && (at & (2n * size - 1n)) === 0n && at + 2n * size - 1n <= last) {
+      size *= 2n;
+      bits--;
+    }
+    const words = [96n, 64n, 32n, 0n].map((shift) => Number((at >> shift) & 0xffffffffn));
+    found.push(width === 32 ? ipv4(words[3], bits) : ipv6(words, bits));
+    at += size;
+  }
+  return found;
+}
+
+function prefixes(kind, size, seed) {
+  return list(kind, size, seed).trimEnd().split('\n');
+}
+
+function destination(prefix, ports) {
+  return `${prefix.includes(':') ? `[${prefix}]` : prefix}:${ports}`;
 }
 
 /** 32 random bits a call (xorshift). */

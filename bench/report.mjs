@@ -18,7 +18,7 @@ export function describeRun(repetitions) {
 
 /** Is the goal met? Undefined: there is none. @param {Row} row */
 export function isMet({ value, limit, atLeast }) {
-  if (limit === undefined) return undefined;
+  if (limit === undefined || value === undefined) return undefined;
   return atLeast ? value >= limit : value <= limit;
 }
 
@@ -38,30 +38,33 @@ export function formatRow(row) {
   return isMet(row) === false && why !== undefined ? `${line}\n     why: ${why}` : line;
 }
 
-/** The page for a saved run. @param {string} about @param {{ title: string, rows: Row[] }[]} groups */
-export function formatPage(about, groups) {
-  const lines = [
-    '# What was measured last',
-    '',
-    `<!-- Written by \`npm run bench -- --save\`. Goals and method: README.md. -->`,
-    '',
-    `${about}. Ratios are medians of neighbours in one run; figures are for orientation, and mean nothing beside another run's.`,
-  ];
-  for (const { title, rows } of groups) {
-    lines.push('', `## ${title}`, '', '| goal | what | measured | goal | verdict | figures |');
-    lines.push('|---|---|---|---|---|---|');
-    for (const row of rows) {
-      const { goal, what, value, unit, limit, atLeast, figures = '' } = row;
-      const bound = limit === undefined ? '' : `${atLeast ? '≥' : '≤'} ${amount(limit, unit)}`;
-      lines.push(
-        `| ${goal} | ${what} | ${amount(value, unit)} | ${bound} | ${verdict(row)} | ${figures} |`,
-      );
-    }
-    for (const row of rows) {
-      if (isMet(row) === false && row.why) lines.push('', `${row.goal}, ${row.what}: ${row.why}`);
-    }
+/**
+ * The page with the groups of a run in place of what it had of them; the others stay as they are, each group with the run that it is from.
+ * @param {string} page @param {string} about @param {{ title: string, rows: Row[] }[]} groups
+ */
+export function updatePage(page, about, groups) {
+  const sections = new Map(page.split(/^(?=## )/m).map((text) => [text.split('\n', 1)[0], text]));
+  for (const group of groups) sections.set(`## ${group.title}`, formatGroup(about, group));
+  const [head = '', ...rest] = sections.values();
+  const first = (section) => Number(/^\| ([0-9]+) \|/m.exec(section)?.[1] ?? 99);
+  const ordered = rest.sort((a, b) => first(a) - first(b));
+  return `${[head, ...ordered].map((section) => section.trimEnd()).join('\n\n')}\n`;
+}
+
+function formatGroup(about, { title, rows }) {
+  const lines = [`## ${title}`, '', `${about}.`, ''];
+  lines.push('| goal | what | measured | goal | verdict | figures |', '|---|---|---|---|---|---|');
+  for (const row of rows) {
+    const { goal, what, value, unit, limit, atLeast, figures = '' } = row;
+    const bound = limit === undefined ? '' : `${atLeast ? '≥' : '≤'} ${amount(limit, unit)}`;
+    lines.push(
+      `| ${goal} | ${what} | ${amount(value, unit)} | ${bound} | ${verdict(row)} | ${figures} |`,
+    );
   }
-  return `${lines.join('\n')}\n`;
+  for (const row of rows) {
+    if (isMet(row) === false && row.why) lines.push('', `${row.goal}, ${row.what}: ${row.why}`);
+  }
+  return lines.join('\n');
 }
 
 function verdict(row) {
@@ -72,6 +75,7 @@ function verdict(row) {
 
 /** A ratio, or an amount with its unit, in three digits or so. */
 function amount(value, unit) {
+  if (value === undefined) return 'not given';
   const digits = Math.abs(value) >= 100 || Number.isInteger(value) ? 0 : 2;
   return unit === undefined ? value.toFixed(2) : `${value.toFixed(digits)} ${unit}`;
 }

@@ -1,19 +1,20 @@
 // `npm run bench`: what supervision costs, beside a floor in C, in one run. Every file of rows/ measures a group of goals; this one only
 // chooses, prints and, with --save, keeps. Only ratios of one run mean anything, and nothing here fails a build.
 //
-//   npm run bench -- [--save] [--repetitions N] [GROUP …]      GROUP: a file of rows/, `calls`
+//   npm run bench -- [--save] [--repetitions N] [--ranges FOLDER] [GROUP …]      GROUP: a file of rows/, `calls`
 
-import { readdirSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createStage, root } from './frame.mjs';
-import { describeRun, formatPage, formatRow, isMet } from './report.mjs';
+import { describeRun, formatRow, isMet, updatePage } from './report.mjs';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
   options: {
     save: { type: 'boolean', default: false },
     repetitions: { type: 'string', default: '11' },
+    ranges: { type: 'string', default: join(root, 'build/bench/package') },
   },
 });
 const repetitions = Number(values.repetitions);
@@ -23,14 +24,10 @@ if (!(repetitions >= 1) || unknown !== undefined) {
   console.error(`usage: npm run bench -- [--save] [--repetitions N] [${known.join('|')} …]`);
   process.exit(2);
 }
-if (values.save && positionals.length > 0) {
-  console.error('--save keeps whole runs only: ratios of different runs do not belong on one page');
-  process.exit(2);
-}
 
 const about = describeRun(repetitions);
 console.log(about);
-const stage = createStage(repetitions);
+const stage = createStage(repetitions, values.ranges);
 const groups = [];
 try {
   for (const name of positionals.length > 0 ? positionals : known) {
@@ -38,7 +35,7 @@ try {
     console.log(`\n${group.title}`);
     const rows = await group.measure(stage);
     for (const row of rows) console.log(formatRow(row));
-    groups.push({ title: group.title, first: Number.parseInt(rows[0]?.goal ?? '99', 10), rows });
+    groups.push({ title: group.title, rows });
   }
 } finally {
   await stage.close();
@@ -46,7 +43,7 @@ try {
 const verdicts = groups.flatMap(({ rows }) => rows.map(isMet)).filter((met) => met !== undefined);
 console.log(`\n${verdicts.filter(Boolean).length} of ${verdicts.length} goals met`);
 if (values.save) {
-  groups.sort((a, b) => a.first - b.first);
-  writeFileSync(join(root, 'bench/results.md'), formatPage(about, groups));
+  const page = join(root, 'bench/results.md');
+  writeFileSync(page, updatePage(readFileSync(page, 'utf8'), about, groups));
   console.log('kept in bench/results.md');
 }
