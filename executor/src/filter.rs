@@ -36,6 +36,8 @@ const TYPES: u32 = 11;
 /// `IPPROTO_MAX`; MPTCP, 262, is the last.
 const PROTOCOLS: u32 = 263;
 const MSG_FASTOPEN: u32 = 0x2000_0000;
+/// `MSG_CMSG_CLOEXEC`, which programs give on unix sockets, `MSG_ERRQUEUE` and `MSG_OOB`.
+const NO_ANSWER: u32 = 0x4000_0000 | 0x2000 | 0x1;
 
 /// Every flag of clone(2) and unshare(2) that makes a namespace. `CLONE_NEWTIME` exists for unshare only; in clone its bit is part of the signal.
 const NAMESPACES: u32 =
@@ -219,6 +221,11 @@ fn recvfrom(walls: Walls) -> Decision {
     ask(Word::Low(4), Test::Is(0), addressed, Action::Notify)
 }
 
+/// A receive that may tell a source. Who takes descriptors, queued errors or urgent data does not receive an answer to a question.
+fn receive(flags: u8) -> Decision {
+    ask(Word::Low(flags), Test::AnyOf(NO_ANSWER), Action::Allow, Action::Notify)
+}
+
 /// A call on the caller itself (task number 0) runs.
 fn other_task(number: Word) -> Decision {
     ask(number, Test::Is(0), Action::Allow, Action::Notify)
@@ -243,7 +250,7 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
         let trapped = walls.looks_at_messages();
         message(flags, if trapped { Action::Notify } else { Action::Allow })
     };
-    let receives = || if walls.names { notify() } else { allow() };
+    let receives = |flags| if walls.names { receive(flags) } else { allow() };
     let namespaces = |bits, otherwise: Decision| {
         if walls.namespaces {
             return otherwise;
@@ -270,8 +277,8 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
         (libc::SYS_sendmsg, messages(2)),
         (libc::SYS_sendmmsg, messages(3)),
         (libc::SYS_recvfrom, recvfrom(walls)),
-        (libc::SYS_recvmsg, receives()),
-        (libc::SYS_recvmmsg, receives()),
+        (libc::SYS_recvmsg, receives(2)),
+        (libc::SYS_recvmmsg, receives(3)),
         // Without inspection there is no socket that could be bound but those of TCP, which Landlock holds, of netlink, and pairs of unix sockets.
         (libc::SYS_bind, if walls.inspected { notify() } else { allow() }),
         (libc::SYS_listen, if walls.inspected { notify() } else { refuse(libc::EACCES) }),

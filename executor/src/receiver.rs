@@ -62,7 +62,7 @@ pub struct Receiver {
     pub(crate) listener: Arc<Listener>,
     pub(crate) counts: Arc<Counts>,
     pub(crate) table: Arc<Table<Mapping>>,
-    /// Where questions for names go; none: the policy has no names, and port 53 is a port like any other.
+    /// Where questions for names go; none: port 53 is a port like any other (`Walls::names`).
     pub(crate) names: Option<Redirect>,
     /// Ports at which nobody receives, for connects that only ask.
     pub(crate) closed: Closed,

@@ -146,8 +146,9 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     let named = Named::of(table.unix_rules());
     let outside = enter_domain(&table, abi, observes).map_err(Failure::at(Stage::Domain))?;
     let telling = Telling { answers: watch.is_some(), everything: observes };
-    let names =
-        Redirect::start(&table, events, listed, &hosts_text, telling).map_err(Failure::at(Stage::Names))?;
+    let start_names =
+        || Redirect::start(&table, events, listed, &hosts_text, telling).map_err(Failure::at(Stage::Names));
+    let names = walls.names.then(start_names).transpose()?;
     let command = spawn::spawn(request, &confinement)?;
     let vault = if walls.holds_sockets { Some(start_vault().map_err(&own)?) } else { None };
     let reach = Reach { table, named, names, outside, watch, vault };

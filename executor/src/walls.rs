@@ -1,6 +1,7 @@
 //! What of a policy decides which calls are looked at (docs/enforcement.md §6). The filter and the Landlock domain are built from it. Knows which sockets may exist and by what
 //! each protocol is held; nothing of system call numbers or rules.
 
+use crate::names::redirect;
 use crate::sys::landlock::Abi;
 use crate::table::{Mode, Protocol, Table, families};
 
@@ -20,7 +21,7 @@ pub struct Walls {
     pub tcp_bind: bool,
     /// UDP has rules for binding.
     pub udp_bind: bool,
-    /// Questions for names are answered inside: UDP sockets exist for them, and what they receive has its source put right.
+    /// Questions for names are answered inside: UDP sockets exist for them if there are names, and what they receive has its source put right.
     pub names: bool,
     /// Unix sockets outside may be reached.
     pub outside_unix: bool,
@@ -40,7 +41,7 @@ pub struct Walls {
 
 impl Walls {
     /// What a table says. `is_forced`: everything is looked at, whatever could be left to the kernel. `observes`: nothing is refused by the table, so every protocol has sockets.
-    /// `names`: questions for names are answered inside; they, and what live names open, are in no plan, so everything is looked at as well.
+    /// `names`: there are some; questions for them, and what live names open, are in no plan, so everything is looked at as well.
     pub fn of<B: AsRef<[u8]>>(
         table: &Table<B>,
         abi: Abi,
@@ -56,7 +57,7 @@ impl Walls {
         };
         // Without Landlock nothing holds a connect that is not looked at.
         let tcp = if is_forced || !abi.has_tcp() { Mode::Supervised } else { mode(Protocol::Tcp) };
-        Self {
+        let walls = Self {
             families: table.families(),
             tcp,
             udp: mode(Protocol::Udp),
@@ -71,7 +72,15 @@ impl Walls {
             observed: observes,
             inspected: true,
             holds_sockets: false,
-        }
+        };
+        Self { names: names || walls.has_useless_questions(table), ..walls }
+    }
+
+    /// There are no names, but UDP may leave, and nowhere to a name server. Programs are told then that no name exists: of a question that is refused some (musl) would wait
+    /// for the answer. Without rules of UDP they can not even bind the socket for it, and know at once.
+    fn has_useless_questions<B: AsRef<[u8]>>(self, table: &Table<B>) -> bool {
+        let has_datagrams = self.has(families::INET_DGRAM | families::INET6_DGRAM);
+        has_datagrams && self.udp != Mode::Closed && !table.opens_port(redirect::PORT, Protocol::Udp)
     }
 
     /// Whether some of these families may exist.

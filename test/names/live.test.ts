@@ -2,9 +2,10 @@
  * Live names and wildcards: asked of a scripted server while the command runs, opened for what their rules say before the answer comes, and nothing else. Servers
  * listen on every loopback address, so whatever is refused would have been reached.
  */
+import { createSocket } from 'node:dgram';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { runSandboxed } from '../e2e/harness/run.ts';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { run, runSandboxed } from '../e2e/harness/run.ts';
 import { node, probe, users } from '../e2e/harness/stage.ts';
 import { compile } from './table.ts';
 import { A, CNAME, type Reply, startUpstream, type Upstream, useServer } from './upstream.ts';
@@ -93,7 +94,7 @@ const connect = (...places: readonly string[]): string[] => [
 ];
 
 const policy = (rest: string = ''): string => `[network]
-allow = ["turning.live.test:${port}", "inside.public.test:${port}", "*.wild.test:${port}"]
+allow = ["turning.live.test:${port}", "inside.public.test:${port}", "*.wild.test:${port}", "udp://192.0.2.1:123"]
 deny = ["127.0.5.77:*"]
 [dns]
 resolve = "live"
@@ -149,6 +150,31 @@ describe.each(users)('as $name', (user) => {
     ]);
     expect(reached).toEqual(['127.0.5.1', '127.0.5.1']);
     expect(upstream.take().every((asked) => asked.startsWith('any.depth.wild.test '))).toBe(true);
+  });
+
+  test('what a wildcard opens for TCP is not open for UDP', async () => {
+    const datagrams: string[] = [];
+    const udp = createSocket('udp4', (data) => datagrams.push(String(data)));
+    await new Promise<void>((done) => udp.bind(port, '127.0.5.1', done));
+    const send = `import socket
+print(socket.gethostbyname("udp.wild.test"))
+socket.create_connection(("127.0.5.1", ${port})).close()
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+try:
+  udp.sendto(b"out", ("127.0.5.1", ${port}))
+  print("sent")
+except ConnectionRefusedError:
+  print("refused")`;
+    try {
+      const { lines } = await runs(['python3', '-c', send]);
+      expect(lines).toEqual(['127.0.5.1', 'refused']);
+      expect(datagrams).toEqual([]);
+      const bare = await run(user, ['python3', '-c', send]);
+      expect(bare.stdout).toContain('sent');
+      await vi.waitFor(() => expect(datagrams).toEqual(['out']));
+    } finally {
+      udp.close();
+    }
   });
 
   test('aliases are followed, here and there, and answers that were cut are asked for again', async () => {

@@ -5,7 +5,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openTcp } from '../e2e/harness/listen.ts';
 import { run, runSandboxed } from '../e2e/harness/run.ts';
-import { node, probe, stage, users } from '../e2e/harness/stage.ts';
+import { probe, stage, users } from '../e2e/harness/stage.ts';
+import { RESOLVERS } from './resolvers.ts';
 import { compile } from './table.ts';
 import { A, AAAA, startUpstream, type Upstream, useServer } from './upstream.ts';
 
@@ -31,46 +32,6 @@ beforeAll(async () => {
   );
 });
 afterAll(() => upstream.close());
-
-const sh = (script: string): string[] => ['sh', '-c', script, 'sh'];
-const js = (script: string): string[] => [node, '-e', script];
-
-/** Programs that print the addresses of the name in their last argument, and fail when there are none. */
-const RESOLVERS: readonly (readonly [string, readonly string[]])[] = [
-  ['getent (glibc)', sh(`found=$(getent ahosts "$1") && echo "$found" | cut -d' ' -f1`)],
-  [
-    'python',
-    [
-      'python3',
-      '-c',
-      'import socket,sys\nfor a in socket.getaddrinfo(sys.argv[1],80,type=1): print(a[4][0])',
-    ],
-  ],
-  [
-    'node dns.lookup',
-    js(`require('dns').lookup(process.argv.at(-1), {all: true}, (error, found) => {
-      if (error) throw error; for (const {address} of found) console.log(address); })`),
-  ],
-  [
-    'node dns.resolve (c-ares)',
-    js(`const {promises: dns} = require('dns'), name = process.argv.at(-1);
-      Promise.all([dns.resolve4(name), dns.resolve6(name)]).then((all) => console.log(all.flat().join('\\n')))`),
-  ],
-  ['musl', probe('musl-lookup')],
-  ['Go', probe('go-lookup')],
-  ['Java', ['java', '-XX:TieredStopAtLevel=1', '-cp', `${stage}/bin`, 'Lookup']],
-  ['dig', sh('dig +short "$1" A; dig +short "$1" AAAA; dig "$1" | grep -q "status: NOERROR"')],
-  [
-    'dig +tcp',
-    sh(
-      'dig +tcp +short "$1" A; dig +tcp +short "$1" AAAA; dig +tcp "$1" | grep -q "status: NOERROR"',
-    ),
-  ],
-  [
-    'busybox nslookup',
-    sh(`found=$(busybox nslookup "$1") && echo "$found" | sed -n '3,$s/^Address: //p'`),
-  ],
-];
 
 describe.each(users)('as $name', (user) => {
   const table = compile(POLICY('80'), HOSTS);

@@ -181,6 +181,11 @@ fn names_bring_datagram_sockets_and_have_receives_seen_that_tell_a_source() {
         assert_eq!(run(NAMES, call, args(&[3, 4, 0])), notify, "call {call}");
         assert_eq!(run(CLOSED, call, args(&[3, 4, 0])), allow, "call {call}");
     }
+    // MSG_CMSG_CLOEXEC, MSG_ERRQUEUE and MSG_OOB; and MSG_DONTWAIT.
+    for (flag, expected) in [(0x4000_0000, allow), (0x2000, allow), (1, allow), (0x40, notify)] {
+        assert_eq!(run(NAMES, libc::SYS_recvmsg, args(&[3, 4, flag])), expected);
+        assert_eq!(run(NAMES, libc::SYS_recvmmsg, args(&[3, 4, 1, flag])), expected);
+    }
     for (source, expected) in [(0, allow), (1, notify), (1 << 32, notify)] {
         assert_eq!(run(NAMES, libc::SYS_recvfrom, args(&[3, 4, 5, 0, source, 6])), expected);
         assert_eq!(run(UDP, libc::SYS_recvfrom, args(&[3, 4, 5, 0, source, 6])), allow);

@@ -210,6 +210,7 @@ mod tests {
         assert!(live.allows(Protocol::Tcp, ip(1), 443) && live.allows(Protocol::Tcp, ip(2), 444));
         assert!(live.allows(Protocol::Udp, ip(2), 53) && !live.allows(Protocol::Udp, ip(1), 53));
         assert!(!live.allows(Protocol::Tcp, ip(1), 80) && !live.allows(Protocol::Tcp, ip(3), 443));
+        assert!(!live.allows(Protocol::Udp, ip(1), 443) && !live.allows(Protocol::Icmp, ip(1), 443));
     }
 
     #[test]

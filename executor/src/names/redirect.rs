@@ -79,17 +79,14 @@ impl Origins {
 }
 
 impl Redirect {
-    /// Starts the thread that answers. `hosts` is the host's own hosts file. `None`: the policy has no names.
+    /// Starts the thread that answers. `hosts` is the host's own hosts file.
     pub fn start(
         table: &Arc<Table<Mapping>>,
         events: &Arc<Events>,
         listed: Listed,
         hosts: &str,
         telling: Telling,
-    ) -> Result<Option<Self>> {
-        if listed.is_empty() && !telling.everything {
-            return Ok(None);
-        }
+    ) -> Result<Self> {
         let listed = Arc::new(listed);
         let (wake, told) = fd::pipe()?;
         fd::set_status_flags(&told, libc::O_NONBLOCK)?;
@@ -115,10 +112,13 @@ impl Redirect {
             telling,
         )?;
         std::thread::Builder::new().name("sl-names".into()).spawn(move || server.serve())?;
-        let asked = [Protocol::Tcp, Protocol::Udp];
-        let asked = asked.into_iter().filter(|protocol| table.speaks_of_port(PORT, *protocol)).collect();
+        // Without names there is nothing that a wide rule would keep from being answered.
+        let is_asked = |protocol: &Protocol| {
+            listed.is_empty() && !telling.everything || table.speaks_of_port(PORT, *protocol)
+        };
+        let asked = [Protocol::Tcp, Protocol::Udp].into_iter().filter(is_asked).collect();
         let live = listed.asks().then_some(live);
-        Ok(Some(Self {
+        Ok(Self {
             shared,
             told,
             by_server: HashMap::new(),
@@ -128,7 +128,7 @@ impl Redirect {
             listed,
             asked,
             live,
-        }))
+        })
     }
 
     /// For threads that deliver answers.

@@ -174,7 +174,13 @@ impl<B: AsRef<[u8]>> Table<B> {
 
     /// Whether some allow rule of the protocol, not one on a name, has that port by itself (docs/format.md §6, *Port 53*).
     pub fn speaks_of_port(&self, port: u16, protocol: Protocol) -> bool {
-        names::speaks_of_port(self.bytes.as_ref(), port).is_ok_and(|found| found.contains(&protocol))
+        names::opens_port(self.bytes.as_ref(), protocol, |range| range == (port, port)).unwrap_or(false)
+    }
+
+    /// Whether some allow rule of the protocol has that port, by itself or among others.
+    pub fn opens_port(&self, port: u16, protocol: Protocol) -> bool {
+        names::opens_port(self.bytes.as_ref(), protocol, |(low, high)| (low..=high).contains(&port))
+            .unwrap_or(false)
     }
 
     /// What is left of `opens` at `address` once the deny rules that cover it are taken away.

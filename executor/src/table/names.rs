@@ -115,24 +115,27 @@ pub(super) fn private_names(bytes: &[u8]) -> Result<Vec<PrivateName>, Defect> {
         .collect()
 }
 
-/// The protocols of which some allow rule, not one on a name, has the port by itself, as a range of one.
-pub(super) fn speaks_of_port(bytes: &[u8], port: u16) -> Result<Vec<Protocol>, Defect> {
+/// Whether some allow rule of the protocol, not one on a name, has ports that are meant.
+pub(super) fn opens_port(
+    bytes: &[u8],
+    protocol: Protocol,
+    is_meant: impl Fn((u16, u16)) -> bool,
+) -> Result<bool, Defect> {
     let view = View(bytes);
     let rules = view.section(SECTION_RULES)?;
-    let mut found = Vec::new();
     for index in 0..rules.count {
         let field = |offset: u32| rules.at(index, RULE_BYTES) + u64::from(offset);
-        let Some(protocol) = destination(view.u8(field(RULE_PROTOCOL))?) else { continue };
-        let is_allowed = view.u8(field(RULE_ACTION))? == ACTION_ALLOW;
-        let is_named = view.u8(field(RULE_TARGET))? == TARGET_NAME;
-        if !is_allowed || is_named || found.contains(&protocol) {
+        if destination(view.u8(field(RULE_PROTOCOL))?) != Some(protocol)
+            || view.u8(field(RULE_ACTION))? != ACTION_ALLOW
+            || view.u8(field(RULE_TARGET))? == TARGET_NAME
+        {
             continue;
         }
-        if ranges(view, view.u32(field(RULE_PORT_SET))?)?.contains(&(port, port)) {
-            found.push(protocol);
+        if ranges(view, view.u32(field(RULE_PORT_SET))?)?.into_iter().any(&is_meant) {
+            return Ok(true);
         }
     }
-    Ok(found)
+    Ok(false)
 }
 
 /// What is left of `opens` at `address` (canonical) once the deny rules that cover it are taken away.
@@ -293,6 +296,9 @@ mod tests {
         let private = |text: &str, is_below| PrivateName { text: text.into(), is_below };
         assert_eq!(table.private_names(), [private("db.example", false), private("internal.example", true)]);
         assert!(table.speaks_of_port(53, Protocol::Udp) && !table.speaks_of_port(53, Protocol::Tcp));
+        assert!(table.opens_port(53, Protocol::Udp) && !table.opens_port(54, Protocol::Udp));
+        assert!(table.opens_port(8005, Protocol::Tcp) && !table.speaks_of_port(8005, Protocol::Tcp));
+        assert!(!table.opens_port(5432, Protocol::Tcp)); // a name's alone
     }
 
     #[test]
