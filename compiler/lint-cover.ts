@@ -5,9 +5,10 @@
  * Rules are sorted into buckets of one target. A rule asks the bucket of each shorter prefix, of every address, and of a few sets, and of each
  * bucket only the rules with the most ports: the others cover less.
  */
-import { formatAddress, fromNumber, maskAddress } from './address.ts';
+import { formatAddress, fromNumber, ipv4Value, maskAddress } from './address.ts';
 import { prefixArea, setAreas } from './lint-area.ts';
 import type { PortRange, Prefix, Rule, Target } from './model.ts';
+import { PROTOCOL_NUMBERS } from './numbers.ts';
 import { formatPorts } from './port-text.ts';
 import { holdsPorts } from './ports.ts';
 import type { Table } from './table.ts';
@@ -27,40 +28,85 @@ const MOST_SETS = 16;
 interface Bucket {
   readonly target: Target;
   readonly rules: number[];
+  /** The rules by their ports, once there are several. */
+  byPorts?: Map<string, number>;
+}
+
+/** Buckets by action, protocol and target. IPv4 prefixes have maps by number, because of 100,000 rules each asks for ten of them. */
+class Buckets {
+  /** By action, protocol and length: buckets by network, as a signed number of 32 bits. */
+  readonly #ipv4: Map<number, Bucket>[] = [];
+  readonly #others = new Map<string, Bucket>();
+
+  get(rule: Rule, target: Target): Bucket | undefined {
+    if (target.kind !== 'prefix' || target.prefix.address.length !== 4) {
+      return this.#others.get(keyOf(rule, target));
+    }
+    const { address, bits } = target.prefix;
+    return this.getIpv4(rule, ipv4Value(address), bits);
+  }
+
+  /** The bucket of the first `bits` of an address. */
+  getIpv4(rule: Rule, address: number, bits: number): Bucket | undefined {
+    return this.#ipv4[lengthIndex(rule, bits)]?.get(maskIpv4(address, bits));
+  }
+
+  add(rule: Rule, number: number): void {
+    const { target } = rule;
+    const bucket = { target, rules: [number] };
+    if (target.kind !== 'prefix' || target.prefix.address.length !== 4) {
+      this.#others.set(keyOf(rule, target), bucket);
+      return;
+    }
+    const { address, bits } = target.prefix;
+    const index = lengthIndex(rule, bits);
+    const known = this.#ipv4[index] ?? new Map<number, Bucket>();
+    this.#ipv4[index] = known.set(maskIpv4(ipv4Value(address), bits), bucket);
+  }
+
+  *all(): Iterable<Bucket> {
+    for (const buckets of this.#ipv4) if (buckets !== undefined) yield* buckets.values();
+    yield* this.#others.values();
+  }
+}
+
+function lengthIndex({ action, protocol }: Rule, bits: number): number {
+  return (2 * PROTOCOL_NUMBERS[protocol] + (action === 'allow' ? 1 : 0)) * 33 + bits;
+}
+
+function maskIpv4(address: number, bits: number): number {
+  return bits === 0 ? 0 : address & (-1 << (32 - bits));
 }
 
 /** The covered rules with what covers them. */
 export function findCovers(table: Table, rules: readonly Rule[]): ReadonlyMap<number, Cover> {
   const covers = new Map<number, Cover>();
-  const buckets = new Map<string, Bucket>();
-  const seen = new Map<string, number>();
+  const buckets = new Buckets();
   const lengths = new Map<string, Set<number>>();
   rules.forEach((rule, number) => {
     const { target } = rule;
-    const key = keyOf(rule, target);
-    const whole = `${key} ${formatPorts(rule.ports)}`;
-    const equal = seen.get(whole);
-    if (equal !== undefined) {
-      covers.set(number, { by: equal, isEqual: true });
-      return;
+    const bucket = buckets.get(rule, target);
+    if (bucket === undefined) buckets.add(rule, number);
+    else {
+      const equal = addToBucket(bucket, number, rules);
+      if (equal !== undefined) {
+        covers.set(number, { by: equal, isEqual: true });
+        return;
+      }
     }
-    seen.set(whole, number);
-    const bucket = buckets.get(key);
-    if (bucket === undefined) buckets.set(key, { target, rules: [number] });
-    else bucket.rules.push(number);
     if (target.kind !== 'prefix') return;
-    const group = `${rule.action} ${rule.protocol} ${target.prefix.address.length}`;
+    const group = lengthGroup(rule, target.prefix);
     const known = lengths.get(group);
     if (known === undefined) lengths.set(group, new Set([target.prefix.bits]));
     else known.add(target.prefix.bits);
   });
-  for (const { rules: numbers } of buckets.values()) keepWidest(numbers, rules);
-  const sets = [...buckets.values()].filter(({ target }) => target.kind === 'set');
+  for (const { rules: numbers } of buckets.all()) keepWidest(numbers, rules);
+  const sets = [...buckets.all()].filter(({ target }) => target.kind === 'set');
 
   rules.forEach((rule, number) => {
     if (covers.has(number)) return;
-    for (const key of shorterTargets(table, rule, lengths)) {
-      const by = widest(buckets.get(key), rule, number, rules);
+    for (const bucket of bucketsAround(table, rule, buckets, lengths)) {
+      const by = widest(bucket, rule, number, rules);
       if (by === undefined) continue;
       covers.set(number, { by, isEqual: false });
       return;
@@ -71,22 +117,43 @@ export function findCovers(table: Table, rules: readonly Rule[]): ReadonlyMap<nu
   return covers;
 }
 
+/** Adds a rule to a bucket that is not empty; returns the rule with the same ports if there is one, and adds nothing then. */
+function addToBucket(bucket: Bucket, number: number, rules: readonly Rule[]): number | undefined {
+  const portsOf = (rule: number): string => formatPorts(rules[rule]?.ports ?? []);
+  bucket.byPorts ??= new Map(bucket.rules.map((rule) => [portsOf(rule), rule]));
+  const ports = portsOf(number);
+  const equal = bucket.byPorts.get(ports);
+  if (equal !== undefined) return equal;
+  bucket.byPorts.set(ports, number);
+  bucket.rules.push(number);
+  return undefined;
+}
+
+function lengthGroup({ action, protocol }: Rule, { address }: Prefix): string {
+  return `${action} ${protocol} ${address.length}`;
+}
+
 /** The buckets of targets that hold all of a rule's target, its own included. */
-function* shorterTargets(
+function* bucketsAround(
   table: Table,
   rule: Rule,
+  buckets: Buckets,
   lengths: ReadonlyMap<string, ReadonlySet<number>>,
-): Iterable<string> {
-  const { target, action, protocol } = rule;
-  yield keyOf(rule, target);
-  if (target.kind !== 'any') yield keyOf(rule, { kind: 'any' });
+): Iterable<Bucket | undefined> {
+  const { target } = rule;
+  yield buckets.get(rule, target);
+  if (target.kind !== 'any') yield buckets.get(rule, { kind: 'any' });
   const around = surroundingPrefix(table, target);
   if (around === undefined) return;
   const { address, bits } = around;
-  for (const shorter of lengths.get(`${action} ${protocol} ${address.length}`) ?? []) {
+  const value = address.length === 4 ? ipv4Value(address) : undefined;
+  for (const shorter of lengths.get(lengthGroup(rule, around)) ?? []) {
     if (shorter > bits) continue;
-    const prefix = { address: maskAddress(address, shorter), bits: shorter };
-    yield keyOf(rule, { kind: 'prefix', prefix });
+    if (value !== undefined) yield buckets.getIpv4(rule, value, shorter);
+    else {
+      const prefix = { address: maskAddress(address, shorter), bits: shorter };
+      yield buckets.get(rule, { kind: 'prefix', prefix });
+    }
   }
 }
 

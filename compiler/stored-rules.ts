@@ -37,7 +37,13 @@ export interface Section {
 export interface TableReader {
   readonly bytes: Uint8Array;
   readonly view: DataView;
+  /** Port sets that were read, by their number: thousands of rules share a few. */
+  readonly ports: Map<number, readonly PortRange[]>;
+  /** Names of files that were read, by their offset. */
+  readonly sources: Map<number, { readonly bytes: number; readonly text: string }>;
 }
+
+const DECODER = new TextDecoder();
 
 const PROTOCOLS = Object.keys(PROTOCOL_NUMBERS) as readonly Protocol[];
 const FAMILIES = Object.keys(FAMILY_BITS) as readonly FamilyName[];
@@ -46,7 +52,8 @@ const UNIX_KINDS = Object.keys(UNIX_KIND_NUMBERS) as readonly UnixRule['kind'][]
 
 /** A reader of bytes that policy.wasm has verified. */
 export function createReader(bytes: Uint8Array): TableReader {
-  return { bytes, view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength) };
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return { bytes, view, ports: new Map(), sources: new Map() };
 }
 
 /** Where a section lies; `kind` is a SECTION_ constant. */
@@ -170,7 +177,7 @@ export function readRule(reader: TableReader, number: number, names: readonly Pi
     ports: readPorts(reader, view.getUint32(at + F.RULE_PORT_SET, true)),
     target: readTarget(reader, at, names),
     text: readText(reader, at + F.RULE_TEXT),
-    source: readText(reader, at + F.RULE_SOURCE),
+    source: readSource(reader, at + F.RULE_SOURCE),
     line: view.getUint32(at + F.RULE_LINE, true),
     column: view.getUint32(at + F.RULE_COLUMN, true),
   };
@@ -205,6 +212,12 @@ export function readSetNumbers(reader: TableReader): ReadonlyMap<string, number>
 
 /** The ranges of a port set. */
 export function readPorts(reader: TableReader, set: number): readonly PortRange[] {
+  const known = reader.ports.get(set) ?? decodePorts(reader, set);
+  reader.ports.set(set, known);
+  return known;
+}
+
+function decodePorts(reader: TableReader, set: number): readonly PortRange[] {
   const cell = sectionOf(reader, F.SECTION_PORT_SETS).offset + set * F.PORT_SET_BYTES;
   const ranges = sectionOf(reader, F.SECTION_PORT_RANGES).offset;
   const first = reader.view.getUint32(cell, true);
@@ -215,11 +228,21 @@ export function readPorts(reader: TableReader, set: number): readonly PortRange[
   });
 }
 
+function readSource(reader: TableReader, field: number): string {
+  const offset = reader.view.getUint32(field, true);
+  const bytes = reader.view.getUint32(field + 4, true);
+  const known = reader.sources.get(offset);
+  if (known?.bytes === bytes) return known.text;
+  const text = readText(reader, field);
+  reader.sources.set(offset, { bytes, text });
+  return text;
+}
+
 /** The text whose place in the section of strings stands at `field`. */
 function readText(reader: TableReader, field: number): string {
   const start = sectionOf(reader, F.SECTION_STRINGS).offset + reader.view.getUint32(field, true);
   const bytes = reader.view.getUint32(field + 4, true);
-  return new TextDecoder().decode(reader.bytes.subarray(start, start + bytes));
+  return DECODER.decode(reader.bytes.subarray(start, start + bytes));
 }
 
 function bytesAt({ bytes }: TableReader, offset: number, length: number): Uint8Array {
