@@ -102,7 +102,7 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     let listed = Listed::of(&table);
     let hosts_text = std::fs::read_to_string(HOSTS).unwrap_or_default();
     if has_mounts && !listed.is_empty() {
-        show_names(&listed);
+        show_names(&listed, &hosts_text);
     }
     harden().map_err(&own)?;
     let abi = Abi::of_kernel();
@@ -162,11 +162,22 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     Ok(())
 }
 
-/// Shows the pinned names in the hosts file, where that costs nothing: in a mount namespace that is ours. Elsewhere, and for programs that do not read it, the resolver says the same.
-fn show_names(listed: &Listed) {
-    let text = hosts::text("", listed.pinned());
+/// Shows the pinned names in the hosts file, where that costs nothing: in a mount namespace that is ours. Elsewhere, and for programs that do not read it, the resolver says the same. The names
+/// of the machine are not shown; those of an image are, since they are its author's.
+fn show_names(listed: &Listed, own: &str) {
+    let text = hosts::text(if is_image() { own } else { "" }, listed.pinned());
     // ENOENT: there is no such file, so nobody reads it.
     let _ = mounts::cover(c"/etc/hosts", text.as_bytes());
+}
+
+/// Whether our root is another than that of the first process: chroot(2) was here. Told by what is mounted there, its device and the directory of it (proc_pid_mountinfo(5)).
+fn is_image() -> bool {
+    let root = |process: &str| {
+        let text = std::fs::read_to_string(format!("/proc/{process}/mountinfo")).ok()?;
+        let line = text.lines().rfind(|line| line.split(' ').nth(4) == Some("/"))?;
+        Some(line.split(' ').skip(2).take(2).map(str::to_owned).collect::<Vec<_>>())
+    };
+    root("1").is_some_and(|system| root("self") != Some(system))
 }
 
 /// Tries on ourselves what every trapped call needs. A container's filter may forbid it (EPERM; Docker's default profile without `CAP_SYS_PTRACE` does), an old

@@ -2,10 +2,13 @@
  * Pinned names: every resolver gets exactly the pinned addresses, a name that no rule names fails at once, and no question leaves the sandbox. The server behind
  * it knows all names, so without sandlock each program reaches what it is kept from here.
  */
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openTcp } from '../e2e/harness/listen.ts';
 import { run, runSandboxed } from '../e2e/harness/run.ts';
-import { probe, stage, users } from '../e2e/harness/stage.ts';
+import { makeDirectory, native, probe, stage, users } from '../e2e/harness/stage.ts';
 import { RESOLVERS } from './resolvers.ts';
 import { compile } from './table.ts';
 import { A, AAAA, startUpstream, type Upstream, useServer } from './upstream.ts';
@@ -109,8 +112,39 @@ describe.each(users)('as $name', (user) => {
       "mapped ('::ffff:192.0.2.56', 53, 0, 0)",
       "connected ('192.0.2.57', 53)",
       'a pair untouched',
+      "control SCM_TIMESTAMP ('192.0.2.60', 53)",
+      'recvmmsg 2 53 53',
       'tcp True',
     ]);
+  });
+
+  test('nobody outside of the sandbox is answered', async () => {
+    const running = runSandboxed(user, { file: table }, [
+      'sh',
+      '-c',
+      'dig +short two.test A; sleep 5',
+    ]);
+    const open = (protocol: string, state: string): string[] =>
+      [
+        ...readFileSync(`/proc/net/${protocol}`, 'latin1').matchAll(
+          / 0100007F:(\w+) (\w+):\w+ (\w+) /g,
+        ),
+      ]
+        .filter(([, , peer, is]) => peer === '00000000' && is === state)
+        .map(([, port]) => String(Number.parseInt(port ?? '', 16)));
+    // The states of an unconnected socket and of a listener.
+    await vi.waitFor(() => expect(open('udp', '07')).not.toEqual([]), { timeout: 5000 });
+    const asked = [
+      ...open('udp', '07').map((port) => ['-p', port]),
+      ...open('tcp', '0A').map((port) => ['+tcp', '-p', port]),
+    ];
+    expect(asked.length).toBeGreaterThanOrEqual(2);
+    const dig = ['dig', '+short', '+tries=1', '+time=1', '@127.0.0.1'];
+    const answers = await Promise.all(
+      asked.map((where) => run(user, [...dig, ...where, 'two.test', 'A'])),
+    );
+    for (const { stdout } of answers) expect(stdout).not.toContain('127.0.0.6');
+    expect((await running).stdout.trim().split('\n').sort()).toEqual(['127.0.0.6', '127.0.0.7']);
   });
 
   test('whatever server is asked, and over IPv6, the answer is the same', async () => {
@@ -172,4 +206,37 @@ test('the hosts file of a command of root shows localhost and the pinned names',
   );
   const written = await runSandboxed(root, { file: table }, ['sh', '-c', 'echo x >> /etc/hosts']);
   expect(written.stderr).toContain('Read-only');
+});
+
+test('the hosts file of an image keeps its own lines, and localhost is added for each family that it lacks', () => {
+  const image = makeDirectory();
+  execFileSync('mount', ['--bind', image, image]);
+  const programs = { '/run': native, '/cat': '/bin/cat' };
+  const libraries = execFileSync('ldd', Object.values(programs), { encoding: 'utf8' });
+  for (const [, library = ''] of libraries.matchAll(/(\/\S+) \(0x/g)) {
+    mkdirSync(join(image, dirname(library)), { recursive: true });
+    copyFileSync(library, join(image, library));
+  }
+  for (const [to, from] of Object.entries(programs)) copyFileSync(from, join(image, to));
+  copyFileSync(compile(POLICY('80'), HOSTS), join(image, 'policy.bin'));
+  for (const name of ['etc', 'dev', 'proc', 'tmp']) mkdirSync(join(image, name));
+  execFileSync('mknod', [join(image, 'dev/null'), 'c', '1', '3']);
+  execFileSync('mount', ['-t', 'proc', 'proc', join(image, 'proc')]);
+  try {
+    const pinned = '::1 two.test\n127.0.0.6 two.test\n127.0.0.7 two.test\n127.0.0.5 four.test\n';
+    for (const [own, added] of [
+      ['10.0.0.9 build # ::1 localhost\n127.0.0.1 localhost', '\n::1 localhost\n'],
+      ['# 127.0.0.1 localhost\n::1 localhost ip6-localhost\n', '127.0.0.1 localhost\n'],
+      ['127.0.0.1 localhost\n::1 localhost\n', ''],
+    ] as const) {
+      writeFileSync(join(image, 'etc/hosts'), own);
+      const command = ['/run', '/policy.bin', '--', '/cat', '/etc/hosts'];
+      const shown = execFileSync('chroot', [image, ...command], { encoding: 'utf8' });
+      expect(shown).toBe(`${own}${added}${pinned}`);
+      expect(readFileSync(join(image, 'etc/hosts'), 'utf8')).toBe(own);
+    }
+  } finally {
+    execFileSync('umount', [join(image, 'proc')]);
+    execFileSync('umount', [image]);
+  }
 });

@@ -223,6 +223,18 @@ mod tests {
     }
 
     #[test]
+    fn what_deny_rules_cover_is_not_opened() {
+        let table = Table::open(MIXED).unwrap(); // udp://1.1.1.1:53 is denied
+        let udp = |low, high| Ports { protocol: Protocol::Udp, low, high };
+        let name = Name { text: "one.test".into(), kind: NameKind::Live, opens: vec![udp(50, 60)] };
+        let listed = Listed::with(vec![name], vec![]);
+        let Meaning::Live(rules) = listed.find("one.test") else { panic!("not live") };
+        let opens = |address: &str| listed.opens(&table, "one.test", &rules, address.parse().unwrap());
+        assert_eq!(opens("1.1.1.1"), Some(vec![udp(50, 52), udp(54, 60)]));
+        assert_eq!(opens("1.1.1.2"), Some(vec![udp(50, 60)]));
+    }
+
+    #[test]
     fn an_address_of_the_inside_does_no_harm_where_every_port_of_the_name_is_open_already() {
         let table = Table::open(MIXED).unwrap(); // 10.0.0.0/8:443,8000-8010 is open, and nothing of 10.1.0.0/16
         let opens = |address: &str, low, high| {

@@ -179,21 +179,45 @@ pub fn receive(fd: &impl AsRawFd, buffer: &mut [u8]) -> Result<usize> {
     check_size(unsafe { libc::recv(fd.as_raw_fd(), buffer.as_mut_ptr().cast(), buffer.len(), 0) })
 }
 
-/// recvmsg(2) into `buffer`, without control messages: the result, the source, and the flags of the message.
-pub fn receive_from(fd: &impl AsRawFd, buffer: &mut [u8], flags: i32) -> Result<(usize, Name, i32)> {
-    let mut name = Name { bytes: [0; 16], length: 128 };
+/// What recvmsg(2) tells of a message.
+pub struct Received {
+    /// Its result.
+    pub count: usize,
+    /// The source.
+    pub source: Name,
+    /// Bytes of control messages.
+    pub control: usize,
+    /// `msg_flags`
+    pub flags: i32,
+}
+
+/// recvmsg(2) into `buffer` and, where it has room, `control`.
+pub fn receive_from(
+    fd: &impl AsRawFd,
+    buffer: &mut [u8],
+    control: &mut [u8],
+    flags: i32,
+) -> Result<Received> {
+    let mut source = Name { bytes: [0; 16], length: 128 };
     let mut part = libc::iovec { iov_base: buffer.as_mut_ptr().cast(), iov_len: buffer.len() };
     let message = std::mem::MaybeUninit::<libc::msghdr>::zeroed();
     // SAFETY: all-zero is a valid msghdr (no name, no parts, no control); some targets have padding fields.
     let mut message = unsafe { message.assume_init() };
-    message.msg_name = name.bytes.as_mut_ptr().cast();
-    message.msg_namelen = name.length;
+    message.msg_name = source.bytes.as_mut_ptr().cast();
+    message.msg_namelen = source.length;
     message.msg_iov = &raw mut part;
     message.msg_iovlen = 1;
+    message.msg_control = control.as_mut_ptr().cast();
+    #[expect(clippy::useless_conversion, reason = "the field is size_t on glibc and u32 on musl")]
+    {
+        message.msg_controllen = control.len().try_into().unwrap_or(0);
+    }
     // SAFETY: every pointer of `message` is to a live writable buffer of the stated length.
     let count = check_size(unsafe { libc::recvmsg(fd.as_raw_fd(), &raw mut message, flags) })?;
-    name.length = message.msg_namelen.min(128);
-    Ok((count, name, message.msg_flags))
+    source.length = message.msg_namelen.min(128);
+    #[expect(clippy::useless_conversion, reason = "the field is size_t on glibc and u32 on musl")]
+    let control = usize::try_from(message.msg_controllen).unwrap_or(0);
+    Ok(Received { count, source, control, flags: message.msg_flags })
 }
 
 /// State of a TCP socket (`TCP_INFO`; the numbers of net/tcp_states.h).

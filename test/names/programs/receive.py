@@ -1,4 +1,6 @@
 """Receives on sockets that were turned to the resolver, in every way there is, and prints what came from whom. Takes the name to ask for."""
+import ctypes
+import select
 import signal
 import socket
 import struct
@@ -9,6 +11,7 @@ name = sys.argv[1]
 labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
 query = b"\x12\x34\x01\0\0\1\0\0\0\0\0\0" + labels + b"\0\0\1\0\1"
 RCVTIMEO = 20
+TIMESTAMP = 29
 
 udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 udp.sendto(query, ("192.0.2.53", 53))
@@ -62,6 +65,46 @@ print("connected", connected.recvfrom(512)[1])
 pair, other = socket.socketpair()
 other.sendmsg([b"untouched"])
 print("a pair", pair.recvmsg(20)[0].decode())
+stamped = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+stamped.setsockopt(socket.SOL_SOCKET, TIMESTAMP, 1)
+stamped.sendto(query, ("192.0.2.60", 53))
+_, control, _, source = stamped.recvmsg(512, 256)
+told = [kind for level, kind, data in control if level == socket.SOL_SOCKET and len(data) == 16]
+print("control", "SCM_TIMESTAMP" if told == [TIMESTAMP] else control, source)
+
+
+class Part(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+
+
+class Message(ctypes.Structure):
+    _fields_ = [
+        ("name", ctypes.c_void_p),
+        ("name_length", ctypes.c_uint32),
+        ("parts", ctypes.POINTER(Part)),
+        ("part_count", ctypes.c_size_t),
+        ("control", ctypes.c_void_p),
+        ("control_length", ctypes.c_size_t),
+        ("flags", ctypes.c_size_t),  # of 4 bytes, and 4 that fill the header
+        ("count", ctypes.c_size_t),  # the same
+    ]
+
+
+many = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for server in ("192.0.2.61", "192.0.2.62"):
+    many.sendto(query, (server, 53))
+    # Waits until the answer is there.
+    select.select([many], [], [])
+    time.sleep(0.05)
+names = [ctypes.create_string_buffer(16) for _ in range(4)]
+rooms = [ctypes.create_string_buffer(512) for _ in range(4)]
+messages = (Message * 4)()
+for message, from_whom, room in zip(messages, names, rooms):
+    part = Part(ctypes.cast(room, ctypes.c_void_p), 512)
+    message.name, message.name_length = ctypes.cast(from_whom, ctypes.c_void_p), 16
+    message.parts, message.part_count = ctypes.pointer(part), 1
+count = ctypes.CDLL(None).recvmmsg(many.fileno(), messages, 4, 0x10000, None)  # MSG_WAITFORONE
+print("recvmmsg", count, *[struct.unpack(">H", of.raw[2:4])[0] for of in names[:count]])
 tcp = socket.create_connection(("192.0.2.58", 53))
 tcp.sendall((struct.pack(">H", len(query)) + query) * 3)
 answers = b""
