@@ -165,14 +165,10 @@ fn unix(walls: Walls, is_pair: bool) -> Decision {
         return refuse(libc::EAFNOSUPPORT);
     }
     let absent = || refuse(libc::ESOCKTNOSUPPORT);
-    // A pair is made by the caller and held by nobody.
+    // Such a pair is made by the caller and held by nobody.
     let made = if is_pair { Action::Allow } else { make(walls) };
     let kind = |is: bool| if is { made.into() } else { absent() };
-    let datagram = match walls {
-        Walls { observed: true, .. } => Action::Notify.into(),
-        Walls { holds_sockets: true, .. } if is_pair => absent(),
-        _ => unix_datagram(walls),
-    };
+    let datagram = if walls.observed { Action::Notify.into() } else { unix_datagram(walls) };
     // The kernel makes a datagram socket of SOCK_RAW (net/unix/af_unix.c, unix_create).
     let rest = ask_any(Word::Low(1), TYPE_MASK, &[DGRAM, RAW], &datagram, absent());
     by_type([(STREAM, kind(walls.has(stream))), (SEQPACKET, kind(walls.has(packet)))], rest)

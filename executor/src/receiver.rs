@@ -216,6 +216,7 @@ impl Receiver {
             libc::SYS_listen => calls::bind::listen(self, notification),
             libc::SYS_clone => Ok(calls::alone::clone(self)),
             libc::SYS_socket if self.tasks.vault().is_some() => calls::make::socket(self, notification),
+            libc::SYS_socketpair if self.tasks.vault().is_some() => calls::make::pair(self, notification),
             libc::SYS_socket | libc::SYS_socketpair => self.opened(notification),
             libc::SYS_sched_setaffinity
             | libc::SYS_sched_setscheduler

@@ -109,28 +109,27 @@ impl Vault {
         Ok(Found::Held(held.socket.try_clone().map_err(Errno::from)?, inode))
     }
 
-    /// Makes room for one more. ENFILE: so many are open that no more can be held.
-    pub fn make_room(&self) -> Result<()> {
+    /// Makes room for `more`. ENFILE: so many are open that no more can be held.
+    pub fn make_room(&self, more: usize) -> Result<()> {
         let state = self.lock();
-        let (count, enough) = (state.held.len(), state.enough.min(self.0.most));
+        let (count, enough) = (state.held.len() + more, state.enough.min(self.0.most));
         drop(state);
-        if count < enough {
+        if count <= enough {
             return Ok(());
         }
         self.collect();
         let mut state = self.lock();
         state.enough = (2 * state.held.len()).max(FEW);
-        if state.held.len() < self.0.most { Ok(()) } else { Err(Errno(libc::ENFILE)) }
+        if state.held.len() + more <= self.0.most { Ok(()) } else { Err(Errno(libc::ENFILE)) }
     }
 
-    /// Whether a socket with the inode of this one is held. Inodes of sockets are numbers of 32 bits that the kernel counts up: two can have the same.
-    pub fn has(&self, socket: &OwnedFd) -> Result<bool> {
-        Ok(self.lock().held.contains_key(&fd::identity(socket)?.inode))
+    /// Whether a socket with that inode is held. Inodes of sockets are numbers of 32 bits that the kernel counts up: two can have the same.
+    pub fn has(&self, inode: u64) -> bool {
+        self.lock().held.contains_key(&inode)
     }
 
     /// Holds a socket that the command has just been given.
-    pub fn hold(&self, socket: OwnedFd, kind: Kind) -> Result<()> {
-        let inode = fd::identity(&socket)?.inode;
+    pub fn hold(&self, socket: OwnedFd, inode: u64, kind: Kind) {
         let mut state = self.lock();
         state.listeners.remove(&inode);
         state.untold.remove(&inode);
@@ -139,7 +138,6 @@ impl Vault {
             // A full pipe has woken its reader already.
             let _ = fd::write(&self.0.wake, b"w");
         }
-        Ok(())
     }
 
     /// After a call on it: lets go of the socket if it has connected or listens; one that is connecting is watched until it has. `is_told`: the program knows how its
@@ -147,7 +145,13 @@ impl Vault {
     pub fn settle(&self, inode: u64, is_told: bool) {
         let mut guard = self.lock();
         let state = &mut *guard;
-        let Some(Held { socket, kind, .. }) = state.held.get(&inode) else { return };
+        let Some(Held { socket, kind, .. }) = state.held.get(&inode) else {
+            // The keeper was quicker than who made the call.
+            if is_told {
+                state.untold.remove(&inode);
+            }
+            return;
+        };
         let is_done = match kind {
             Kind::Tcp { .. } => match socket::tcp_state(socket) {
                 Ok(SYN_SENT) => {
@@ -346,8 +350,9 @@ mod tests {
     /// A vault that holds one more duplicate of the socket.
     fn holding(socket: &OwnedFd, kind: Kind) -> (Vault, u64) {
         let vault = Vault::start(8).unwrap();
-        vault.hold(socket.try_clone().unwrap(), kind).unwrap();
-        (vault, fd::identity(socket).unwrap().inode)
+        let inode = fd::identity(socket).unwrap().inode;
+        vault.hold(socket.try_clone().unwrap(), inode, kind);
+        (vault, inode)
     }
 
     fn find(vault: &Vault, socket: &impl AsRawFd) -> Result<Found> {
@@ -471,11 +476,12 @@ mod tests {
         let vault = Vault::start(2).unwrap();
         let open = [0; 2].map(|_| socket::new(libc::AF_INET, libc::SOCK_DGRAM, 0).unwrap());
         for socket in &open {
-            vault.make_room().unwrap();
-            vault.hold(socket.try_clone().unwrap(), UDP).unwrap();
+            vault.make_room(1).unwrap();
+            let inode = fd::identity(socket).unwrap().inode;
+            vault.hold(socket.try_clone().unwrap(), inode, UDP);
         }
         // Held open by nobody but this process, which does not count.
-        while vault.make_room().is_err() {}
-        assert!(!vault.has(&open[0]).unwrap());
+        while vault.make_room(1).is_err() {}
+        assert!(!vault.has(fd::identity(&open[0]).unwrap().inode));
     }
 }

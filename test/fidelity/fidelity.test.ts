@@ -4,7 +4,7 @@
  * trapped; under `TCP` messages are not, as there is no socket that would honour a name in them.
  */
 import { describe, test } from 'vitest';
-import { users } from '../e2e/harness/stage.ts';
+import { isHeld, users } from '../e2e/harness/stage.ts';
 import { compare } from './compare.ts';
 import * as known from './deviations.ts';
 
@@ -28,8 +28,11 @@ describe.concurrent.each(users)('as $name, everything allowed', (user) => {
   test('families, types and protocols: the sockets of an IP host', () =>
     compare(user, 'sockets', open, known.sockets));
 
-  test('connects in every state of a socket: names, readiness and flags after them', () =>
-    compare(user, 'states', open, known.states));
+  // A connection that is not held can not be dissolved, and from there on everything differs.
+  test.skipIf(isHeld)(
+    'connects in every state of a socket: names, readiness and flags after them',
+    () => compare(user, 'states', open, known.states),
+  );
 
   test('binds, listens, and what becomes of accepted connections', () =>
     compare(user, 'bind', open, known.binds));

@@ -1,4 +1,4 @@
-// Starts the fidelity tests: `node test/fidelity/run.mjs [--json FILE] [vitest arguments]`. It adds the one program they
+// Starts the fidelity tests: `node test/fidelity/run.mjs [--json FILE] [--held] [vitest arguments]`. It adds the one program they
 // consist of to the stage, compiled from test/fidelity/probe.
 
 import { join } from 'node:path';

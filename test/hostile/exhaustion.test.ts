@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parentOf, processesWith, until } from '../e2e/harness/processes.ts';
 import { policyOf, sandlock, start } from '../e2e/harness/run.ts';
-import { probe, type User, users } from '../e2e/harness/stage.ts';
+import { isHeld, probe, type User, users } from '../e2e/harness/stage.ts';
 import { ALLOWED, openWitness } from './harness/witness.ts';
 
 /** The supervisor's own memory, at its highest. */
@@ -22,7 +22,8 @@ const LOADS = [
   ['hang', 5000],
   ['storm', 5000],
   ['send-big', 5000],
-  ['hang-big', 5000],
+  // Its threads send messages on a pair, which are refused where sockets are held.
+  ...(isHeld ? [] : ([['hang-big', 5000]] as const)),
   ['use-descriptors', 5000],
   ['bomb', 60_000],
   ['short-lived', 15_000],

@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { root } from './start.mjs';
+import { isHeld, root } from './start.mjs';
 
 /** Probes of every room; those of others may include its headers. */
 const PROBES = join(root, 'test/e2e/probes');
@@ -46,6 +46,7 @@ function fill(stage) {
   }
   mkdirSync(join(stage, 'bin'));
   compileEach(PROBES, stage);
+  if (isHeld) compile(join(stage, 'bin/without'), [join(root, 'test/hosts/probes/without.c')]);
   provideNode(join(stage, 'bin'));
   mkdirSync(join(stage, 'tmp'));
   execFileSync('chmod', ['-R', 'a+rX', stage]);

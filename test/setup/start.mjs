@@ -2,7 +2,7 @@
 // knows nothing of what is tested, and nothing of where.
 
 import { spawn } from 'node:child_process';
-import { readlinkSync } from 'node:fs';
+import { existsSync, readlinkSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 export const root = join(import.meta.dirname, '../..');
@@ -14,13 +14,26 @@ const asRoot = isRoot ? [] : ['--user', '--map-root-user'];
 /** The group that the unprivileged user of the tests has, in the namespace. */
 export const lastGroup = isRoot ? 65534 : 0;
 
+/** With --held, sandlock runs as in a container that forbids to take descriptors: sockets are made for the command and held (docs/enforcement.md §7). */
+export const isHeld = flag('held');
+
 /** What the tests have to know of the room they run in. */
 export function surroundings(/** @type {string} */ stage) {
   return {
+    ...(isHeld ? held(stage) : {}),
     SANDLOCK_E2E_STAGE: stage,
     SANDLOCK_E2E_OUTER: readlinkSync('/proc/self/ns/pid'),
     SANDLOCK_E2E_USERS: isRoot ? 'root nobody' : 'root',
   };
+}
+
+/** The command under test with what stands before it; words are parted by blanks. */
+function held(/** @type {string} */ stage) {
+  const staged = join(stage, 'bin/node');
+  const node = existsSync(staged) ? staged : process.execPath;
+  const forbidden = 'pidfd_getfd=EPERM io_uring_setup=EPERM';
+  const launcher = `${stage}/bin/without ${forbidden} -- ${node} ${stage}/dist/sandlock.cjs`;
+  return { SANDLOCK_E2E_HELD: '1', SANDLOCK_E2E_LAUNCHER: launcher };
 }
 
 /**

@@ -1,62 +1,105 @@
-//! socket(2) on behalf, where the caller's descriptors can not be taken and sockets are held in the vault (`vault.rs`). The filter has decided by the three
-//! registers, which can not change, that such a socket may exist; that is what is made here. The caller gets a descriptor of it as its own.
+//! socket(2) and socketpair(2) on behalf, where the caller's descriptors can not be taken and sockets are held in the vault (`vault.rs`). The filter has decided by the three
+//! registers, which can not change, that such a socket may exist; that is what is made here. The caller gets descriptors of it as its own.
 
 use std::os::fd::OwnedFd;
 
 use crate::receiver::{Outcome, Receiver, kind};
 use crate::sys::seccomp::Notification;
-use crate::sys::{Errno, Result, socket};
+use crate::sys::{Errno, Result, fd, memory, socket};
 use crate::task;
 use crate::vault::Vault;
 
-/// How often a socket is made anew because its inode is one of a socket that is held.
+/// How often sockets are made anew because the inode of one is that of a socket which is held.
 const ATTEMPTS: usize = 4;
 
 /// socket(domain, type, protocol)
 pub fn socket(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     let [domain, kind_and_flags, protocol, ..] = notification.args.map(low);
-    let is_alg = domain == libc::AF_ALG;
     let is_datagram = matches!(kind_and_flags & 0xf, libc::SOCK_DGRAM | libc::SOCK_RAW);
-    if is_alg || receiver.observes() && domain == libc::AF_UNIX && is_datagram {
+    if domain == libc::AF_ALG || receiver.observes() && domain == libc::AF_UNIX && is_datagram {
         let outcome = receiver.opened(notification)?;
-        if is_alg {
+        if domain == libc::AF_ALG {
             return Ok(outcome);
         }
     }
-    match task::network(&notification.tid.to_string()) {
-        Ok(network) if network == task::network("self")? => {}
-        // It would be a socket of another network than the caller's.
-        Ok(_) => return Err(Errno(libc::EACCES)),
-        // Whom we may not look at we could not serve later.
-        Err(error) => {
-            receiver.tell_opaque(notification);
-            return Err(if error == Errno(libc::EACCES) { Errno(libc::EPERM) } else { error });
-        }
-    }
-    let Some(vault) = receiver.tasks.vault().cloned() else { return Err(Errno(libc::EAFNOSUPPORT)) };
-    vault.make_room()?;
-    let made = make(&vault, domain, kind_and_flags, protocol)?;
+    let vault = vault_of(receiver, notification)?;
+    vault.make_room(1)?;
+    let [(made, inode)] = make(&vault, || socket::new(domain, kind_and_flags, protocol).map(|made| [made]))?;
     let kind = kind(&made)?;
-    let closes_on_exec = kind_and_flags & libc::SOCK_CLOEXEC != 0;
-    receiver.listener.answer_with(notification.id, &made, closes_on_exec)?;
+    receiver.listener.answer_with(notification.id, &made, closes_on_exec(kind_and_flags))?;
     // The caller can use it from now on, but its next call comes to this thread.
-    if vault.hold(made, kind).is_err() {
-        std::process::abort();
-    }
+    vault.hold(made, inode, kind);
     Ok(Outcome::Answered)
 }
 
-/// A socket whose inode no other has that is held. Those that will not do are kept meanwhile, or the next would get the same.
-fn make(vault: &Vault, domain: i32, kind: i32, protocol: i32) -> Result<OwnedFd> {
+/// socketpair(domain, type, protocol, numbers): of datagram sockets. Others are connections, which nobody holds.
+pub fn pair(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
+    let [domain, kind_and_flags, protocol, ..] = notification.args.map(low);
+    let [_, _, _, numbers_at, ..] = notification.args;
+    if receiver.observes() {
+        receiver.opened(notification)?;
+    }
+    let vault = vault_of(receiver, notification)?;
+    vault.make_room(2)?;
+    let made = make(&vault, || socket::pair(domain, kind_and_flags, protocol))?;
+    let [(first, _), _] = &made;
+    let kind = kind(first)?;
+    receiver.still_waiting(notification)?;
+    // As Linux: whether there is a place for the numbers comes first, and what is written there when the call fails is nobody's to read.
+    memory::write_exact(notification.tid, numbers_at, &[0xff; 8])?;
+    let mut numbers = Vec::with_capacity(8);
+    for (end, inode) in made {
+        // EMFILE for the second leaves the first open: nobody but the caller could close it.
+        let number = receiver.listener.give(notification.id, &end, closes_on_exec(kind_and_flags))?;
+        numbers.extend(number.to_ne_bytes());
+        vault.hold(end, inode, kind);
+    }
+    memory::write_exact(notification.tid, numbers_at, &numbers)?;
+    Ok(Outcome::Done(0))
+}
+
+/// Where what is made will be held. EACCES: it would be a socket of another network than the caller's; EPERM: whom we may not look at we could not serve later.
+fn vault_of(receiver: &mut Receiver, notification: &Notification) -> Result<Vault> {
+    match task::network(&notification.tid.to_string()) {
+        Ok(network) if network == task::network("self")? => {}
+        Ok(_) => return Err(Errno(libc::EACCES)),
+        Err(Errno(libc::EACCES)) => {
+            receiver.tell_opaque(notification);
+            return Err(Errno(libc::EPERM));
+        }
+        Err(error) => return Err(error),
+    }
+    receiver.tasks.vault().cloned().ok_or(Errno(libc::EAFNOSUPPORT))
+}
+
+/// Sockets and their inodes, which no other has that is held. Those that will not do are kept meanwhile, or the next would get the same.
+fn make<const N: usize>(
+    vault: &Vault,
+    again: impl Fn() -> Result<[OwnedFd; N]>,
+) -> Result<[(OwnedFd, u64); N]> {
     let mut others = Vec::new();
     for _ in 0..ATTEMPTS {
-        let made = socket::new(domain, kind, protocol)?;
-        if !vault.has(&made)? {
-            return Ok(made);
+        let made = again()?;
+        let mut inodes = Vec::with_capacity(N);
+        for socket in &made {
+            let inode = fd::identity(socket)?.inode;
+            if !vault.has(inode) && !inodes.contains(&inode) {
+                inodes.push(inode);
+            }
         }
-        others.push(made);
+        match <[u64; N]>::try_from(inodes) {
+            Ok(inodes) => {
+                let mut inodes = inodes.into_iter();
+                return Ok(made.map(|socket| (socket, inodes.next().unwrap_or_default())));
+            }
+            Err(_) => others.push(made),
+        }
     }
     Err(Errno(libc::ENFILE))
+}
+
+fn closes_on_exec(kind_and_flags: i32) -> bool {
+    kind_and_flags & libc::SOCK_CLOEXEC != 0
 }
 
 fn low(register: u64) -> i32 {

@@ -151,12 +151,20 @@ impl Listener {
         self.send(&Response { id, value: 0, error: 0, flags: CONTINUE });
     }
 
-    /// Gives the caller a descriptor of the same file as ours, with its lowest free number, and answers its call with that number. EMFILE: the caller may have no
-    /// more; ENOENT: it is gone; EINVAL: before Linux 5.14.
+    /// Gives the caller a descriptor of the same file as ours, with its lowest free number, which is returned. EMFILE: the caller may have no more; ENOENT: it is gone.
+    pub fn give(&self, id: u64, ours: &impl AsRawFd, close_on_exec: bool) -> Result<i32> {
+        self.add(id, ours, close_on_exec, 0)
+    }
+
+    /// The same, and answers its call with that number. EINVAL: before Linux 5.14.
     pub fn answer_with(&self, id: u64, ours: &impl AsRawFd, close_on_exec: bool) -> Result<()> {
+        self.add(id, ours, close_on_exec, ADDFD_SEND).map(drop)
+    }
+
+    fn add(&self, id: u64, ours: &impl AsRawFd, close_on_exec: bool, flags: u32) -> Result<i32> {
         let addition = Addition {
             id,
-            flags: ADDFD_SEND,
+            flags,
             ours: ours.as_raw_fd().cast_unsigned(),
             theirs: 0,
             their_flags: if close_on_exec { libc::O_CLOEXEC.cast_unsigned() } else { 0 },
@@ -165,7 +173,7 @@ impl Listener {
             // SAFETY: `addition` has the layout the ioctl reads.
             match check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_ADDFD, &raw const addition) }) {
                 Err(Errno(libc::EINTR)) => {}
-                result => return result.map(drop),
+                result => return result,
             }
         }
     }

@@ -243,6 +243,14 @@ pub fn shut_down(fd: &impl AsRawFd) {
     unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_RDWR) };
 }
 
+/// socketpair(2), CLOEXEC.
+pub fn pair(domain: i32, kind: i32, protocol: i32) -> Result<[std::os::fd::OwnedFd; 2]> {
+    let mut ends = [0; 2];
+    // SAFETY: `ends` has room for the two descriptors the call writes.
+    check(unsafe { libc::socketpair(domain, kind | libc::SOCK_CLOEXEC, protocol, ends.as_mut_ptr()) })?;
+    Ok(ends.map(super::fd::own))
+}
+
 /// socket(2), CLOEXEC.
 pub fn new(domain: i32, kind: i32, protocol: i32) -> Result<std::os::fd::OwnedFd> {
     // SAFETY: takes no pointers.

@@ -42,6 +42,9 @@ export const launcher: readonly string[] = process.env.SANDLOCK_E2E_LAUNCHER?.sp
   join(stage, 'dist/sandlock.cjs'),
 ];
 
+/** Whether the command's sockets are made for it and held, as where descriptors can not be taken (`run.mjs --held`). */
+export const isHeld: boolean = process.env.SANDLOCK_E2E_HELD === '1';
+
 /** The launcher without Node: the library itself, executed. */
 export const native: string = join(stage, 'dist/libsandlock.so');
 
