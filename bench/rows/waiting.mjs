@@ -47,7 +47,6 @@ export const group = {
         value: median(threads),
         limit: 4,
         unit: 'threads',
-        why: WHY_THREADS,
       },
       {
         goal: '10',
@@ -55,11 +54,7 @@ export const group = {
         value: median(after.map((kib, i) => (kib - before[i]) / 1024)),
         limit: 1,
         unit: 'MiB',
-        why: WHY_THREADS,
       },
     ];
   },
 };
-
-const WHY_THREADS =
-  'a connect that has to wait has a thread of its own, so that SO_SNDTIMEO, signals and stops act on it as on the program; each costs two pages';

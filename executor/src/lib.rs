@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! abi, launcher → front ┈┈executes┈┈▸ supervisor → spawn (the command: filter, domain)
-//!                                          └─▸ receiver → calls → sockaddr · cmsg · task · inside · pending
+//!                                          └─▸ receiver → calls → sockaddr · cmsg · task · inside · pending · handshakes
 //!                                                  ├─▸ table (look-up)
 //!                                                  └─▸ names (the resolver, live addresses)
 //! ```
@@ -15,12 +15,14 @@
 #[expect(unsafe_code, reason = "exported symbols need an unsafe attribute; no unsafe operation is in it")]
 mod abi;
 mod bpf;
+mod caller;
 mod calls;
 mod cmsg;
 mod counts;
 mod event;
 mod filter;
 mod front;
+mod handshakes;
 #[cfg(test)]
 mod hot_path;
 mod inside;

@@ -16,18 +16,20 @@
 //! that could not are (`calls/alone.rs`), and receives (`calls/receive.rs`). Whatever goes wrong ends in an errno: there is no path that leaves a notification unanswered or answers it with success for
 //! something not done.
 //!
-//! Sends are made with MSG_DONTWAIT first; those and connects that must wait go to threads of their own (`pending.rs`). So one receiving thread is enough, and is
-//! best: several would all be woken by each notification.
+//! Nothing is waited for here. Sends are made with MSG_DONTWAIT first; those that must wait go to threads of their own (`pending.rs`), connects to the warden (`handshakes.rs`). So one receiving thread
+//! is enough, and is best: several would all be woken by each notification. Connects within the machine are made in line under a tick that cuts them (`sys/tick.rs`): every system call here must bear EINTR.
 
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
+use std::time::Instant;
 
 use crate::calls;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
 use crate::event::{Call, Events, Kind as RecordKind, Record};
+use crate::handshakes::Handshakes;
 use crate::inside::Inside;
 use crate::named::Named;
 use crate::names::live::Live;
@@ -39,7 +41,7 @@ use crate::sys::mapping::Mapping;
 use crate::sys::memory::{self, Remote};
 use crate::sys::seccomp::{Listener, Notification};
 use crate::sys::uring::Ring;
-use crate::sys::{Errno, Result, fd, socket};
+use crate::sys::{Errno, Result, fd, socket, tick};
 use crate::table::{Mode, Protocol, Table, Verdict};
 use crate::task::{Callers, Tasks};
 use crate::watch::{self, Suspects, Watch};
@@ -68,6 +70,10 @@ pub struct Receiver {
     pub(crate) closed: Closed,
     pub(crate) events: Arc<Events>,
     pub(crate) pending: Pending,
+    /// Where connects wait whose handshake goes on.
+    pub(crate) handshakes: Handshakes,
+    /// A connect within the machine has waited: until then they are not made in line.
+    pub(crate) wary_until: Option<Instant>,
     pub(crate) tasks: Tasks,
     pub(crate) inside: Inside,
     pub(crate) callers: Callers,
@@ -83,7 +89,7 @@ pub struct Receiver {
     pub(crate) scoped: bool,
     /// A caller that waits for us is interrupted by fatal signals alone (Linux 5.19).
     pub(crate) waits_are_killable: bool,
-    /// Connects without waiting; none where the kernel forbids rings: then every connect of a blocking socket has a thread of its own.
+    /// Connects without waiting; none where the kernel forbids rings: then a connect of a blocking socket to another machine begins in a thread of its own.
     pub(crate) ring: Option<Ring>,
     /// What is told beyond refusals; none: nothing.
     pub(crate) watch: Option<Watch>,
@@ -173,6 +179,8 @@ impl Address {
 impl Receiver {
     /// Serves until the last task of the sandbox is gone.
     pub fn serve(mut self) {
+        // Without one connects within the machine are made as all others.
+        let _ = tick::begin();
         loop {
             match self.listener.receive() {
                 Ok(notification) => match self.call(&notification) {

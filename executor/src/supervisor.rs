@@ -25,6 +25,7 @@ use crate::calls::probe::Closed;
 use crate::counts::Counts;
 use crate::event::{Events, Kind, Record, Stage};
 use crate::filter;
+use crate::handshakes::{self, Keeper};
 use crate::inside::Inside;
 use crate::named::Named;
 use crate::names::hosts;
@@ -43,7 +44,7 @@ use crate::sys::landlock::Abi;
 use crate::sys::mapping::Mapping;
 use crate::sys::seccomp::Listener;
 use crate::sys::uring::Ring;
-use crate::sys::{Errno, Result, fd, landlock, memory, mounts, process, seccomp, signal, socket};
+use crate::sys::{Errno, Result, fd, landlock, memory, mounts, process, seccomp, signal, socket, tick};
 use crate::table::{Table, UnixRule};
 use crate::task::{Callers, Tasks};
 use crate::tree::{self, Proven};
@@ -74,7 +75,10 @@ const SURELY_MS: i32 = 1000;
 /// How long the receiver may take to notice that nobody is left. Before Linux 6.11 it never does.
 const LAST_CALL_MS: i32 = 20;
 /// How long the warden sleeps when nothing happens; the deadline is looked at then.
-const IDLE_MS: i32 = 1000;
+const IDLE: Duration = Duration::from_secs(1);
+/// Looking at one caller that waits costs about 10 µs; so often they are looked at, in all, that it stays below a tenth of a processor.
+const LOOK_MS: usize = 10;
+const LOOKS_PER_MS: usize = 10;
 
 /// The program.
 pub fn main() -> ! {
@@ -261,6 +265,9 @@ fn start_vault() -> Result<Vault> {
 struct Warden {
     events: Arc<Events>,
     pending: Pending,
+    keeper: Keeper,
+    /// When the callers that wait were looked at last.
+    looked: Instant,
     pid: i32,
     /// Of the command, for signals: a number could be reused.
     pidfd: OwnedFd,
@@ -299,7 +306,8 @@ impl Warden {
         let listener = Arc::new(command.listener);
         let (waiting, began) = fd::pipe()?;
         fd::set_status_flags(&began, libc::O_NONBLOCK)?;
-        let pending = Pending::new(Arc::clone(&listener), began);
+        let pending = Pending::new(Arc::clone(&listener), began.try_clone()?);
+        let (handshakes, keeper) = handshakes::pair(Arc::clone(&listener), pending.clone(), began)?;
         let (received, ended) = fd::pipe()?;
         let (_, hard) = process::open_file_limit()?;
         let counts = Arc::new(Counts::default());
@@ -309,6 +317,8 @@ impl Warden {
             table: reach.table,
             events: Arc::clone(&events),
             pending: pending.clone(),
+            handshakes,
+            wary_until: None,
             tasks: match reach.vault {
                 Some(vault) => Tasks::with_vault(vault),
                 // Half of the descriptors for duplicates in use, a quarter for pidfds.
@@ -341,6 +351,8 @@ impl Warden {
         Ok(Self {
             events,
             pending,
+            keeper,
+            looked: Instant::now(),
             pid: command.pid,
             pidfd,
             is_running: true,
@@ -359,6 +371,8 @@ impl Warden {
 
     /// Returns when the command's status has been taken and no task of the sandbox is left, or had to be.
     fn watch(&mut self) {
+        // Without one the keeper lets threads connect.
+        let _ = tick::begin();
         self.reap(); // what changed before the signal descriptor existed
         let mut ended = 0;
         while self.is_running || !self.is_drained {
@@ -367,7 +381,8 @@ impl Warden {
                 break;
             }
             self.reap();
-            self.pending.interrupt();
+            self.keeper.advance();
+            self.look();
         }
         // Its last call was of a task that has died; what there is to be told of it is told before the end.
         let _ = fd::poll(&mut [fd::readable(&self.received)], LAST_CALL_MS);
@@ -378,6 +393,24 @@ impl Warden {
         self.events.tell_surely(&record, SURELY_MS);
     }
 
+    /// When the callers that wait are to be looked at; none: none waits.
+    fn next_look(&self) -> Option<Instant> {
+        let calls = self.pending.count() + self.keeper.count();
+        let ms = u64::try_from((calls / LOOKS_PER_MS).max(LOOK_MS)).unwrap_or(u64::MAX);
+        (calls > 0).then(|| self.looked + Duration::from_millis(ms))
+    }
+
+    /// Ends the calls of callers that are gone or have something else to do. A signal can come just before the call it should interrupt, so this is repeated as long as the
+    /// reason stands.
+    fn look(&mut self) {
+        let now = Instant::now();
+        if self.next_look().is_some_and(|due| due <= now) {
+            self.looked = now;
+            self.pending.interrupt();
+            self.keeper.look();
+        }
+    }
+
     /// Waits for something to do. `false`: the tree is to be ended.
     fn wait(&mut self) -> bool {
         let mut polls = [
@@ -385,20 +418,22 @@ impl Warden {
             fd::readable(&self.changes),
             fd::hangup(&*self.listener),
             fd::readable(&self.waiting),
+            self.keeper.poll(),
         ];
         if self.is_drained {
             polls[2].fd = -1;
         }
-        let left = self.deadline.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
-        if left.is_zero() {
+        let now = Instant::now();
+        if self.deadline.is_some_and(|end| end <= now) {
             return false;
         }
-        let check = self.pending.look_again_ms().unwrap_or(IDLE_MS);
-        let timeout = i32::try_from(left.as_millis().saturating_add(1)).unwrap_or(check).min(check);
+        let due = [self.deadline, self.next_look(), self.keeper.next()].into_iter().flatten().min();
+        let left = due.map_or(IDLE, |due| due.saturating_duration_since(now).min(IDLE));
+        let timeout = i32::try_from(left.as_micros().div_ceil(1000)).unwrap_or(0);
         if fd::poll(&mut polls, timeout).is_err() {
             return false;
         }
-        let [control, changes, drained, waiting] = polls.map(|poll| poll.revents != 0);
+        let [control, changes, drained, waiting, _] = polls.map(|poll| poll.revents != 0);
         if changes {
             let mut sink = [0; 1024];
             let _ = fd::read(&self.changes, &mut sink);

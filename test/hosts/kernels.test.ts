@@ -3,6 +3,7 @@
  * seccomp. Each runs with every wall, or refuses and names what is missing.
  */
 import { describe, expect, test } from 'vitest';
+import { openBacklog } from '../e2e/harness/backlog.ts';
 import { openTcp } from '../e2e/harness/listen.ts';
 import { policyOf, run, sandlock } from '../e2e/harness/run.ts';
 import { probe, users } from '../e2e/harness/stage.ts';
@@ -61,6 +62,22 @@ describe.each(users)('as $name', (user) => {
   ];
   test.each(WORKS)('a kernel %s: runs, and every wall holds', async (_, host) => {
     await expectHolds(user, host);
+  });
+
+  test('without rings: 200 connects that hang keep no thread each, another is made at once, another refused at once', async () => {
+    const hung = await openBacklog();
+    const [a, b] = await openTcp('127.0.0.1', '127.0.0.2');
+    const command = probe('hang', 'many', '200', hung.at, a.at, b.at);
+    const outcome = await run(user, [
+      ...without('io_uring_setup=EPERM'),
+      ...sandlock(policyOf([a.rule, `127.0.0.1:${hung.port}`]), command),
+    ]);
+    // Threads that have begun a connect and wait for the next one are kept, eight at most.
+    expect(outcome.stdout).toBe(
+      'good 0 -\nquick\nbad -1 ECONNREFUSED\nquick\nthreads of the parent: some\n',
+    );
+    expect(await a.take()).toEqual(['hello']);
+    expect(await b.take()).toEqual([]);
   });
 
   test('a kernel that forbids namespaces: every wall holds, and root has accepted its open settings', async () => {

@@ -2,20 +2,24 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::probe;
 use super::unix::{self, Reach};
 use crate::event::Call;
-use crate::pending::interrupted;
+use crate::handshakes::{Progress, until_connected};
 use crate::receiver::{Outcome, Receiver, address, kind, waits};
 use crate::sockaddr::{Inet, Kind, Target, connect_target};
-use crate::sys::seccomp::{Listener, Notification};
+use crate::sys::seccomp::Notification;
 use crate::sys::socket::Name;
 use crate::sys::uring::Attempt;
-use crate::sys::{Errno, Result, socket};
+use crate::sys::{Errno, Result, socket, tick};
 use crate::table::{Mode, Protocol};
 use crate::vault::NOT_HELD;
 use crate::watch::Teller;
+
+/// How long connects within the machine are made by the ring after one has waited. A millisecond of all others' time is then a hundredth, whatever a program does.
+const WARY: Duration = Duration::from_millis(100);
 
 /// connect(fd, address, length)
 pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
@@ -36,6 +40,7 @@ pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<O
     match target {
         Target::Disconnect => {
             receiver.disconnects(&socket);
+            receiver.handshakes.dissolves(&socket);
             at_once(&socket, &Name::new(&[0; 16]))
         }
         Target::Inet(inet) => to_inet(receiver, notification, kind, socket, inet),
@@ -87,16 +92,23 @@ fn to_inet(
         Ok(inet) => {
             receiver.explain_suspects(notification, kind, &inet);
             let name = inet.name();
-            // Datagram sockets only note the peer. A socket that does not wait connects or fails at once.
-            if !matches!(kind, Kind::Tcp { .. }) || !waits(&socket)? {
+            if !matches!(kind, Kind::Tcp { .. }) {
+                return at_once(&socket, &name); // only notes the peer
+            }
+            if inet.canonical().is_loopback() && !receiver.is_wary() {
+                return within(receiver, notification, socket, name);
+            }
+            if !waits(&socket)? {
                 return at_once(&socket, &name);
             }
             let attempt = receiver.ring.as_mut().map(|ring| ring.connect(&socket, &name));
             match attempt {
                 Some(Attempt::Over(result)) => result.map(|()| Outcome::Done(0)),
-                begun => {
-                    wait_for(receiver, notification, socket, name, begun == Some(Attempt::Begun), NOTHING)
+                Some(attempt) => {
+                    let is_begun = Some(attempt == Attempt::Begun);
+                    receiver.goes_on(notification, socket, name, is_begun)
                 }
+                None => begin_apart(receiver, notification, socket, name),
             }
         }
         Err(_) if probe::is_one(receiver, kind, &inet) => {
@@ -113,6 +125,52 @@ fn to_inet(
     }
 }
 
+/// Connects a TCP socket within the machine, whether the program wants to wait or not: there the handshake is made, or refused, inside the call, but for a listener whose
+/// queue is full or a packet filter. Then the call is cut.
+fn within(
+    receiver: &mut Receiver,
+    notification: &Notification,
+    socket: OwnedFd,
+    name: Name,
+) -> Result<Outcome> {
+    let mut result = tick::cut(|| socket::connect(&socket, &name));
+    if result == Err(Errno(libc::EINTR)) && Progress::of(&socket) != Progress::Undecided {
+        // The tick fell into a call that did not wait.
+        result = tick::cut(|| socket::connect(&socket, &name));
+    }
+    match result {
+        Err(Errno(libc::EINTR)) => {
+            receiver.wary_until = Some(Instant::now() + WARY);
+            receiver.goes_on(notification, socket, name, None)
+        }
+        result => result.map(|()| Outcome::Done(0)),
+    }
+}
+
+/// Connects in a thread of its own as long as a tick takes: where there is no ring.
+fn begin_apart(
+    receiver: &Receiver,
+    notification: &Notification,
+    socket: OwnedFd,
+    name: Name,
+) -> Result<Outcome> {
+    let (listener, handshakes) = (Arc::clone(&receiver.listener), receiver.handshakes.clone());
+    let (notification, touched) = (*notification, receiver.tasks.touched());
+    let step = move || {
+        let result = if tick::is_there() || tick::begin().is_ok() {
+            tick::cut(|| socket::connect(&socket, &name)).map(|()| 0)
+        } else {
+            until_connected(&listener, notification.id, notification.tid, &socket, &name)
+        };
+        if result == Err(Errno(libc::EINTR)) && tick::is_there() {
+            return handshakes.hand_over(&notification, socket, touched, name, None).err().map(Err);
+        }
+        touched.settle(result.is_ok());
+        Some(result)
+    };
+    receiver.pending.hand_over_step(&notification, Box::new(step)).map(|()| Outcome::Pending)
+}
+
 /// Connects to our own resolver in place of a name server. There is room in its queue, so nothing waits long.
 fn to_names(
     receiver: &mut Receiver,
@@ -123,13 +181,39 @@ fn to_names(
 ) -> Result<Outcome> {
     let names = receiver.names.as_mut().ok_or(Errno(libc::EACCES))?;
     let name = names.instead(kind, inet)?.name();
-    let result = socket::connect(&socket, &name);
-    if matches!(result, Ok(()) | Err(Errno(libc::EINPROGRESS))) {
+    let result = if tick::is_there() {
+        tick::cut(|| socket::connect(&socket, &name))
+    } else {
+        socket::connect(&socket, &name)
+    };
+    if matches!(result, Ok(()) | Err(Errno(libc::EINPROGRESS | libc::EINTR))) {
         names.note(&socket, notification.tid);
     }
     match result {
-        Err(Errno(libc::EINTR)) => wait_for(receiver, notification, socket, name, true, NOTHING),
+        Err(Errno(libc::EINTR)) => receiver.goes_on(notification, socket, name, None),
         result => result.map(|()| Outcome::Done(0)),
+    }
+}
+
+impl Receiver {
+    /// Whether a connect within the machine may wait: there is no tick to cut it, or one had to be cut not long ago.
+    fn is_wary(&mut self) -> bool {
+        if self.wary_until.is_some_and(|until| until <= Instant::now()) {
+            self.wary_until = None;
+        }
+        self.wary_until.is_some() || !tick::is_there()
+    }
+
+    /// A connect whose handshake goes on waits for it elsewhere.
+    fn goes_on(
+        &self,
+        notification: &Notification,
+        socket: OwnedFd,
+        name: Name,
+        is_begun: Option<bool>,
+    ) -> Result<Outcome> {
+        let touched = self.tasks.touched();
+        self.handshakes.hand_over(notification, socket, touched, name, is_begun).map(|()| Outcome::Pending)
     }
 }
 
@@ -152,8 +236,6 @@ struct Held {
     tell: Option<Teller>,
 }
 
-const NOTHING: Held = Held { _file: None, tell: None };
-
 impl Held {
     fn end<T>(self, result: Result<T>) -> Result<T> {
         if let (Err(error), Some(tell)) = (&result, &self.tell) {
@@ -174,20 +256,19 @@ fn to_unix(
     if matches!(kind, Kind::Unix { datagram: true, .. }) || !waits(&socket)? {
         return held.end(at_once(&socket, &name));
     }
-    wait_for(receiver, notification, socket, name, false, held)
+    wait_for(receiver, notification, socket, name, held)
 }
 
 fn at_once(fd: &OwnedFd, name: &Name) -> Result<Outcome> {
     socket::connect(fd, name).map(|()| Outcome::Done(0))
 }
 
-/// Connects in a thread of its own. `is_begun`: this very call has begun to connect already.
+/// Connects in a thread of its own.
 fn wait_for(
     receiver: &Receiver,
     notification: &Notification,
     socket: OwnedFd,
     name: Name,
-    is_begun: bool,
     held: Held,
 ) -> Result<Outcome> {
     let listener = Arc::clone(&receiver.listener);
@@ -196,27 +277,7 @@ fn wait_for(
     let work = move || {
         let result = until_connected(&listener, id, caller, &socket, &name);
         touched.settle(result.is_ok());
-        match held.end(result) {
-            // A time limit (SO_SNDTIMEO) ran out on the connection that this call began: to the kernel ours was the second attempt.
-            Err(Errno(libc::EALREADY)) if is_begun => Err(Errno(libc::EINPROGRESS)),
-            result => result,
-        }
+        held.end(result)
     };
     receiver.pending.hand_over(notification, Box::new(work)).map(|()| Outcome::Pending)
-}
-
-fn until_connected(listener: &Listener, id: u64, caller: u32, socket: &OwnedFd, name: &Name) -> Result<i64> {
-    let mut is_second = false;
-    loop {
-        match socket::connect(socket, name) {
-            Ok(()) => return Ok(0),
-            // Our own earlier attempt went on in the kernel and succeeded.
-            Err(Errno(libc::EISCONN)) if is_second => return Ok(0),
-            Err(Errno(libc::EINTR)) => match interrupted(listener, id, caller, socket, libc::SO_SNDTIMEO) {
-                Some(error) => return Err(error),
-                None => is_second = true,
-            },
-            Err(error) => return Err(error),
-        }
-    }
 }

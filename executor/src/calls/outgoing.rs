@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::destination::{Destination, control, destination};
 use super::message::{MOST_IP_BYTES, Message};
+use crate::caller::interrupted;
 use crate::cmsg::Control;
 use crate::msghdr::{MOST_TOTAL, places};
-use crate::pending::interrupted;
 use crate::receiver::{Copied, Outcome, Receiver, waits};
 use crate::sockaddr::Kind;
 use crate::sys::memory;

@@ -6,9 +6,9 @@
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+use crate::caller::interrupted;
 use crate::msghdr::{HEADER_BYTES, Header, PART_BYTES, parts_of, places};
 use crate::names::redirect::Origins;
-use crate::pending::interrupted;
 use crate::receiver::{Outcome, Receiver, waits};
 use crate::sys::memory::{self, Remote};
 use crate::sys::seccomp::{Listener, Notification};

@@ -1,4 +1,4 @@
-//! epoll(7), as far as it tells once that a socket has connected or failed to. Decides nothing.
+//! epoll(7), as far as it tells that a socket has connected or failed to. Decides nothing.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -11,6 +11,12 @@ const EVENTS: usize = 64;
 /// Descriptors that are watched, each under a key of its own. It holds none of them open.
 #[derive(Debug)]
 pub struct Epoll(OwnedFd);
+
+impl AsRawFd for Epoll {
+    fn as_raw_fd(&self) -> i32 {
+        self.0.as_raw_fd()
+    }
+}
 
 impl Epoll {
     /// epoll_create1(2), CLOEXEC.
@@ -26,6 +32,11 @@ impl Epoll {
             Err(Errno(libc::EEXIST)) => self.control(libc::EPOLL_CTL_MOD, fd, events, key),
             result => result,
         }
+    }
+
+    /// Tells `key` as long as `fd` can be written to, has failed or hung up.
+    pub fn watch_output(&self, fd: &impl AsRawFd, key: u64) -> Result<()> {
+        self.control(libc::EPOLL_CTL_ADD, fd, libc::EPOLLOUT, key)
     }
 
     /// Tells `key` as long as there is something to read.

@@ -5,6 +5,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 
 use super::errno::{Errno, Result, check, check_long};
 use super::fd::{self, own};
+use super::tick;
 
 /// One classic BPF instruction.
 pub use libc::sock_filter as Instruction;
@@ -133,8 +134,13 @@ impl Listener {
 
     /// Whether that call is still waiting: its task has neither died nor left the call.
     pub fn is_waiting(&self, id: u64) -> bool {
-        // SAFETY: the ioctl reads one u64.
-        unsafe { libc::ioctl(self.as_raw_fd(), IOC_ID_VALID, &raw const id) == 0 }
+        loop {
+            // SAFETY: the ioctl reads one u64.
+            match check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_ID_VALID, &raw const id) }) {
+                Err(Errno(libc::EINTR)) => {}
+                result => return result.is_ok(),
+            }
+        }
     }
 
     /// Answers with the call's result. ENOENT (the caller is gone) is no error.
@@ -169,6 +175,8 @@ impl Listener {
             theirs: 0,
             their_flags: if close_on_exec { libc::O_CLOEXEC.cast_unsigned() } else { 0 },
         };
+        // The call is taken for answered as soon as this begins: if a signal ended it, the caller would be told 0 and have no descriptor (kernel/seccomp.c, seccomp_notify_addfd).
+        tick::stop();
         loop {
             // SAFETY: `addition` has the layout the ioctl reads.
             match check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_ADDFD, &raw const addition) }) {

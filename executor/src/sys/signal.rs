@@ -100,9 +100,14 @@ extern "C" fn wake(_signal: i32) {}
 
 /// Installs an empty handler without `SA_RESTART`, so that the signal interrupts a blocking call of the thread it is sent to.
 pub fn install_interrupt(signal: i32) -> Result<()> {
+    install(signal, wake)
+}
+
+/// Installs a handler without `SA_RESTART`. It must do only what is async-signal-safe.
+pub(super) fn install(signal: i32, handler: extern "C" fn(i32)) -> Result<()> {
     let mut action = empty_action();
-    action.sa_sigaction = wake as extern "C" fn(i32) as usize;
-    // SAFETY: the handler does nothing, which is async-signal-safe.
+    action.sa_sigaction = handler as usize;
+    // SAFETY: the handlers of this directory use the thread's own cells and system calls only, which is async-signal-safe.
     check(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) }).map(drop)
 }
 

@@ -1,6 +1,7 @@
 //! Socket calls made on our own duplicate of a descriptor. Decides nothing: the caller has checked what is sent where.
 
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use super::errno::{Result, check, check_size};
 
@@ -72,8 +73,8 @@ pub fn cookie(fd: &impl AsRawFd) -> Result<u64> {
     Ok(value)
 }
 
-/// Whether a time limit is set for sends and connects (`SO_SNDTIMEO`) or for receives (`SO_RCVTIMEO`).
-pub fn has_timeout(fd: &impl AsRawFd, option: i32) -> bool {
+/// The time limit for sends and connects (`SO_SNDTIMEO`) or for receives (`SO_RCVTIMEO`), if one is set.
+pub fn time_limit(fd: &impl AsRawFd, option: i32) -> Option<Duration> {
     let mut limit = libc::timeval { tv_sec: 0, tv_usec: 0 };
     #[expect(clippy::cast_possible_truncation, reason = "16 bytes")]
     let mut length = size_of::<libc::timeval>() as libc::socklen_t;
@@ -81,7 +82,10 @@ pub fn has_timeout(fd: &impl AsRawFd, option: i32) -> bool {
     let result = unsafe {
         libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, option, (&raw mut limit).cast(), &raw mut length)
     };
-    result == 0 && (limit.tv_sec != 0 || limit.tv_usec != 0)
+    let seconds = u64::try_from(limit.tv_sec).unwrap_or(0);
+    let duration =
+        Duration::from_secs(seconds) + Duration::from_micros(u64::try_from(limit.tv_usec).unwrap_or(0));
+    (result == 0 && !duration.is_zero()).then_some(duration)
 }
 
 /// connect(2).

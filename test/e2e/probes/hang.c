@@ -1,5 +1,6 @@
 /* Connects that hang, and what else goes on meanwhile. usage:
- *   hang many COUNT HUNG GOOD BAD   COUNT threads hang in connect(HUNG); then one connect each to GOOD and BAD
+ *   hang many COUNT HUNG GOOD BAD   COUNT threads hang in connect(HUNG); then one connect each to GOOD and BAD; how many threads our parent has, the
+ *                                   supervisor: few (up to 4), some (up to 12) or many
  *   hang signal HUNG [restart]      SIGALRM with a handler every 100 ms, SA_RESTART or not, during a connect
  *   hang timeout HUNG               SO_SNDTIMEO of 200 ms on the socket
  *   hang wait HUNG                  hangs until killed
@@ -19,6 +20,15 @@ static void *hanging(void *unused) {
   connect(s, (void *)&hung, hung_length);
   say("returned early", -1);
   return NULL;
+}
+
+static int threads_of(pid_t pid) {
+  char path[64], line[256];
+  int threads = 0;
+  snprintf(path, sizeof path, "/proc/%d/status", pid);
+  FILE *file = fopen(path, "r");
+  while (file && fgets(line, sizeof line, file)) sscanf(line, "Threads: %d", &threads);
+  return threads ? threads : 1000;
 }
 
 static void timed(const char *name, const char *text) {
@@ -54,6 +64,9 @@ int main(int argc, char **argv) {
     usleep(200000);
     timed("good", argv[4]);
     timed("bad", argv[5]);
+    int threads = threads_of(getppid());
+    printf("threads of the parent: %s\n", threads <= 4 ? "few" : threads <= 12 ? "some" : "many");
+    fflush(stdout);
     _exit(0);
   }
   hung_length = address(argv[2], &hung);

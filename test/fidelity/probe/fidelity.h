@@ -20,7 +20,7 @@ enum {
   DEAF = 4,      /* TCP: accepts, never reads, small buffer */
   RESETTER = 5,  /* TCP: accepts and resets */
   NOBODY = 6,    /* no listener */
-  CONTROL = 10,  /* TCP: `N MS` lets FIRST_DRAIN + N accept after so many milliseconds */
+  CONTROL = 10,  /* TCP: `N MS` lets FIRST_DRAIN + N accept after so many milliseconds, or ends it (negative) */
   FIRST_DRAIN = 20, /* TCP: full until drained; one use each */
   DRAINS = 8,
 };
@@ -80,7 +80,7 @@ const char *shown(const struct sockaddr *name, socklen_t length);
 void names(int s, const char *label);
 /* One line: what poll says within a second, and SO_ERROR. */
 void readiness(int s, const char *label);
-/* Asks the server to drain. */
+/* Asks the server to drain, or with negative milliseconds to end the listener. */
 void drain(int number, int ms);
 /* Fills the socket's way to its peer with non-blocking sends. */
 void fill(int s);

@@ -72,7 +72,10 @@ static void control(int listener) {
   int number, ms, s = accept(listener, NULL, NULL);
   long length = s < 0 ? -1 : recv(s, text, sizeof text - 1, 0);
   text[length < 0 ? 0 : length] = 0;
-  if (sscanf(text, "%d %d", &number, &ms) == 2 && number >= 0 && number < DRAINS) due[number] = seconds() + ms / 1e3;
+  if (sscanf(text, "%d %d", &number, &ms) == 2 && number >= 0 && number < DRAINS) {
+    if (ms < 0) close(drains[number]);
+    else due[number] = seconds() + ms / 1e3;
+  }
   close(s);
 }
 

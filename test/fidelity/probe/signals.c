@@ -3,6 +3,7 @@
 #include "fidelity.h"
 
 static Address full, sink, deaf;
+static int shared;
 static volatile sig_atomic_t alarms;
 static volatile pid_t handled_by;
 static double began;
@@ -143,6 +144,46 @@ static void *connecting(void *socket) {
   return NULL;
 }
 
+static void *joining(void *to) {
+  errno = 0;
+  return (void *)(intptr_t)(connect(shared, to, 16) < 0 ? errno : 0);
+}
+
+/* Three threads wait for the connection of one socket; then it is made, also after the program has closed the socket, is refused or given up. */
+enum Fate { MADE, CLOSED, REFUSED, SHUT, DISSOLVED };
+
+static void together(int number, enum Fate fate, const char *label) {
+  static const int known[] = {0, ECONNREFUSED, ECONNRESET, EPIPE};
+  Address drained;
+  pthread_t threads[3];
+  at("127.0.0.1", number < 0 ? FULL : FIRST_DRAIN + number, &drained);
+  shared = hung();
+  for (int i = 0; i < 3; i++) {
+    pthread_create(&threads[i], NULL, joining, &drained);
+    usleep(30000);
+  }
+  int kept = dup(shared), results[4] = {0};
+  struct sockaddr none = {.sa_family = AF_UNSPEC};
+  if (fate == CLOSED) close(shared);
+  if (fate == SHUT) row(shutdown(kept, SHUT_RDWR), "%s: shutdown", label);
+  else if (fate == DISSOLVED) row(connect(kept, &none, sizeof none), "%s: dissolved", label);
+  else drain(number, fate == REFUSED ? -1 : 200);
+  for (int i = 0; i < 3; i++) {
+    void *error;
+    int kind = 0;
+    pthread_join(threads[i], &error);
+    while (kind < 4 && known[kind] != (intptr_t)error) kind++;
+    if (kind < 4) results[kind]++;
+    else fact(errno_name((int)(intptr_t)error), "%s: thread %d", label, i);
+  }
+  /* Which thread the kernel wakes first is no matter. */
+  for (int i = 0; i < 4; i++) row(results[i], "%s: threads with %s", label, known[i] ? errno_name(known[i]) : "success");
+  if (fate == MADE || fate == CLOSED) row(connect(kept, (void *)&drained, 16), "%s: then", label);
+  names(kept, label);
+  if (fate != CLOSED) close(shared);
+  close(kept);
+}
+
 static void threads(void) {
   pthread_t thread;
   sigset_t mask;
@@ -197,6 +238,11 @@ static void threads(void) {
   row(result, "shutdown during a connect");
   fact(when(0), "shutdown during a connect");
   close(s);
+  together(2, MADE, "three threads connect one socket");
+  together(3, CLOSED, "three threads connect one socket, closed");
+  together(7, REFUSED, "three threads connect one socket, refused");
+  together(-1, SHUT, "three threads connect one socket, shut");
+  together(-1, DISSOLVED, "three threads connect one socket, dissolved");
 }
 
 static void sends(int way) {
