@@ -5,6 +5,15 @@
  * A key is held top-aligned, IPv4 in the upper 32 bits of `hi`, so both families find their child by the same shift.
  */
 import {
+  backgroundOf,
+  cellsOf,
+  childOf,
+  hasSpans,
+  rootOf,
+  startBytesOf,
+  startsOf,
+} from './descriptor';
+import {
   PORT_RANGE_BYTES,
   PORT_SET_BYTES,
   PROTOCOL_TCP_BIND,
@@ -16,14 +25,7 @@ import {
   SET_BYTES,
   SPAN_BITS,
   SPAN_BYTES,
-  TRIE_BACKGROUND,
   TRIE_BYTES,
-  TRIE_ROOT,
-  TRIE_ROOT_BITS,
-  TRIE_SETS,
-  TRIE_SPANS,
-  TRIE_START_BYTES,
-  TRIE_STARTS,
 } from './format';
 import { sectionOffset } from './section';
 
@@ -83,15 +85,12 @@ function findSet(pair: u32, high: u64, low: u64): u32 {
   let trie = tries + <usize>pair * TRIE_BYTES;
   if (hi == 0 && low >> 32 == 0xffff) hi = low << 32;
   else trie += TRIE_BYTES;
-  const rootBits = <u64>load<u8>(trie, TRIE_ROOT_BITS);
-  // A shift by 64 would be a shift by 0.
-  const child: usize = rootBits == 0 ? 0 : <usize>(hi >> (64 - rootBits));
-  const root = table + load<u32>(trie, TRIE_ROOT) + (child << 2);
-  const starts = table + load<u32>(trie, TRIE_STARTS);
+  const root = table + rootOf(trie) + ((<usize>childOf(trie, hi)) << 2);
+  const starts = table + startsOf(trie);
   const first = load<u32>(root);
   let from = first;
   let to = load<u32>(root, 4);
-  const startBytes = <u32>load<u8>(trie, TRIE_START_BYTES);
+  const startBytes = startBytesOf(trie);
   if (startBytes == 4) {
     const key = <u32>(hi >> 32);
     while (from < to) {
@@ -123,15 +122,15 @@ function findSet(pair: u32, high: u64, low: u64): u32 {
   }
   // Boundary 0 has key 0, so there is always one at or before the key.
   const boundary = <usize>(from - 1);
-  const cells = table + load<u32>(trie, TRIE_SETS);
-  if (load<u8>(trie, TRIE_SPANS) == 0) return <u32>load<u16>(cells + boundary * SET_BYTES);
+  const cells = table + cellsOf(trie);
+  if (!hasSpans(trie)) return <u32>load<u16>(cells + boundary * SET_BYTES);
   const cell = cells + boundary * SPAN_BYTES;
   const bits = <u32>load<u8>(cell, SPAN_BITS);
   // A span lies in one child, so that of an earlier one does not reach here.
   const applies =
     bits == 0 ||
     (from != first && isInSpan(starts + boundary * startBytes, startBytes, bits, hi, low));
-  return <u32>(applies ? load<u16>(cell) : load<u16>(trie, TRIE_BACKGROUND));
+  return applies ? <u32>load<u16>(cell) : backgroundOf(trie);
 }
 
 /** Whether a key of the same child has the first `bits` bits of the start. */

@@ -14,6 +14,7 @@
  */
 import { fail } from './arena';
 import { beginArray, dropArray, endArray, isStored, nameAgain } from './cells';
+import { cellsBytes, rootBytes, startsBytes } from './descriptor';
 import {
   BOUNDARY,
   BOUNDARY_LO,
@@ -140,11 +141,7 @@ function keyOf(entries: List, number: u32): u64 {
 function copyTrie(descriptor: usize, found: usize): bool {
   if (found == 0) return false;
   const from = <usize>load<u32>(found);
-  const boundaries = <u64>load<u32>(from, TRIE_COUNT);
-  const root = (((<u64>1) << load<u8>(from, TRIE_ROOT_BITS)) + 1) << 2;
-  const starts = boundaries * <u64>load<u8>(from, TRIE_START_BYTES);
-  const cells = boundaries * <u64>(load<u8>(from, TRIE_SPANS) != 0 ? SPAN_BYTES : SET_BYTES);
-  if (!nameAgain(root, starts, cells)) return false;
+  if (!nameAgain(rootBytes(from), startsBytes(from), cellsBytes(from))) return false;
   memory.copy(descriptor, from, TRIE_BYTES);
   return true;
 }

@@ -1,6 +1,17 @@
 /** Checks the sections that look-ups read apart from plan and arrays: trie descriptors, port sets and their ranges. */
 import { report } from './defect';
 import {
+  backgroundOf,
+  cellsBytes,
+  countOf,
+  hasSpans,
+  keyBitsOf,
+  rootBitsOf,
+  rootBytes,
+  startBytesOf,
+  startsBytes,
+} from './descriptor';
+import {
   CELL_BYTES,
   DEFECT_ARRAY_ALIGN,
   DEFECT_ARRAY_PLACE,
@@ -26,9 +37,7 @@ import {
   SECTION_PORT_RANGES,
   SECTION_PORT_SETS,
   SECTION_TRIES,
-  SET_BYTES,
   SHARING_MAX,
-  SPAN_BYTES,
   TRIE_BACKGROUND,
   TRIE_BYTES,
   TRIE_COUNT,
@@ -52,10 +61,7 @@ export function checkTries(table: usize): bool {
     const offset = tries + i * TRIE_BYTES;
     if (!checkTrie(table, offset, i)) return false;
     const trie = table + offset;
-    const boundaries = <u64>load<u32>(trie, TRIE_COUNT);
-    const startBytes = <u64>load<u8>(trie, TRIE_START_BYTES);
-    named += padded(rootBytes(trie));
-    named += padded(boundaries * startBytes) + padded(boundaries * cellBytesOf(trie));
+    named += padded(rootBytes(trie)) + padded(startsBytes(trie)) + padded(cellsBytes(trie));
     if (named > limit) return report(DEFECT_SHARING, offset + TRIE_ROOT);
   }
   return true;
@@ -64,26 +70,24 @@ export function checkTries(table: usize): bool {
 function checkTrie(table: usize, offset: u32, index: u32): bool {
   const trie = table + offset;
   const keyBits: u32 = (index & 1) == 0 ? 32 : 128;
-  const rootBits = <u32>load<u8>(trie, TRIE_ROOT_BITS);
-  const startBytes = <u32>load<u8>(trie, TRIE_START_BYTES);
-  const count = <u64>load<u32>(trie, TRIE_COUNT);
+  const rootBits = rootBitsOf(trie);
+  const startBytes = startBytesOf(trie);
   if (rootBits > ROOT_BITS_MAX) return report(DEFECT_ROOT_BITS, offset + TRIE_ROOT_BITS);
   const fits =
     keyBits == 32
       ? startBytes == 4 || (startBytes == 2 && rootBits >= 16)
       : startBytes == 8 || startBytes == 16;
   if (!fits) return report(DEFECT_START_BYTES, offset + TRIE_START_BYTES);
-  if (<u32>load<u8>(trie, TRIE_KEY_BITS) != keyBits) {
+  if (keyBitsOf(trie) != keyBits) {
     return report(DEFECT_KEY_BITS, offset + TRIE_KEY_BITS);
   }
   if (load<u8>(trie, TRIE_SPANS) > 1) return report(DEFECT_SPANS, offset + TRIE_SPANS);
-  if (count == 0) return report(DEFECT_TRIE_COUNT, offset + TRIE_COUNT);
+  if (countOf(trie) == 0) return report(DEFECT_TRIE_COUNT, offset + TRIE_COUNT);
   if (!checkArray(table, offset + TRIE_ROOT, rootBytes(trie))) return false;
-  if (!checkArray(table, offset + TRIE_STARTS, count * <u64>startBytes)) return false;
-  if (!checkArray(table, offset + TRIE_SETS, count * cellBytesOf(trie))) return false;
-  const background = <u32>load<u16>(trie, TRIE_BACKGROUND);
-  const limit: u32 = load<u8>(trie, TRIE_SPANS) == 0 ? 1 : setLimit(table, index);
-  if (background >= limit) return report(DEFECT_BACKGROUND, offset + TRIE_BACKGROUND);
+  if (!checkArray(table, offset + TRIE_STARTS, startsBytes(trie))) return false;
+  if (!checkArray(table, offset + TRIE_SETS, cellsBytes(trie))) return false;
+  const limit: u32 = hasSpans(trie) ? setLimit(table, index) : 1;
+  if (backgroundOf(trie) >= limit) return report(DEFECT_BACKGROUND, offset + TRIE_BACKGROUND);
   for (let field = TRIE_RESERVED; field < TRIE_BYTES; field++) {
     if (load<u8>(trie + field) != 0) return report(DEFECT_RESERVED, offset + field);
   }
@@ -98,14 +102,6 @@ function checkArray(table: usize, field: u32, bytes: u64): bool {
   if ((start & 7) != 0) return report(DEFECT_ARRAY_ALIGN, field);
   if (start < cells || <u64>start + bytes > end) return report(DEFECT_ARRAY_PLACE, field);
   return true;
-}
-
-function rootBytes(trie: usize): u64 {
-  return (((<u64>1) << (<u64>load<u8>(trie, TRIE_ROOT_BITS))) + 1) << 2;
-}
-
-function cellBytesOf(trie: usize): u64 {
-  return <u64>(load<u8>(trie, TRIE_SPANS) == 0 ? SET_BYTES : SPAN_BYTES);
 }
 
 /** Port sets that a trie may name are below this: in a trie of membership 0 and 1, for a closed protocol only 0. */

@@ -2,17 +2,8 @@
  * Whether the rules of a protocol tell addresses apart, and which ports they leave: what the builder decides the plan by and the verifier checks it against.
  * Trusts the directory and the descriptors of the tries.
  */
-import {
-  PORT_RANGE_BYTES,
-  PORT_SET_BYTES,
-  SECTION_PORT_RANGES,
-  SECTION_PORT_SETS,
-  SECTION_TRIES,
-  TRIE_BYTES,
-  TRIE_COUNT,
-  TRIE_SETS,
-  TRIE_SPANS,
-} from './format';
+import { cellsOf, countOf, descriptor, hasSpans } from './descriptor';
+import { PORT_RANGE_BYTES, PORT_SET_BYTES, SECTION_PORT_RANGES, SECTION_PORT_SETS } from './format';
 import { sectionOffset } from './section';
 
 /** No port set: different addresses have different ones. */
@@ -20,17 +11,16 @@ export const DIFFERENT: u32 = 0xffffffff;
 
 /** The port set of every address of both families; DIFFERENT when there is no such. */
 export function portsOfAll(table: usize, protocol: u32): u32 {
-  const tries = table + sectionOffset(table, SECTION_TRIES);
-  const ipv4 = tries + <usize>(2 * protocol) * TRIE_BYTES;
-  const ipv6 = ipv4 + TRIE_BYTES;
+  const ipv4 = descriptor(table, 2 * protocol);
+  const ipv6 = descriptor(table, 2 * protocol + 1);
   if (!hasOneBoundary(ipv4) || !hasOneBoundary(ipv6)) return DIFFERENT;
-  const ports = <u32>load<u16>(table + load<u32>(ipv4, TRIE_SETS));
-  return ports == <u32>load<u16>(table + load<u32>(ipv6, TRIE_SETS)) ? ports : DIFFERENT;
+  const ports = <u32>load<u16>(table + cellsOf(ipv4));
+  return ports == <u32>load<u16>(table + cellsOf(ipv6)) ? ports : DIFFERENT;
 }
 
 /** Whether a trie has nothing but the boundary at its first key. A span is not all of its trie: around it there is the background. */
 function hasOneBoundary(trie: usize): bool {
-  return load<u32>(trie, TRIE_COUNT) == 1 && load<u8>(trie, TRIE_SPANS) == 0;
+  return countOf(trie) == 1 && !hasSpans(trie);
 }
 
 /** Whether a port set is the range 0–65535. */
