@@ -267,9 +267,16 @@ impl Cells {
     /// Port sets exist, neighbours differ, and a closed protocol has none but the empty one.
     fn check_sets(&self, view: View<'_>) -> Result<(), Defect> {
         let sets = self.array(view)?;
-        let highest = wide(|| sets.iter().fold(0, |highest, &set| u16::from_le_bytes(set).max(highest)));
-        let repeated = wide(|| count_pairs(sets, u16::from_le_bytes, |before, after| before == after));
-        if repeated == 0 && u32::from(highest) < if self.closed { 1 } else { self.limit } {
+        let mut highest = sets.first().map_or(0, |&first| u16::from_le_bytes(first));
+        let mut repeats = 0;
+        wide(|| {
+            for (&before, &set) in sets.iter().zip(sets.get(1..).unwrap_or_default()) {
+                let [before, set] = [before, set].map(u16::from_le_bytes);
+                highest = highest.max(set);
+                repeats |= u16::from(before == set);
+            }
+        });
+        if repeats == 0 && u32::from(highest) < if self.closed { 1 } else { self.limit } {
             return Ok(());
         }
         let mut before = None;
@@ -289,22 +296,13 @@ impl Cells {
     }
 
     /// The same, and spans have possible lengths.
-    #[expect(clippy::needless_bitwise_bool, reason = "conditions without branches become vector code")]
     fn check_spans(&self, view: View<'_>, spans: Spans) -> Result<(), Defect> {
         let cells = self.array(view)?;
-        let limit = if self.closed { 1 } else { self.limit };
-        let wrong = |cell: [u8; 4]| {
-            let cell = u32::from_le_bytes(cell);
-            // The bits and the reserved byte: a span from `least` to `most`, or 0.
-            let (set, bits) = (cell & 0xffff, cell >> 16);
-            let no_span = (bits != 0) & (bits.wrapping_sub(spans.least) > spans.most - spans.least);
-            let same = (bits != 0) & (set == spans.background);
-            no_span | same | (set >= limit)
-        };
-        let wrong_cells = wide(|| count_each(cells, wrong));
-        let repeats = |before: u32, after| after == if before >> 16 == 0 { before } else { spans.background };
-        let repeated = wide(|| count_pairs(cells, u32::from_le_bytes, repeats));
-        if wrong_cells == 0 && repeated == 0 {
+        let seen = wide(|| Seen::in_cells(cells, spans.background));
+        let least = spans.least.max(1);
+        let lengths_fit =
+            seen.highest <= ((spans.most << 16) | 0xffff) && seen.lowest_span >= ((least - 1) << 16);
+        if seen.repeats == 0 && lengths_fit && seen.highest_set < if self.closed { 1 } else { self.limit } {
             return Ok(());
         }
         let mut before = None;
@@ -324,6 +322,44 @@ impl Cells {
     }
 }
 
+/// What cells that may be spans have among them. Each is a number of 32 bits: port set, bits of the span from bit 16 on, and above them the reserved
+/// byte, so that a higher cell is no shorter a span.
+#[derive(Clone, Copy)]
+struct Seen {
+    highest: u32,
+    /// Of spans, less one bit; above all of them if there is none.
+    lowest_span: u32,
+    highest_set: u32,
+    /// Not 0 if a boundary changes nothing.
+    repeats: u32,
+}
+
+impl Seen {
+    #[inline]
+    fn in_cells(cells: &[[u8; 4]], background: u32) -> Self {
+        const ONE_BIT: u32 = 1 << 16;
+        // No vector instruction compares without sign. Cells of 2³¹ and more are told by `highest`, whatever else is made of them.
+        let is_span = |cell: u32| cell.cast_signed() >= ONE_BIT.cast_signed();
+        let mut seen = Self { highest: 0, lowest_span: u32::MAX, highest_set: 0, repeats: 0 };
+        let mut note = |before: u32, cell: u32| {
+            let set = cell & 0xffff;
+            let surroundings = if is_span(before) | is_span(cell) { background } else { before };
+            seen.highest = seen.highest.max(cell);
+            seen.lowest_span = seen.lowest_span.min(cell.wrapping_sub(ONE_BIT));
+            seen.highest_set = seen.highest_set.max(set);
+            seen.repeats |= u32::from(surroundings == set);
+        };
+        if let Some(&first) = cells.first() {
+            // Nothing is before the first: no port set is as high.
+            note(u32::MAX, u32::from_le_bytes(first));
+        }
+        for (&before, &cell) in cells.iter().zip(cells.get(1..).unwrap_or_default()) {
+            note(u32::from_le_bytes(before), u32::from_le_bytes(cell));
+        }
+        seen
+    }
+}
+
 /// Cells that are counted at once, in lanes as wide as the cells: fewer than the narrowest can count.
 const BLOCK: usize = 1 << 12;
 
@@ -335,12 +371,6 @@ fn count_set<const N: usize>(flags: impl Iterator<Item = bool>) -> usize {
         4 => flags.map(u32::from).sum::<u32>() as usize,
         _ => flags.map(usize::from).sum(),
     }
-}
-
-/// How many cells are `wrong`.
-#[inline]
-fn count_each<const N: usize>(cells: &[[u8; N]], wrong: impl Fn([u8; N]) -> bool) -> usize {
-    cells.chunks(BLOCK).map(|block| count_set::<N>(block.iter().map(|&cell| wrong(cell)))).sum()
 }
 
 /// How many neighbours are `wrong` beside each other.
