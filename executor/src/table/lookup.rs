@@ -1,10 +1,9 @@
 //! The look-up (docs/format.md §4–6): what `Table` keeps of a verified table, and the two binary searches that decide.
 //!
-//! A key is held top-aligned in two halves, IPv4 in the top 32 bits, so both families find their child by the same shift. Every read is
-//! bounds-checked and `None` stands for "outside", which a verified table never gives; the caller denies then. Offsets and indices have 32
-//! bits and cells at most 16 bytes, so no place overflows 64 bits.
+//! Every read is bounds-checked and `None` stands for "outside", which a verified table never gives; the caller denies then. Offsets and
+//! indices have 32 bits and cells at most 16 bytes, so no place overflows 64 bits.
 
-use std::net::IpAddr;
+use std::hint::select_unpredictable;
 use std::ops::BitXor;
 
 use super::bytes::View;
@@ -13,6 +12,7 @@ use super::format_gen::{
     SECTION_TRIES, TRIE_BACKGROUND, TRIE_BYTES, TRIE_ROOT, TRIE_ROOT_BITS, TRIE_SETS, TRIE_SPANS,
     TRIE_START_BYTES, TRIE_STARTS,
 };
+use super::key::Key;
 use super::{Defect, Mode, Protocol};
 
 /// Width of the starts of a trie.
@@ -34,18 +34,12 @@ enum Start {
 pub(super) struct Trie {
     root_bits: u32,
     start: Start,
-    /// Port set behind spans; none where cells are port sets alone.
-    background: Option<u16>,
+    has_spans: bool,
+    /// Port set behind spans.
+    background: u16,
     root: usize,
     starts: usize,
     cells: usize,
-}
-
-/// A key: an address, top-aligned.
-#[derive(Clone, Copy, Debug)]
-struct Key {
-    upper: u64,
-    lower: u64,
 }
 
 /// What a look-up needs to know of a table, read once.
@@ -88,21 +82,21 @@ impl Layout {
         *choose(protocol, &self.plan)
     }
 
-    /// Whether the port set at an address in canonical form holds every port of `low..=high`. Ranges of a set are not adjacent, so one range has them all or none does.
+    /// Whether the port set at an address holds every port of `low..=high`. Ranges of a set are not adjacent, so one range has them all or none does.
+    #[inline]
     pub(super) fn holds(
         &self,
         bytes: &[u8],
         protocol: Protocol,
-        address: IpAddr,
+        key: Key,
         (low, high): (u16, u16),
     ) -> Option<bool> {
         let [ipv4, ipv6] = choose(protocol, &self.tries);
-        let trie = if address.is_ipv4() { ipv4 } else { ipv6 };
-        let set = trie.find_at(bytes, address)?;
+        let set = (if key.is_ipv4 { ipv4 } else { ipv6 }).find(bytes, key)?;
         if set == 0 {
             return Some(false);
         }
-        let ranges = run::<4>(bytes, self.port_sets, usize::from(set), self.port_ranges)?;
+        let ranges = cells::<4>(bytes, self.port_ranges, bounds(bytes, self.port_sets, usize::from(set))?)?;
         // The last range that begins at or before the first port.
         let after = ranges.partition_point(|&[a, b, ..]| u16::from_le_bytes([a, b]) <= low);
         let range = after.checked_sub(1).and_then(|last| ranges.get(last));
@@ -120,105 +114,71 @@ impl Trie {
                 8 => Start::Eight,
                 _ => Start::Sixteen,
             },
-            background: match view.u8(offset + u64::from(TRIE_SPANS))? {
-                0 => None,
-                _ => u16::try_from(view.u16(offset + u64::from(TRIE_BACKGROUND))?).ok(),
-            },
+            has_spans: view.u8(offset + u64::from(TRIE_SPANS))? != 0,
+            background: u16::try_from(view.u16(offset + u64::from(TRIE_BACKGROUND))?).unwrap_or(0),
             root: place(u64::from(view.u32(offset + u64::from(TRIE_ROOT))?))?,
             starts: place(u64::from(view.u32(offset + u64::from(TRIE_STARTS))?))?,
             cells: place(u64::from(view.u32(offset + u64::from(TRIE_SETS))?))?,
         })
     }
 
-    /// The port set that applies at an address in canonical form, in a trie of its family.
-    pub(super) fn find_at(&self, bytes: &[u8], address: IpAddr) -> Option<u16> {
-        self.find(bytes, Key::at(address)?)
-    }
-
-    /// The port set that applies at `key`.
-    fn find(&self, bytes: &[u8], key: Key) -> Option<u16> {
-        let Key { upper, lower } = key;
+    /// The port set that applies at `key`, an address of the trie's family.
+    #[inline]
+    pub(super) fn find(&self, bytes: &[u8], key: Key) -> Option<u16> {
+        let Key { upper, lower, .. } = key;
+        let child = usize::try_from(upper >> 1 >> (63 - self.root_bits)).ok()?;
+        let run = bounds(bytes, self.root, child)?;
         match self.start {
             Start::Two => {
                 let key = u16::try_from((upper >> 32) & 0xffff).ok()?;
                 // The root has consumed the upper half: it is equal in all of a child.
-                self.search(bytes, upper, key, u16::from_le_bytes, |different| u64::from(different) << 32)
+                self.search(bytes, run, key, u16::from_le_bytes, |differ, bits| {
+                    u32::from(differ).wrapping_shr(32_u32.wrapping_sub(bits)) == 0
+                })
             }
             Start::Four => {
                 let key = u32::try_from(upper >> 32).ok()?;
-                self.search(bytes, upper, key, u32::from_le_bytes, |different| u64::from(different) << 32)
+                self.search(bytes, run, key, u32::from_le_bytes, |differ, bits| {
+                    differ.wrapping_shr(32_u32.wrapping_sub(bits)) == 0
+                })
             }
-            Start::Eight => self.search(bytes, upper, upper, u64::from_le_bytes, |different| different),
+            Start::Eight => self.search(bytes, run, upper, u64::from_le_bytes, |differ, bits| {
+                differ.wrapping_shr(64_u32.wrapping_sub(bits)) == 0
+            }),
             Start::Sixteen => {
                 // Two little-endian halves, the upper one first: read as one number they stand the wrong way round.
                 let read = |start| u128::from_le_bytes(start).rotate_left(64);
                 let key = (u128::from(upper) << 64) | u128::from(lower);
-                self.search(bytes, upper, key, read, |different| different)
+                self.search(bytes, run, key, read, |differ, bits| {
+                    differ.wrapping_shr(128_u32.wrapping_sub(bits)) == 0
+                })
             }
         }
     }
 
-    /// Searches the child of `upper` for the last start at or before `key`. `align` moves the bits in which two starts differ to the top of
-    /// the key's width.
-    fn search<const N: usize, T, D>(
+    /// Searches the run of a child for the last start at or before `key`. `shares` tells of the bits in which two starts differ whether none of
+    /// the first so many is among them (one at least).
+    #[inline]
+    fn search<const N: usize, T: Copy + PartialOrd + BitXor<Output = T>>(
         &self,
         bytes: &[u8],
-        upper: u64,
+        run: [usize; 2],
         key: T,
         read: impl Fn([u8; N]) -> T,
-        align: impl Fn(T) -> D,
-    ) -> Option<u16>
-    where
-        T: Copy + PartialOrd + BitXor<Output = T>,
-        D: Leading,
-    {
-        // In two steps, because a root without bits has one child and a shift by 64 is none.
-        let child = usize::try_from(upper >> 1 >> (63 - self.root_bits)).ok()?;
-        let [from, _] = bounds(bytes, self.root, child)?;
-        let run = run::<N>(bytes, self.root, child, self.starts)?;
-        let after = run.partition_point(|&start| read(start) <= key);
+        shares: impl Fn(T, u32) -> bool,
+    ) -> Option<u16> {
+        let [from, _] = run;
+        let after = from + cells(bytes, self.starts, run)?.partition_point(|&start| read(start) <= key);
         // Boundary 0 has key 0, so there is always one at or before the key, perhaps of an earlier child.
-        let boundary = (from + after).checked_sub(1)?;
-        let Some(background) = self.background else {
+        let boundary = after.checked_sub(1)?;
+        if !self.has_spans {
             return cell(bytes, self.cells, boundary).map(u16::from_le_bytes);
-        };
+        }
         let [low, high, bits, _] = cell(bytes, self.cells, boundary)?;
-        let applies = bits == 0 || {
-            // A span lies in one child, so that of an earlier one does not reach here.
-            let start = after.checked_sub(1).and_then(|last| run.get(last));
-            start.is_some_and(|&start| align(read(start) ^ key).leading_zeros() >= u32::from(bits))
-        };
-        Some(if applies { u16::from_le_bytes([low, high]) } else { background })
-    }
-}
-
-impl Key {
-    fn at(address: IpAddr) -> Option<Self> {
-        let bits = match address {
-            IpAddr::V4(address) => {
-                return Some(Self { upper: u64::from(address.to_bits()) << 32, lower: 0 });
-            }
-            IpAddr::V6(address) => address.to_bits(),
-        };
-        let lower = u64::try_from(bits & u128::from(u64::MAX)).ok()?;
-        Some(Self { upper: u64::try_from(bits >> 64).ok()?, lower })
-    }
-}
-
-/// Numbers whose bits are counted from the top.
-trait Leading {
-    fn leading_zeros(self) -> u32;
-}
-
-impl Leading for u64 {
-    fn leading_zeros(self) -> u32 {
-        self.leading_zeros()
-    }
-}
-
-impl Leading for u128 {
-    fn leading_zeros(self) -> u32 {
-        self.leading_zeros()
+        let start = cell(bytes, self.starts, boundary)?;
+        // A span lies in one child, so that of an earlier one does not reach here. Nobody can foresee whether it does, so nothing branches.
+        let applies = (bits == 0) | ((after > from) & shares(read(start) ^ key, u32::from(bits)));
+        Some(select_unpredictable(applies, u16::from_le_bytes([low, high]), self.background))
     }
 }
 
@@ -234,9 +194,9 @@ fn choose<T>(protocol: Protocol, of: &[T; 5]) -> &T {
     }
 }
 
-/// The run of cells of the array at `array` whose bounds are cells `place` and `place + 1` of the index at `index`.
-fn run<const N: usize>(bytes: &[u8], index: usize, place: usize, array: usize) -> Option<&[[u8; N]]> {
-    let [from, to] = bounds(bytes, index, place)?;
+/// The cells of a run of the array at `array`.
+#[inline]
+fn cells<const N: usize>(bytes: &[u8], array: usize, [from, to]: [usize; 2]) -> Option<&[[u8; N]]> {
     let (cells, _) = bytes.get(array + from * N..array + to * N)?.as_chunks();
     Some(cells)
 }

@@ -7,6 +7,7 @@ mod bytes;
 mod checksum;
 mod facts;
 mod format_gen;
+mod key;
 mod lookup;
 mod names;
 mod verify;
@@ -19,9 +20,10 @@ mod verify_rules;
 #[cfg(test)]
 mod tests;
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use facts::Facts;
+use key::Key;
 use lookup::Layout;
 
 #[cfg(feature = "fuzz")]
@@ -127,8 +129,8 @@ impl<B: AsRef<[u8]>> Table<B> {
 
     /// The same of every port of `low..=high` together: allowed is only what is allowed of each.
     pub fn lookup_all(&self, protocol: Protocol, address: IpAddr, ports: (u16, u16)) -> Verdict {
-        let address = if protocol.is_bind() { address.to_canonical() } else { canonical(address) };
-        match self.layout.holds(self.bytes.as_ref(), protocol, address, ports) {
+        let key = if protocol.is_bind() { Key::of(address) } else { Key::of_destination(address) };
+        match self.layout.holds(self.bytes.as_ref(), protocol, key, ports) {
             Some(true) => Verdict::Allow,
             _ => Verdict::Deny,
         }
@@ -197,9 +199,5 @@ impl<B: AsRef<[u8]>> Table<B> {
 /// The canonical form of a destination (docs/format.md §6): `::ffff:a.b.c.d` is `a.b.c.d`, and the unspecified addresses are the loopback that
 /// Linux connects them to.
 pub fn canonical(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        other => other,
-    }
+    Key::of_destination(address).address()
 }

@@ -13,6 +13,7 @@ use super::format_gen::{
     SECTION_PORT_SETS, SECTION_PRIVATE_NAMES, SECTION_RULES, SECTION_STRINGS, SECTION_TRIES, TARGET_ANY,
     TARGET_IPV4, TARGET_IPV6, TARGET_NAME, TARGET_SET, TRIE_BYTES,
 };
+use super::key::Key;
 use super::lookup::Trie;
 use super::{Defect, Protocol};
 
@@ -218,7 +219,7 @@ fn covers(view: View<'_>, bytes: &[u8], rule: u64, address: IpAddr) -> Result<bo
 fn is_member(view: View<'_>, bytes: &[u8], set: u64, address: IpAddr) -> Result<bool, Defect> {
     let number = u64::from(PROTOCOL_TRIES) + 2 * set + u64::from(address.is_ipv6());
     let trie = Trie::read(view, view.section(SECTION_TRIES)?.at(number, TRIE_BYTES))?;
-    Ok(trie.find_at(bytes, address).is_some_and(|member| member != 0))
+    Ok(trie.find(bytes, Key::of(address)).is_some_and(|member| member != 0))
 }
 
 fn is_pinned(view: View<'_>, name: u32, address: IpAddr) -> Result<bool, Defect> {
