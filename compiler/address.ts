@@ -87,6 +87,7 @@ export function ipv4Value(bytes: Uint8Array): number {
 
 /** The number that 4 or 16 bytes in network order stand for. */
 export function toNumber(bytes: Uint8Array): bigint {
+  if (bytes.length === 4) return BigInt(ipv4Value(bytes));
   let value = 0n;
   for (const byte of bytes) value = (value << 8n) | BigInt(byte);
   return value;

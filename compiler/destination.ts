@@ -46,9 +46,9 @@ export type ParsedDestination =
 
 /** Parses a destination; diagnostics have line 0 and call the text `destination`. */
 export function parseDestination(text: string): ParsedDestination {
-  const source = createSource('destination', text, 'option');
   const parsed = parse(text);
   if (isDestination(parsed)) return { ok: true, destination: parsed };
+  const source = createSource('destination', text, 'option');
   return { ok: false, diagnostics: parsed.map((fault) => source.diagnose(fault)) };
 }
 

@@ -82,8 +82,11 @@ export function createNearRules(index: RuleIndex, tries: Tries): NearRules {
         let asked = 0;
         for (const [set, rules] of sets) {
           if (asked++ === MOST_SETS) break;
+          // To walk a trie takes longer than to ask whether it matters.
+          const wanted = rules.filter(accepts);
+          if (wanted.length === 0) continue;
           const bits = nearestMember(tries, set, family, address);
-          if (bits !== undefined) for (const rule of rules) add(rule, bits);
+          if (bits !== undefined) for (const rule of wanted) add(rule, bits);
         }
       }
       return found
@@ -147,7 +150,14 @@ function nearestMember(
   const { start, end, set: membership } = tries.ofSet(set, family).stretch(address);
   if (membership === 1) return width;
   // Members and others alternate, so the nearest members stand next to the stretch.
-  const members = [start - 1n, end + 1n].filter((one) => one >= 0n && one >> BigInt(width) === 0n);
-  if (members.length === 0) return undefined;
-  return Math.max(...members.map((member) => width - (member ^ address).toString(2).length));
+  const below = start > 0n ? sharedBits(width, start - 1n, address) : -1;
+  const above = (end + 1n) >> BigInt(width) === 0n ? sharedBits(width, end + 1n, address) : -1;
+  const most = Math.max(below, above);
+  return most < 0 ? undefined : most;
+}
+
+/** Leading bits, of `width`, that two different addresses share. */
+function sharedBits(width: 32 | 128, a: bigint, b: bigint): number {
+  const differ = a ^ b;
+  return width === 32 ? Math.clz32(Number(differ)) : width - differ.toString(2).length;
 }

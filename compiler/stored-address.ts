@@ -40,9 +40,8 @@ export function isBind(protocol: Protocol): boolean {
 /** The canonical 16-byte form of a destination: unspecified addresses are the loopback that Linux connects them to. */
 export function toCanonical(address: Uint8Array): Uint8Array {
   const wide = widen(address);
-  if (isMapped(wide)) {
-    if (wide.subarray(12).every((byte) => byte === 0)) wide.set([127, 0, 0, 1], 12);
-  } else if (wide.every((byte) => byte === 0)) {
+  if (isUnspecified(wide)) {
+    if (isMapped(wide)) wide[12] = 127;
     wide[15] = 1;
   }
   return wide;
@@ -68,7 +67,9 @@ export function toStoredPrefix({ address, bits }: Prefix, protocol: Protocol): S
 
 /** Whether 16 bytes are 0.0.0.0 or `::`. */
 export function isUnspecified(wide: Uint8Array): boolean {
-  return wide.subarray(isMapped(wide) ? 12 : 0).every((byte) => byte === 0);
+  // From the end on, where almost every address has a bit.
+  for (let i = 15; i >= 12; i--) if (wide[i] !== 0) return false;
+  return isMapped(wide) || wide.every((byte) => byte === 0);
 }
 
 /** Whether an address lies in a prefix; both 16 bytes wide, `wideBits` 0..128. */

@@ -54,13 +54,16 @@ export function createTries(instance: PolicyExports, table: number): Tries {
     const ptr = scratch.room(BLOCK * BOUNDARY_BYTES);
     instance.readBoundaries(table, trie, first, count, ptr);
     const view = new DataView(instance.memory.buffer, ptr, count * BOUNDARY_BYTES);
-    return Array.from({ length: count }, (_, i) => {
-      const at = i * BOUNDARY_BYTES;
-      const high = view.getBigUint64(at, true);
-      const start = family === 4 ? high >> 32n : (high << 64n) | view.getBigUint64(at + 8, true);
+    const found: Stored[] = [];
+    for (let at = 0; at < count * BOUNDARY_BYTES; at += BOUNDARY_BYTES) {
+      const start =
+        family === 4
+          ? BigInt(view.getUint32(at + 4, true))
+          : (view.getBigUint64(at, true) << 64n) | view.getBigUint64(at + 8, true);
       const set = view.getUint32(at + 16, true);
-      return { start, set, bits: view.getUint32(at + 20, true) };
-    });
+      found.push({ start, set, bits: view.getUint32(at + 20, true) });
+    }
+    return found;
   };
   const trieOf = (trie: number, family: 4 | 6): Trie => {
     const width = family === 4 ? 32 : 128;
@@ -100,11 +103,16 @@ export function createTries(instance: PolicyExports, table: number): Tries {
       },
     };
   };
-  const offset = (family: 4 | 6): number => (family === 4 ? 0 : 1);
+  const known = new Map<number, Trie>();
+  const ofPair = (pair: number, family: 4 | 6): Trie => {
+    const trie = pair + (family === 4 ? 0 : 1);
+    const made = known.get(trie) ?? trieOf(trie, family);
+    known.set(trie, made);
+    return made;
+  };
   return {
-    ofProtocol: (protocol, family) =>
-      trieOf(2 * PROTOCOL_NUMBERS[protocol] + offset(family), family),
-    ofSet: (set, family) => trieOf(F.PROTOCOL_TRIES + 2 * set + offset(family), family),
+    ofProtocol: (protocol, family) => ofPair(2 * PROTOCOL_NUMBERS[protocol], family),
+    ofSet: (set, family) => ofPair(F.PROTOCOL_TRIES + 2 * set, family),
   };
 }
 

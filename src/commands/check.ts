@@ -6,11 +6,12 @@ import { isatty } from 'node:tty';
 import { type Destination, parseDestination } from '../../compiler/destination.ts';
 import { type Diagnostic, formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { formatExplanation } from '../../compiler/explanation-text.ts';
+import { parsePlain } from '../../compiler/plain-destination.ts';
 import type { Format } from '../commands.ts';
 import { countErrors, openPolicy } from '../compiling.ts';
 import { SandlockError } from '../errors.ts';
 import { readLines } from '../lines.ts';
-import { createOutput } from '../output.ts';
+import { createOutput, type Output } from '../output.ts';
 import { formatDuration } from '../pins.ts';
 import { printable, writeError } from '../standard-error.ts';
 import { decideDestination, type Verdict } from '../verdicts.ts';
@@ -44,15 +45,20 @@ export async function checkDestinations(
   const table = await openPolicy(path);
   const output = createOutput();
   let denied = false;
-  const answer = (text: string, destination: Destination): void => {
-    for (const verdict of decideDestination(table, text, destination)) {
-      if (verdict.verdict !== 'allow') denied = true;
-      output.write(format === 'json' ? `${JSON.stringify(verdict)}\n` : formatVerdict(verdict));
-    }
+  const answer: Answer = (text, destination) => {
+    const verdicts = decideDestination(table, text, destination);
+    if (verdicts.some(({ verdict }) => verdict !== 'allow')) denied = true;
+    const lines = verdicts.map((verdict) =>
+      format === 'json' ? `${JSON.stringify(verdict)}\n` : formatVerdict(verdict),
+    );
+    const answered = lines.join('');
+    output.write(answered);
+    // How long ago a name was pinned is another text in a second.
+    return verdicts.some(({ pinnedAt }) => pinnedAt !== undefined) ? undefined : answered;
   };
   for (const text of fromInput && texts.length === 0 ? ['-'] : texts) {
     const parsed = asked.get(text);
-    if (parsed === undefined) await checkInput(answer, mistakes);
+    if (parsed === undefined) await checkInput(answer, output, mistakes);
     else if ('destination' in parsed) answer(text, parsed.destination);
   }
   output.end();
@@ -60,10 +66,14 @@ export async function checkDestinations(
   mistakes.end('everything else was checked');
 }
 
-async function checkInput(
-  answer: (text: string, destination: Destination) => void,
-  mistakes: Mistakes,
-): Promise<void> {
+/** Prints the verdicts on a destination and returns what it printed, if it would print the same again. */
+type Answer = (text: string, destination: Destination) => string | undefined;
+
+/** Answers that are kept for destinations that come again, as they do in logs. */
+const MOST_KNOWN = 4096;
+
+async function checkInput(answer: Answer, output: Output, mistakes: Mistakes): Promise<void> {
+  const known = new Map<string, string>();
   let number = 0;
   for await (const lines of readLines(process.stdin)) {
     for (const line of lines) {
@@ -71,9 +81,19 @@ async function checkInput(
       // An abstract socket may hold a `#`; a comment stands at the start or behind a blank.
       const text = line.replace(/(^|\s)#.*$/s, '').trim();
       if (text === '') continue;
+      const before = known.get(text);
+      if (before !== undefined) {
+        output.write(before);
+        continue;
+      }
       const parsed = parse(text);
-      if ('destination' in parsed) answer(text, parsed.destination);
-      else mistakes.add(parsed.diagnostics.map((one) => ({ ...one, file: 'stdin', line: number })));
+      if ('destination' in parsed) {
+        const answered = answer(text, parsed.destination);
+        if (known.size === MOST_KNOWN) known.clear();
+        if (answered !== undefined) known.set(text, answered);
+      } else {
+        mistakes.add(parsed.diagnostics.map((one) => ({ ...one, file: 'stdin', line: number })));
+      }
     }
   }
 }
@@ -83,6 +103,8 @@ type Parsed =
   | { readonly diagnostics: readonly Diagnostic[] };
 
 function parse(text: string): Parsed {
+  const destination = parsePlain(text);
+  if (destination !== undefined) return { destination };
   const result = parseDestination(text);
   return result.ok ? result : { diagnostics: result.diagnostics };
 }

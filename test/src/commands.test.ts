@@ -371,6 +371,14 @@ describe('check', () => {
     ]);
   });
 
+  it('answers a line of standard input that comes again as before', () => {
+    const input = '10.0.0.1:443\n11.0.0.1:443\nx\n'.repeat(3);
+    const once = sandlock('check', 'p.toml', '10.0.0.1:443', '11.0.0.1:443');
+    const { status, stdout, stderr } = withInput(input, 'check', 'p.toml');
+    expect({ status, stdout }).toEqual({ status: 2, stdout: once.stdout.repeat(3) });
+    expect(stderr.match(/^stdin:[369]:1: error SL2002: /gm)).toHaveLength(3);
+  });
+
   it('answers the good lines of standard input and tells the lines of the others', () => {
     const input = `${'x\n'.repeat(30)}10.0.0.1:443\n`;
     const { status, stdout, stderr } = withInput(input, 'check', 'p.toml', '10.0.0.2:443', '-');
