@@ -213,3 +213,26 @@ impl Redirect {
         self.listed.is_pinned(address) || self.live.as_mut().is_some_and(|live| live.knows(address))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_thread_that_answers_ends_when_nobody_can_ask() {
+        let bytes = include_bytes!("../../../test/vectors/mixed.bin");
+        let table = Mapping::sealed(&fd::sealed(c"table", bytes).unwrap()).unwrap();
+        let table = Arc::new(Table::open(table).unwrap());
+        let (_records, events) = fd::pipe().unwrap();
+        let events = Arc::new(Events::new(events).unwrap());
+        let telling = Telling { answers: false, everything: false };
+        let redirect = Redirect::start(&table, &events, Listed::of(&table), "", telling).unwrap();
+        // The thread holds the other reference.
+        let shared = Arc::downgrade(&redirect.shared);
+        assert_eq!(shared.strong_count(), 2);
+        drop(redirect);
+        while shared.strong_count() > 0 {
+            std::thread::yield_now();
+        }
+    }
+}

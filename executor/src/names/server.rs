@@ -159,9 +159,10 @@ impl Server {
         }
     }
 
-    /// Serves for ever.
+    /// Serves until the other end of the pipe is closed: then nobody is left to ask.
     pub fn serve(mut self) {
-        loop {
+        let mut is_wanted = true;
+        while is_wanted {
             let (mut polls, due) = self.polls();
             let now = Instant::now();
             let timeout = due.map_or(-1, |due| {
@@ -172,7 +173,7 @@ impl Server {
                 std::process::abort(); // nobody would be answered any more; the front ends the tree
             }
             let seen: Vec<bool> = polls.iter().map(|poll| poll.revents != 0).collect();
-            self.turn_once(&seen, Instant::now());
+            is_wanted = self.turn_once(&seen, Instant::now());
         }
     }
 
@@ -188,7 +189,8 @@ impl Server {
         (polls, flights.chain(self.streams.iter().map(Stream::due)).min())
     }
 
-    fn turn_once(&mut self, seen: &[bool], now: Instant) {
+    /// Does what there is to do; `false`: there will be no more.
+    fn turn_once(&mut self, seen: &[bool], now: Instant) -> bool {
         let mut seen = seen.iter().copied();
         let mut next = || seen.next().unwrap_or(false);
         let is_woken = next();
@@ -208,11 +210,13 @@ impl Server {
         if first || second {
             self.accept(now);
         }
-        if is_woken {
-            let _ = fd::read(&self.shared.wake, &mut [0; 256]);
-            let made = std::mem::take(&mut *self.shared.made.lock().unwrap_or_else(PoisonError::into_inner));
-            self.sockets.extend(made);
+        if !is_woken {
+            return true;
         }
+        let is_over = fd::read(&self.shared.wake, &mut [0; 256]) == Ok(0);
+        let made = std::mem::take(&mut *self.shared.made.lock().unwrap_or_else(PoisonError::into_inner));
+        self.sockets.extend(made);
+        !is_over
     }
 
     fn move_flights(&mut self, seen: &[bool], now: Instant) {
