@@ -19,7 +19,10 @@ export class List {
 
   /** Appends one cell (contents undefined) and returns its address. */
   push(): usize {
-    return this.pushMany(1);
+    const count = this.count;
+    if (count == this.capacity) this.grow(<u64>count + 1);
+    this.count = count + 1;
+    return this.at(count);
   }
 
   /** Appends `more` cells (contents undefined) and returns the address of the first. */
