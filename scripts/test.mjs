@@ -2,7 +2,7 @@
 // when a test failed, when a runner ended without saying how many tests it ran, and when a program
 // that the tests need is missing; nothing is skipped for want of a tool.
 //
-// `npm test -- unit` (or rust, e2e, launcher, walls, fidelity, hostile, hosts, compat, names, docs, playground, fuzz, instructions) runs one part.
+// `npm test -- unit` (or rust, e2e, launcher, held, walls, fidelity, hostile, hosts, compat, names, docs, playground, fuzz, instructions) runs one part.
 
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,6 +28,7 @@ const RUNNERS = {
   rust: runRust,
   ...Object.fromEntries(SUITES.map((name) => [name, () => runSuite(name)])),
   launcher: () => runSuite('e2e', '--native', ...NATIVE),
+  held: () => runSuite('fidelity', '--held'),
   fuzz: () => runScript('fuzz', '--seconds', FUZZ_SECONDS),
   instructions: () => runScript('instructions'),
 };

@@ -9,7 +9,7 @@
 //! never end for its peer, a listener keep its port. So a socket that has connected, or listens, is let go: no call with a destination is left to it. What comes from accept(2)
 //! and socketpair(2) was never held. All of those are connections, or listen; a message names nobody on them (`calls/alone.rs` has who may send one).
 //!
-//! **Datagram sockets** honour a name in every message, so none may exist that we do not hold: when no task has one any longer (`/proc/*/fd` is searched), it is shut
+//! **Datagram sockets** honour a name in every message, so none may exist that we do not hold: when no task of the sandbox has one any longer (`/proc/*/fd` is searched), it is shut
 //! down before it is let go. If one was hidden after all, in a message under way, whoever takes it out can send nothing by it.
 //!
 //! Must not: close a socket, or search `/proc`, with the lock held; hold a socket that has connected.
@@ -299,10 +299,9 @@ fn inode_in(link: &[u8]) -> Option<u64> {
     std::str::from_utf8(number).ok()?.parse().ok()
 }
 
-/// Takes those inodes out that a task has open: first by the tables of processes, then, for what is left, by those of threads, which may have their own.
+/// Takes those inodes out that a task of the sandbox has open: first by the tables of processes, then, for what is left, by those of threads, which may have their own.
 fn remove_open(inodes: &mut HashSet<u64>) -> Result<()> {
-    let own = process::own_pid().to_string();
-    let processes: Vec<_> = numbers("/proc")?.filter(|process| *process != own).collect();
+    let processes = descendants()?;
     for process in &processes {
         remove_open_of(&format!("/proc/{process}/fd"), inodes);
     }
@@ -318,6 +317,33 @@ fn remove_open(inodes: &mut HashSet<u64>) -> Result<()> {
     Ok(())
 }
 
+/// The processes of the sandbox: all of those descend from this one, which is their subreaper. One whose parent has ended just now is taken for one.
+fn descendants() -> Result<Vec<u32>> {
+    let own = process::own_pid().cast_unsigned();
+    let parents: HashMap<u32, u32> =
+        numbers("/proc")?.filter_map(|process| Some((process, parent_of(process)?))).collect();
+    let is_inside = |process: u32| {
+        let mut ancestor = process;
+        for _ in 0..parents.len() {
+            match parents.get(&ancestor) {
+                Some(parent) if *parent == own => return true,
+                Some(0) => return false,
+                Some(parent) => ancestor = *parent,
+                None => return true,
+            }
+        }
+        false
+    };
+    Ok(parents.keys().copied().filter(|process| *process != own && is_inside(*process)).collect())
+}
+
+/// The fourth field of `/proc/PID/stat`, the second behind the name, which may hold anything.
+fn parent_of(process: u32) -> Option<u32> {
+    let text = std::fs::read(format!("/proc/{process}/stat")).ok()?;
+    let (_, fields) = text.split_at_checked(text.iter().rposition(|byte| *byte == b')')?)?;
+    std::str::from_utf8(fields).ok()?.split_ascii_whitespace().nth(2)?.parse().ok()
+}
+
 fn remove_open_of(folder: &str, inodes: &mut HashSet<u64>) {
     use std::os::unix::ffi::OsStrExt;
     // What may not be looked at is not ours, or can not use what it has.
@@ -330,12 +356,9 @@ fn remove_open_of(folder: &str, inodes: &mut HashSet<u64>) {
 }
 
 /// The entries of a folder of `/proc` that are numbers.
-fn numbers(folder: &str) -> Result<impl Iterator<Item = String> + use<>> {
+fn numbers(folder: &str) -> Result<impl Iterator<Item = u32> + use<>> {
     let entries = std::fs::read_dir(folder).map_err(Errno::from)?;
-    Ok(entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| name.bytes().all(|byte| byte.is_ascii_digit())))
+    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
 }
 
 #[cfg(test)]
@@ -379,6 +402,7 @@ mod tests {
         let path = fd::open_path(c"/").unwrap();
         assert_eq!(find(&vault, &path).err(), Some(Errno(libc::EBADF)));
         assert_eq!(vault.find(process::own_tid(), 999_999).err(), Some(Errno(libc::EBADF)));
+        assert_eq!(parent_of(process::own_pid().cast_unsigned()), Some(process::parent().cast_unsigned()));
         assert_eq!(inode_in(b"/tmp/socket:[7]"), None);
         assert_eq!(inode_in(b"socket:[7]"), Some(7));
     }
