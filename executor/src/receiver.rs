@@ -51,7 +51,7 @@ use crate::watch::{self, Suspects, Watch};
 pub enum Outcome {
     /// It is done; this is its result.
     Done(i64),
-    /// A thread of its own finishes and answers it.
+    /// It is finished and answered elsewhere: by a thread of its own, or the warden.
     Pending,
     /// It was answered with a descriptor.
     Answered,

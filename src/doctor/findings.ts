@@ -286,7 +286,7 @@ const USEFUL: readonly Use[] = [
         ringsDisabled === undefined || ringsDisabled === 0
           ? ''
           : ` (kernel.io_uring_disabled = ${ringsDisabled})`;
-      return `every blocking connect gets a thread of its own${why}`;
+      return `a blocking connect to another machine begins in a thread of its own${why}`;
     },
   },
   {
