@@ -1,5 +1,7 @@
 //! Decisions of a seccomp filter: a tree of tests whose leaves are actions. Knows the machine (linux/filter.h, seccomp(2)), not the policy.
 
+use std::rc::Rc;
+
 mod assembler;
 #[cfg(test)]
 mod interpreter;
@@ -34,7 +36,7 @@ impl Action {
 }
 
 /// A 32-bit word of `struct seccomp_data`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Word {
     /// System call number.
     Number,
@@ -59,7 +61,7 @@ impl Word {
 }
 
 /// A question about a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Test {
     /// The word, masked, is this value.
     Is(u32),
@@ -69,7 +71,7 @@ pub enum Test {
     AnyOf(u32),
 }
 
-/// A decision: an action, or a question with two decisions.
+/// A decision: an action, or a question with two decisions. A copy is cheap.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Decision {
     /// The answer.
@@ -83,9 +85,9 @@ pub enum Decision {
         /// The question.
         test: Test,
         /// When it holds.
-        yes: Box<Decision>,
+        yes: Rc<Decision>,
         /// When it does not.
-        no: Box<Decision>,
+        no: Rc<Decision>,
     },
 }
 
@@ -108,7 +110,7 @@ pub fn ask_masked(
     yes: impl Into<Decision>,
     no: impl Into<Decision>,
 ) -> Decision {
-    Decision::Ask { word, mask, test, yes: Box::new(yes.into()), no: Box::new(no.into()) }
+    Decision::Ask { word, mask, test, yes: Rc::new(yes.into()), no: Rc::new(no.into()) }
 }
 
 /// `if any of values equals word & mask { yes } else { no }`

@@ -2,6 +2,8 @@
 //! programs outside (`core_pattern`) or hold the supervisor up (freezer). So a command that runs as root sees them read-only.
 
 use std::ffi::{CStr, CString};
+use std::fs::File;
+use std::io::Read as _;
 
 use crate::sys::{mounts, process};
 
@@ -25,6 +27,12 @@ const PROOF: &CStr = c"/proc/sys/kernel/core_pattern";
 
 /// Paths and mount flags.
 type Mounts = Vec<(CString, libc::c_ulong)>;
+
+fn mounted() -> std::io::Result<String> {
+    // The kernel makes the text anew for each part that is read, so it is asked for all of it.
+    let mut text = String::with_capacity(16 * 1024);
+    File::open("/proc/self/mountinfo")?.read_to_string(&mut text).map(|_| text)
+}
 
 /// Lines of `/proc/self/mountinfo` (proc_pid_mountinfo(5)): `id parent device root path options … - kind source options`.
 fn parse(text: &str) -> Mounts {
@@ -80,7 +88,7 @@ pub fn seal() -> bool {
     if process::effective_user() != 0 || mounts::own_namespace().is_err() {
         return false;
     }
-    for (path, flags) in parse(&std::fs::read_to_string("/proc/self/mountinfo").unwrap_or_default()) {
+    for (path, flags) in parse(&mounted().unwrap_or_default()) {
         // EINVAL: hidden below another mount, so out of reach.
         let _ = mounts::make_read_only(&path, flags);
     }

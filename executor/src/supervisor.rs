@@ -84,6 +84,7 @@ const LOOKS_PER_MS: usize = 10;
 pub fn main() -> ! {
     std::panic::set_hook(Box::new(|_| std::process::abort()));
     signal::block_all();
+    process::share_heap();
     process::name_thread(c"sl-supervisor");
     let Ok(events) = Events::new(fd::own(EVENTS)) else { process::exit_now(125) };
     let events = Arc::new(events);
@@ -300,8 +301,6 @@ impl Warden {
         linger: Option<Duration>,
     ) -> Result<Self> {
         let pidfd = process::pidfd_open(command.pid.cast_unsigned(), 0)?;
-        process::new_session()?;
-        fd::close_stdio()?;
         let _ = command.listener.wake_synchronously(); // slower without it
         let listener = Arc::new(command.listener);
         let (waiting, began) = fd::pipe()?;
@@ -347,6 +346,9 @@ impl Warden {
             receiver.serve();
             drop(ended);
         })?;
+        // The command's first calls need not wait for this.
+        process::new_session()?;
+        fd::close_stdio()?;
         let changes = signal::child_changes()?;
         Ok(Self {
             events,

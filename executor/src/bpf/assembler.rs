@@ -3,7 +3,7 @@
 //! Length is what installing a filter costs: the kernel checks, converts and translates each instruction, in several rounds, before a command starts. Jumps lead forward
 //! only, so the program is laid out from its end: what a question leads to is there before the question is.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::{Decision, Test, Word};
 use crate::sys::seccomp::Instruction;
@@ -16,11 +16,14 @@ pub(super) const JUMP_AT_LEAST: u16 = 0x35; // BPF_JMP | BPF_JGE | BPF_K
 pub(super) const JUMP_ANY_BIT: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
 pub(super) const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 
+/// About how many instructions a filter has.
+const USUAL: usize = 256;
+
 /// Where a part of the program begins: the number of instructions from there to the end, less one.
 type Place = usize;
 
 /// A part, by what it does. Two that are equal here do the same, whatever led to them.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Part {
     Return(u32),
     /// `is_loaded`: it begins behind its load.
@@ -35,10 +38,9 @@ enum Part {
 }
 
 /// A program, from its last instruction to its first.
-#[derive(Default)]
 struct Layout {
     reversed: Vec<Instruction>,
-    parts: BTreeMap<Part, Place>,
+    parts: HashMap<Part, Place>,
 }
 
 impl Layout {
@@ -112,7 +114,7 @@ impl Layout {
 
 /// The program for a decision.
 pub fn assemble(decision: &Decision) -> Vec<Instruction> {
-    let mut layout = Layout::default();
+    let mut layout = Layout { reversed: Vec::with_capacity(USUAL), parts: HashMap::with_capacity(USUAL) };
     layout.place(decision, None);
     layout.reversed.reverse();
     layout.reversed

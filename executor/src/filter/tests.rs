@@ -1,6 +1,6 @@
 //! The assembled filter, interpreted, against what the table must say.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 
 use super::*;
 use crate::bpf::{Sample, interpret};
@@ -61,7 +61,7 @@ fn decide(decision: &Decision, sample: &Sample) -> Action {
 }
 
 /// For each word of an argument the values around everything that a decision asks of it.
-fn corners(decision: &Decision, found: &mut BTreeMap<Word, BTreeSet<u32>>) {
+fn corners(decision: &Decision, found: &mut HashMap<Word, BTreeSet<u32>>) {
     let Decision::Ask { word, mask, test, yes, no } = decision else { return };
     let values = match test {
         Test::Is(value) => [*value, value.wrapping_add(1), value | !mask],
@@ -74,7 +74,7 @@ fn corners(decision: &Decision, found: &mut BTreeMap<Word, BTreeSet<u32>>) {
 }
 
 /// Every combination of these values; what is not asked of is full of ones.
-fn combinations(corners: &BTreeMap<Word, BTreeSet<u32>>) -> Vec<[u64; 6]> {
+fn combinations(corners: &HashMap<Word, BTreeSet<u32>>) -> Vec<[u64; 6]> {
     let mut all = vec![[u64::MAX; 6]];
     for (word, values) in corners {
         let with = |args: &[u64; 6], value: u32| {
@@ -107,7 +107,7 @@ fn the_program_says_of_every_call_what_the_table_says() {
         let (program, calls) = (program(walls), calls(walls));
         for nr in (0..1000).chain(X32 - 2..X32 + 600).chain(u32::MAX - 2..=u32::MAX) {
             let listed = calls.iter().find(|(number, _)| *number == nr).map(|(_, decision)| decision);
-            let mut found = BTreeMap::new();
+            let mut found = HashMap::new();
             if let Some(decision) = listed {
                 corners(decision, &mut found);
             }

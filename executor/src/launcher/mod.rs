@@ -39,6 +39,7 @@ enum Outcome {
 
 /// The program.
 pub fn main(start: Start) -> ! {
+    process::share_heap();
     // As Node does for `sandlock exec`: a closed reader or a full disk is an error of a write, and 0, 1 and 2 are open.
     signal::ignore(libc::SIGPIPE);
     signal::ignore(libc::SIGXFSZ);
