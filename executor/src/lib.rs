@@ -47,6 +47,7 @@ mod tree;
 mod vault;
 mod walls;
 mod watch;
+mod yama;
 
 /// The program, by the name it was executed under. Whatever is not one of our own two is what a user calls the launcher.
 fn main(start: sys::process::Start) -> ! {

@@ -51,6 +51,7 @@ use crate::tree::{self, Proven};
 use crate::vault::Vault;
 use crate::walls::Walls;
 use crate::watch::{Suspects, Watch};
+use crate::yama;
 
 /// The host's names for addresses, which programs read before they ask anyone.
 const HOSTS: &str = "/etc/hosts";
@@ -129,6 +130,12 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     let is_forced = request.options & (SUPERVISE | TELL_ALLOWED | OBSERVE) != 0;
     let has_names = observes || !listed.is_empty();
     let mut walls = Walls::of(&table, abi, is_forced, observes, has_names);
+    if yama::keeps_out(yama::SCOPE) {
+        if walls.needs_inspection() {
+            return Err(Failure { stage: Stage::Inspection, error: Errno(libc::EACCES) });
+        }
+        walls.inspected = false;
+    }
     if request.options & WITHOUT_SETTINGS == 0 && !settings::are_sealed() {
         return Err(Failure { stage: Stage::Settings, error: Errno(libc::EPERM) });
     }

@@ -183,7 +183,7 @@ const NEEDED: readonly Need[] = [
     stage: () => 'inspection',
     help: (errno, { yamaScope }) =>
       yamaScope !== undefined && yamaScope > 1
-        ? `kernel.yama.ptrace_scope is ${yamaScope}: every network call would fail; 1 is enough`
+        ? `kernel.yama.ptrace_scope is ${yamaScope}, which keeps the supervisor out of the command; 1 is enough`
         : PTRACE_HELP(errno),
   },
   {

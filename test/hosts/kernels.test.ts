@@ -152,3 +152,42 @@ describe.each(users)('as $name', (user) => {
     },
   );
 });
+
+/**
+ * A kernel with Yama in that scope, as far as its setting tells, for root; the command line runs as `uid`. Nothing else of /proc/sys/kernel is there.
+ */
+function yama(scope: number, uid: number): Host {
+  const script = [
+    'mount -t tmpfs none /proc/sys/kernel && mkdir /proc/sys/kernel/yama',
+    `echo core > /proc/sys/kernel/core_pattern && echo ${scope} > /proc/sys/kernel/yama/ptrace_scope`,
+    `exec setpriv --reuid ${uid} --regid ${uid} --clear-groups "$@"`,
+  ];
+  return ['unshare', '-m', 'sh', '-c', script.join(' && '), 'sh'];
+}
+
+describe.each(users.filter(({ uid }) => uid === 0))('as $name', (root) => {
+  test.each([
+    ['root', 0],
+    ['nobody', 65534],
+  ] as const)(
+    'with Yama, as %s: from scope 2 on refused by name, unless nothing is looked at',
+    async (_, uid) => {
+      const message =
+        'kernel.yama.ptrace_scope is 2 or 3, which keeps the supervisor out of the command; 1 is enough; nothing was run (inspection: EACCES)';
+      const closed = '[network]\nallow = []\nallow_families = ["inet/stream", "unix/pair"]\n';
+      for (const scope of [0, 1, 2, 3]) {
+        const host = yama(scope, uid);
+        const [looks, looksNot] = await Promise.all(
+          [policyOf([':*']), closed].map((policy) =>
+            run(root, [...host, ...sandlock(policy, ['echo', 'ran'], unsealed(root))]),
+          ),
+        );
+        const ran = { stdout: 'ran\n', stderr: '', status: 0 };
+        expect(looksNot).toMatchObject(ran);
+        expect(looks).toMatchObject(
+          scope < 2 ? ran : { stdout: '', stderr: `sandlock: ${message}\n`, status: 125 },
+        );
+      }
+    },
+  );
+});
