@@ -178,7 +178,7 @@ impl Address {
 
 impl Receiver {
     /// Serves until the last task of the sandbox is gone.
-    pub fn serve(mut self) {
+    pub fn serve(&mut self) {
         // Without one connects within the machine are made as all others.
         let _ = tick::begin();
         loop {

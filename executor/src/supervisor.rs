@@ -317,7 +317,7 @@ impl Warden {
         let (received, ended) = fd::pipe()?;
         let (_, hard) = process::open_file_limit()?;
         let counts = Arc::new(Counts::default());
-        let receiver = Receiver {
+        let mut receiver = Receiver {
             listener: Arc::clone(&listener),
             counts: Arc::clone(&counts),
             table: reach.table,
@@ -351,6 +351,7 @@ impl Warden {
         events.tell(&started);
         std::thread::Builder::new().name("sl-receiver".into()).spawn(move || {
             receiver.serve();
+            // What it held is given up afterwards, and nobody waits for that.
             drop(ended);
         })?;
         // The command's first calls need not wait for this.
