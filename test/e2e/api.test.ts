@@ -69,7 +69,7 @@ describe.each(users)('as $name', (user) => {
   test('the host keeps its signals, limits and children; four sandboxes run at once', async () => {
     const text = `${START}
 import { execFileSync } from 'node:child_process';
-const state = () => readFileSync('/proc/self/status', 'utf8').match(/^(Sig|NoNewPrivs|Seccomp|CapEff).*$/gm).join() +
+const state = () => readFileSync('/proc/self/status', 'utf8').match(/^(Sig...|NoNewPrivs|Seccomp|CapEff):.*$/gm).join() +
   readFileSync('/proc/self/limits', 'utf8');
 const before = state();
 const children = Array.from({ length: 4 }, (_, i) => spawn(table, 'bash', ['-c', 'sleep 0.3; exit ' + i]));
