@@ -236,7 +236,7 @@ test('the hosts file of an image keeps its own lines, and localhost is added for
       expect(readFileSync(join(image, 'etc/hosts'), 'utf8')).toBe(own);
     }
   } finally {
-    execFileSync('umount', [join(image, 'proc')]);
-    execFileSync('umount', [image]);
+    // Lazily: who has just ended may be there a moment longer.
+    execFileSync('umount', ['-l', join(image, 'proc'), image]);
   }
 });
