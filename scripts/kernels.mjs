@@ -36,6 +36,9 @@ const OTHERS = ['veth', 'unix_diag'];
 const MEBIBYTES = 6000;
 const LIMIT_MS = 3_600_000;
 
+/** For programs that write a lot. */
+const BIG = { maxBuffer: 1 << 28 };
+
 const INIT = `#!/busybox sh
 PATH=/
 busybox mkdir -p /proc /sys /dev /new
@@ -114,8 +117,6 @@ function makeInitrd(folder, kernel) {
   return file;
 }
 
-const BIG = { maxBuffer: 1 << 28 };
-
 /** A disk with this machine's programs and the repository; what the tests write there is not kept. */
 function makeDisk(folder, job) {
   const tree = join(folder, 'root');
@@ -161,6 +162,6 @@ function boot(kernel, initrd, disk) {
     { ...BIG, stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8', timeout: LIMIT_MS },
   );
   process.stdout.write(stdout);
-  const [, status] = /^status (\d+)\r?$/m.exec(stdout) ?? [];
+  const [, status] = /status (\d+)\r?$/m.exec(stdout) ?? [];
   if (status !== '0') throw new ScriptError(`the tests ended with status ${status ?? 'unknown'}`);
 }

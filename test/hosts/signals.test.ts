@@ -87,7 +87,7 @@ os.kill(child.pid, 0); signal.pidfd_send_signal(os.pidfd_open(child.pid), 10)
 print('pidfd', child.communicate()[0].strip(), child.returncode)
 shell = 'set -m; sleep 31 & sleep 31 | sleep 31 & kill %1 %2; wait; echo jobs $?'
 print(subprocess.run(['bash', '-c', shell], capture_output=True, text=True).stdout.strip())
-shell = 'trap "echo group; exit 3" TERM; (trap - TERM; sleep 31) & kill 0; wait; echo never'
+shell = 'trap "echo group; exit 3" TERM; (trap - TERM; sleep 31) & kill 0; wait; sleep 2 & wait; echo never'
 ended = subprocess.run(['bash', '-c', shell], capture_output=True, text=True, start_new_session=True)
 print(ended.stdout.strip(), ended.returncode)
 try:
