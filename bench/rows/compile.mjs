@@ -2,8 +2,8 @@
 // which keeps no rules, checks nothing and explains nothing, and beside ipset and nft where they are installed.
 
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { interleave, median, ratio, run, time } from '../frame.mjs';
+import { join, relative } from 'node:path';
+import { interleave, median, ratio, root, run, time } from '../frame.mjs';
 import { announced, list, PORTS, rules, withPorts } from '../lists.mjs';
 
 const SIZE = 1_000_000;
@@ -165,7 +165,7 @@ function announcedRows(stage, family, small, floor) {
   const name = `IPv${family}, announced, mixed ports`;
   const lines = announced(stage.ranges, family);
   if (lines === undefined) {
-    const missing = { value: undefined, figures: `${RANGES} are not in ${stage.ranges}` };
+    const missing = { value: undefined, figures: `${RANGES} are not in ${relative(root, stage.ranges)}` };
     const whats = [
       ['15', 'bytes a rule'],
       ['16', 'compile / C'],
