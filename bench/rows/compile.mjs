@@ -165,7 +165,10 @@ function announcedRows(stage, family, small, floor) {
   const name = `IPv${family}, announced, mixed ports`;
   const lines = announced(stage.ranges, family);
   if (lines === undefined) {
-    const missing = { value: undefined, figures: `${RANGES} are not in ${relative(root, stage.ranges)}` };
+    const missing = {
+      value: undefined,
+      figures: `${RANGES} are not in ${relative(root, stage.ranges)}`,
+    };
     const whats = [
       ['15', 'bytes a rule'],
       ['16', 'compile / C'],
