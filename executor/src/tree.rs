@@ -37,32 +37,31 @@ pub fn kill_domain(_: Proven) {
     let _ = kill(-1, libc::SIGKILL);
 }
 
-/// Every descendant of this process, found by walking `/proc`. For a subreaper: orphans are its children. Not atomic: a tree that forks while it is walked
+/// Tells every descendant of this process as it is found by walking `/proc`. For a subreaper: orphans are its children. Not atomic: a tree that forks while it is walked
 /// has some that were not found.
-pub fn descendants() -> Vec<i32> {
+pub fn descendants(mut found: impl FnMut(i32)) {
     let mut waiting = vec![own_pid()];
     let mut seen = HashSet::new();
-    let mut found = Vec::new();
     while let Some(pid) = waiting.pop() {
         let Ok(threads) = std::fs::read_dir(format!("/proc/{pid}/task")) else { continue };
         for thread in threads.flatten() {
             let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
             for child in children.split_ascii_whitespace().filter_map(|child| child.parse::<i32>().ok()) {
                 if seen.insert(child) {
-                    found.push(child);
+                    found(child);
                     waiting.push(child);
                 }
             }
         }
     }
-    found
 }
 
 /// Sends SIGKILL to every descendant of this process. A tree that forks faster than it is walked needs further rounds.
 pub fn kill_descendants() {
-    for pid in descendants() {
+    // Each at once, before it makes more.
+    descendants(|pid| {
         let _ = kill(pid, libc::SIGKILL);
-    }
+    });
 }
 
 /// Ends the tree and reaps it, for the supervisor: until it has no child left. Returns how many it reaped.

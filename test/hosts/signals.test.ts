@@ -159,6 +159,20 @@ describe.each(users)('as $name', (user) => {
     expect(readFileSync(`/proc/${kept.pid}/stat`, 'utf8')).toMatch(/\) S /);
   });
 
+  test.each(HOSTS)(
+    'a kernel %s: a PID namespace made inside leads to no group outside',
+    async (_, host) => {
+      const script = `trap '' USR1; unshare --user --pid --fork sh -c 'kill -USR1 0'; echo done`;
+      const policy = `${policyOf([])}\n[program]\nallow_userns = true\n`;
+      const outside = ['sh', '-c', `trap 'echo hit' USR1; "$@"; echo end`, 'outside'];
+      const bare = await run(user, [...outside, 'sh', '-c', script]);
+      expect(bare).toMatchObject({ stdout: 'done\nhit\nend\n', status: 0 });
+      const command = sandlock(policy, ['sh', '-c', script]);
+      const outcome = await run(user, [...outside, ...host, ...command]);
+      expect(outcome).toMatchObject({ stdout: 'done\nend\n', stderr: '', status: 0 });
+    },
+  );
+
   test.each(HOSTS)('a kernel %s: the command can not kill its supervisor', async (_, host) => {
     const [a] = await openTcp('127.0.0.1');
     const script = `kill -9 $PPID || echo alive; echo hello > /dev/tcp/${a.at}; exit 3`;

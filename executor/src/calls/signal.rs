@@ -28,11 +28,12 @@ type Information = Option<[u8; SIGINFO_BYTES]>;
 pub fn kill(receiver: &Receiver, notification: &Notification) -> Result<Outcome> {
     let [target, signal, ..] = notification.args;
     let (target, signal) = (low(target), low(signal));
-    let Some(own) = own_process(receiver, notification)? else { return Ok(Outcome::LetRun) };
+    let (own, is_nested) = own_process(receiver, notification)?;
     match target {
-        1.. if target == own => Ok(Outcome::LetRun),
-        1.. => to_process(target, signal, &None),
+        // A group is not bounded by a PID namespace: who is first in one is still in the group it comes from.
         0 => to_group(receiver, notification, process::group_of(notification.tid)?, own, signal),
+        _ if is_nested || target == own => Ok(Outcome::LetRun),
+        1.. => to_process(target, signal, &None),
         -1 => to_others(own, signal),
         _ => to_group(receiver, notification, target.checked_neg().ok_or(Errno(libc::ESRCH))?, own, signal),
     }
@@ -42,7 +43,10 @@ pub fn kill(receiver: &Receiver, notification: &Notification) -> Result<Outcome>
 pub fn kill_thread(receiver: &Receiver, notification: &Notification) -> Result<Outcome> {
     let [first, second, ..] = notification.args;
     let (first, second) = (low(first), low(second));
-    let Some(own) = own_process(receiver, notification)? else { return Ok(Outcome::LetRun) };
+    let (own, is_nested) = own_process(receiver, notification)?;
+    if is_nested {
+        return Ok(Outcome::LetRun);
+    }
     if libc::c_long::from(notification.nr) == libc::SYS_tgkill {
         return own_thread(first, own).map(|()| Outcome::LetRun);
     }
@@ -60,8 +64,8 @@ pub fn kill_thread(receiver: &Receiver, notification: &Notification) -> Result<O
 pub fn queue(receiver: &Receiver, notification: &Notification) -> Result<Outcome> {
     let [target, signal, information, ..] = notification.args;
     let target = low(target);
-    let Some(own) = own_process(receiver, notification)? else { return Ok(Outcome::LetRun) };
-    if target == own {
+    let (own, is_nested) = own_process(receiver, notification)?;
+    if is_nested || target == own {
         return Ok(Outcome::LetRun);
     }
     let information = copied(receiver, notification, low(signal), information)?;
@@ -71,7 +75,10 @@ pub fn queue(receiver: &Receiver, notification: &Notification) -> Result<Outcome
 /// rt_tgsigqueueinfo: (process, thread, signal, information)
 pub fn queue_thread(receiver: &Receiver, notification: &Notification) -> Result<Outcome> {
     let [target, ..] = notification.args;
-    let Some(own) = own_process(receiver, notification)? else { return Ok(Outcome::LetRun) };
+    let (own, is_nested) = own_process(receiver, notification)?;
+    if is_nested {
+        return Ok(Outcome::LetRun);
+    }
     own_thread(low(target), own).map(|()| Outcome::LetRun)
 }
 
@@ -90,15 +97,12 @@ pub fn send_by_pidfd(receiver: &mut Receiver, notification: &Notification) -> Re
     send(&pidfd, target, signal, &information)
 }
 
-/// The caller's process. None: its process ids are those of a PID namespace that was made inside, where all are.
-fn own_process(receiver: &Receiver, notification: &Notification) -> Result<Option<i32>> {
+/// The caller's process, by our number; and whether the numbers that it uses are those of a PID namespace that was made inside, where all processes are.
+fn own_process(receiver: &Receiver, notification: &Notification) -> Result<(i32, bool)> {
     let status = Status::read(notification.tid)?;
     let is_nested = receiver.table.allows_user_namespaces() && task::is_in_other_pids(notification.tid)?;
     receiver.still_waiting(notification)?;
-    if is_nested {
-        return Ok(None);
-    }
-    i32::try_from(status.group).map(Some).map_err(|_| Errno(libc::ESRCH))
+    i32::try_from(status.group).map(|own| (own, is_nested)).map_err(|_| Errno(libc::ESRCH))
 }
 
 /// EPERM unless `target` is the caller's process: there the kernel finds the thread, and no other.
@@ -178,12 +182,12 @@ fn to_each(is_meant: impl Fn(i32) -> bool, signal: i32) -> Option<Result<Outcome
     let mut result: Option<Result<Outcome>> = None;
     for _ in 0..MOST_ROUNDS {
         let before = reached.len();
-        for pid in tree::descendants() {
+        tree::descendants(|pid| {
             if is_meant(pid) && reached.insert(pid) {
                 let sent = to_process(pid, signal, &None);
                 result = Some(result.filter(Result::is_ok).unwrap_or(sent));
             }
-        }
+        });
         if reached.len() == before {
             break;
         }
