@@ -77,6 +77,14 @@ fn answer(name: &str, value: i32) -> Vec<u8> {
     bytes
 }
 
+/// Runs this in a child. Error numbers fit an exit status.
+pub fn forked(body: impl FnOnce() -> Result<()>) -> Result<()> {
+    match process::fork(|| body().map_or_else(|Errno(error)| error, |()| 0)).and_then(process::wait_for)? {
+        0 => Ok(()),
+        error => Err(Errno(error)),
+    }
+}
+
 /// Runs a probe in a child: 0, or -errno. Error numbers fit an exit status.
 fn run(probe: Probe) -> i32 {
     let parent = process::own_pid();
@@ -193,7 +201,7 @@ fn waits_killably() -> Result<()> {
 /// gives descriptors (no call waits for one here, so ENOENT; EINVAL: before Linux 5.14). Leaves the process with a filter.
 pub fn holds_sockets() -> Result<()> {
     vault::probe()?;
-    read_flag(process::own_pid())?;
+    reads_memory()?;
     match install(false)?.answer_with(0, &fd::pipe()?.0, true) {
         Err(Errno(libc::ENOENT)) => Ok(()),
         result => result.and(Err(INEFFECTIVE)),
@@ -213,6 +221,17 @@ static FLAG: u8 = 1;
 
 fn read_flag(pid: i32) -> Result<()> {
     memory::read_exact(pid.cast_unsigned(), (&raw const FLAG) as u64, &mut [0])
+}
+
+/// That memory of the command can be read, by call or by file. A process that is not dumpable, as the supervisor, is kept from its own file, so a child that is tries it.
+pub fn reads_memory() -> Result<()> {
+    let own = process::own_pid();
+    let by_file = || {
+        child::die_with_parent(own)?;
+        process::prctl(libc::PR_SET_DUMPABLE, 1)?;
+        read_flag(process::own_pid())
+    };
+    read_flag(own).or_else(|_| forked(by_file))
 }
 
 /// As the supervisor looks into the command: without capabilities, at a child. Yama (ptrace_scope 2 and 3) forbids that where looking at

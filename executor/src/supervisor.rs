@@ -44,7 +44,7 @@ use crate::sys::landlock::Abi;
 use crate::sys::mapping::Mapping;
 use crate::sys::seccomp::Listener;
 use crate::sys::uring::Ring;
-use crate::sys::{Errno, Result, fd, landlock, memory, mounts, process, seccomp, signal, socket, tick};
+use crate::sys::{Errno, Result, fd, landlock, mounts, process, seccomp, signal, socket, tick};
 use crate::table::{Table, UnixRule};
 use crate::task::{Callers, Tasks};
 use crate::tree::{self, Proven};
@@ -197,21 +197,13 @@ fn is_image() -> bool {
 fn probe_inspection() -> Result<()> {
     let own = process::own_pid().cast_unsigned();
     drop(process::pidfd_getfd(&process::pidfd_open(own, 0)?, CONTROL)?);
-    let (written, mut read) = ([1u8], [0u8]);
-    memory::read_exact(own, written.as_ptr() as u64, &mut read)
+    probe::reads_memory()
 }
 
 /// The same for where sockets are made and held instead. It takes a filter to try, so a process of its own does.
 fn probe_vault() -> Result<()> {
     let own = process::own_pid();
-    let body = move || {
-        let result = process::child::die_with_parent(own).and_then(|()| probe::holds_sockets());
-        result.map_or_else(|Errno(error)| error, |()| 0)
-    };
-    match process::fork(body).and_then(process::wait_for)? {
-        0 => Ok(()),
-        error => Err(Errno(error)),
-    }
+    probe::forked(|| process::child::die_with_parent(own).and_then(|()| probe::holds_sockets()))
 }
 
 /// Enters the domain that keeps us, and whatever thread we make from now on, from outside abstract unix sockets: it is the kernel that knows which are outside. If

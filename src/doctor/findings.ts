@@ -172,7 +172,7 @@ const NEEDED: readonly Need[] = [
   {
     name: 'read-memory',
     works: 'memory of a process can be read',
-    fails: 'process_vm_readv fails',
+    fails: 'neither process_vm_readv nor /proc/PID/mem reads memory',
     stage: () => 'inspection',
     help: PTRACE_HELP,
   },

@@ -9,7 +9,7 @@ import { openTcp } from '../e2e/harness/listen.ts';
 import { policyOf, run, runSandboxed, sandlock } from '../e2e/harness/run.ts';
 import { makeDirectory, probe, type User, users } from '../e2e/harness/stage.ts';
 import { lines, network, type Step, stepsOf } from '../walls/steps.ts';
-import { container, dropped, INSPECTION, TAKING } from './docker.ts';
+import { container, dropped, INSPECTION, READING, TAKING } from './docker.ts';
 import {
   expectHolds,
   expectRefused,
@@ -75,11 +75,17 @@ describe.each(users)('as $name', (user) => {
     await expectHolds(user, container(user, ...TAKING), unsealed(user));
   });
 
+  test('a container of Docker 20.10, whose profile forbids process_vm_readv as well: every wall holds', async () => {
+    await expectHolds(user, container(user, ...READING), unsealed(user));
+    // By the call or by the file, which are two ways to read for one that takes descriptors too.
+    await expectHolds(user, without('process_vm_readv=EPERM', 'process_vm_writev=EPERM'));
+  });
+
   test('a container in which memory can not be read, or descriptors neither be taken nor given: refused, with the option that helps', async () => {
     const message =
-      'the supervisor may not look into the command here: process_vm_readv is forbidden, or pidfd_getfd and what takes its place; a container allows both by --cap-add SYS_PTRACE; nothing was run (inspection: EPERM)';
+      'the supervisor may not look into the command here: neither process_vm_readv nor /proc/PID/mem reads its memory, or pidfd_getfd is forbidden and what takes its place; a container allows all by --cap-add SYS_PTRACE; nothing was run (inspection: EPERM)';
     await expectRefused(user, container(user, ...INSPECTION), message, unsealed(user));
-    await expectRefused(user, without('process_vm_readv=EPERM'), message);
+    await expectRefused(user, without('process_vm_readv=EPERM', 'preadv=EPERM'), message);
     const given = without('pidfd_getfd=EPERM', 'ioctl=EINVAL@1:0x40182103');
     await expectRefused(user, given, message);
   });

@@ -4,7 +4,7 @@ import { type Host, without } from './host.ts';
 
 /**
  * What Docker's default profile (an allowlist: github.com/moby/profiles, seccomp/default.json) refuses when the container
- * has no capability, as far as this kernel and architecture have it.
+ * has no capability, as far as this kernel and architecture have it. The real one: `npm run docker`.
  */
 const REFUSED = [
   ...[
@@ -65,14 +65,16 @@ const BY_ARGUMENT = [
   'socket=EPERM@0:38',
   'personality=EPERM@0:0x0040000',
 ];
-/** What CAP_SYS_PTRACE opens; ptrace and the memory of other processes are open since Linux 4.8. */
+/** What CAP_SYS_PTRACE opens; ptrace and the memory of other processes are open by themselves. */
 export const TAKING: readonly string[] = ['kcmp', 'pidfd_getfd'].map((call) => `${call}=EPERM`);
-/** A profile that lets nobody look at another process. */
-export const INSPECTION: readonly string[] = [
+/** The same of Docker 20.10, where that memory is open by its file alone. */
+export const READING: readonly string[] = [
   ...TAKING,
   'process_vm_readv=EPERM',
   'process_vm_writev=EPERM',
 ];
+/** A profile that lets nobody look at another process. */
+export const INSPECTION: readonly string[] = [...READING, 'preadv=EPERM'];
 
 /** A host that takes root's capabilities; nobody else has any. */
 export function dropped(user: User): Host {

@@ -45,6 +45,7 @@ const FULL: readonly (readonly [string, Host, readonly string[]])[] = [
   ['no sock_diag', without('socket=EPROTONOSUPPORT@2:4'), ['fallback sock-diag']],
   ['kcmp forbidden', without('kcmp=EPERM'), []],
   ['pidfd_getfd forbidden, as by Docker', without('pidfd_getfd=EPERM'), ['fallback pidfd-getfd']],
+  ['process_vm_readv forbidden, as by Docker 20.10', without('process_vm_readv=EPERM'), []],
   ['Landlock 6', landlock(6), []],
   ['Landlock 5', landlock(5), ['fallback landlock-scopes']],
   ['Landlock 3', landlock(3), ['fallback landlock-scopes', 'fallback landlock-tcp']],
@@ -59,8 +60,8 @@ const IMPOSSIBLE: readonly (readonly [string, Host, readonly string[], readonly 
     ['inspection'],
   ],
   [
-    'process_vm_readv forbidden',
-    without('process_vm_readv=EPERM'),
+    'memory can be read by neither way',
+    without('process_vm_readv=EPERM', 'preadv=EPERM'),
     ['missing inspect-child', 'missing read-memory'],
     ['inspection'],
   ],

@@ -15,7 +15,7 @@ pub(super) const STAGES: &[(&str, &[i32], &str)] = &[
     ("close-range", &[], "this kernel is too old: close_range (Linux 5.9) is needed; nothing was run"),
     ("inspection", &[38, 95], "this kernel is too old: pidfd_getfd (Linux 5.6) is needed; nothing was run"),
     ("inspection", &[13], "kernel.yama.ptrace_scope is 2 or 3, which keeps the supervisor out of the command; 1 is enough; nothing was run"),
-    ("inspection", &[], "the supervisor may not look into the command here: process_vm_readv is forbidden, or pidfd_getfd and what takes its place; a container allows both by --cap-add SYS_PTRACE; nothing was run"),
+    ("inspection", &[], "the supervisor may not look into the command here: neither process_vm_readv nor /proc/PID/mem reads its memory, or pidfd_getfd is forbidden and what takes its place; a container allows all by --cap-add SYS_PTRACE; nothing was run"),
     ("table", &[61], "the table has names that are to be looked up before a command starts, as `sandlock exec` does; with `resolve = \"compile\"` or \"live\" it runs as it is; nothing was run"),
     ("table", &[], "the supervisor refused the table; nothing was run"),
     ("stdio", &[], "standard input, output or error is a socket that could reach past the policy; redirect it; nothing was run"),

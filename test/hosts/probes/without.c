@@ -23,7 +23,7 @@ static const struct { const char *name; long number; } calls[] = {
     C(acct), C(add_key), C(adjtimex), C(bpf), C(chroot), C(clock_adjtime), C(clock_settime), C(clone), C(delete_module),
     C(fanotify_init), C(finit_module), C(get_mempolicy), C(init_module), C(ioctl), C(kcmp), C(kexec_file_load), C(kexec_load),
     C(keyctl), C(lookup_dcookie), C(mbind), C(memfd_create), C(migrate_pages), C(mount), C(move_pages), C(open_by_handle_at),
-    C(perf_event_open), C(personality), C(pivot_root), C(prctl), C(process_vm_readv), C(process_vm_writev), C(ptrace), C(quotactl), C(reboot),
+    C(perf_event_open), C(personality), C(pivot_root), C(prctl), C(preadv), C(process_vm_readv), C(process_vm_writev), C(ptrace), C(quotactl), C(reboot),
     C(request_key), C(seccomp), C(set_mempolicy), C(setdomainname), C(sethostname), C(setns), C(settimeofday), C(socket),
     C(swapoff), C(swapon), C(syslog), C(umount2), C(unshare), C(userfaultfd), C(vhangup),
 #undef C
