@@ -61,8 +61,12 @@ export function createTeller(table: Buffer, options: TellingOptions): Teller {
     if (isDenial || logAllowed) log?.add(decision);
     if (isDenial && !quiet) say(denials.report(decision, () => explained.hint));
   };
+  // Most of what a refusal costs here is to explain it: not for nobody.
+  const isHeard = !quiet || log !== undefined || summary !== undefined;
   return {
-    decided: (record) => probes.push(record).forEach(tell),
+    decided(record) {
+      if (isHeard) probes.push(record).forEach(tell);
+    },
     named(record) {
       const denied = toDeniedName(record);
       if (denied === undefined) return explainer.learn(record);

@@ -15,6 +15,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError, mpsc};
 
 use crate::event::{Events, Kind, RECORD_BYTES, Record, Stage};
+use crate::records::Records;
 use crate::request::{Request, TERMINAL};
 use crate::spawn::Failure;
 use crate::supervisor::{self, CONTROL, EVENTS, NAME, PROOF, REQUEST, TABLE};
@@ -34,7 +35,7 @@ const STACK_BYTES: usize = 128 * 1024;
 pub struct Front {
     control: OwnedFd,
     /// Until it is given away.
-    events: Mutex<Option<OwnedFd>>,
+    events: Mutex<Option<Records>>,
     is_terminal: bool,
 }
 
@@ -98,26 +99,16 @@ impl Front {
         signal::set_mask(before);
         spawned?;
         started.recv().unwrap_or(Err(Errno(libc::ECHILD)))?;
-        Ok(Self { control: control_write, events: Mutex::new(Some(events_read)), is_terminal })
+        Ok(Self { control: control_write, events: Mutex::new(Some(Records::new(events_read))), is_terminal })
     }
 
     /// Waits for the next record, at most `timeout_ms`; < 0: for ever. `None`: there are no more. EAGAIN: the time is over; EBADF: the records are read by
     /// their descriptor. With a terminal, a stop of the command stops this process too, and its continuing continues the command.
     pub fn next(&self, timeout_ms: i32) -> Result<Option<[u8; RECORD_BYTES]>> {
-        let events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        let events = events.as_ref().ok_or(Errno(libc::EBADF))?;
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let events = events.as_mut().ok_or(Errno(libc::EBADF))?;
         loop {
-            let mut record = [0; RECORD_BYTES];
-            if timeout_ms >= 0 && fd::poll(&mut [fd::readable(events)], timeout_ms)? == 0 {
-                return Err(Errno(libc::EAGAIN));
-            }
-            let count = match fd::read(events, &mut record) {
-                Err(Errno(libc::EINTR)) => continue,
-                result => result?,
-            };
-            if count != RECORD_BYTES {
-                return Ok(None);
-            }
+            let Some(record) = events.next(timeout_ms)? else { return Ok(None) };
             match Kind::of(&record) {
                 Some(Kind::Stopped) if self.is_terminal => {
                     signal::stop_self();
@@ -134,10 +125,10 @@ impl Front {
     }
 
     /// The descriptor to read the records from instead of `next`. The caller owns it alone: when it is closed, also because a thread of the host was
-    /// terminated, the tree is ended. EBADF: it was taken already.
+    /// terminated, the tree is ended. EBADF: it was taken already, or `next` has read from it.
     pub fn events(&self) -> Result<OwnedFd> {
         let taken = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
-        taken.ok_or(Errno(libc::EBADF))
+        taken.and_then(Records::into_pipe).ok_or(Errno(libc::EBADF))
     }
 
     /// Sends a signal to the command.

@@ -1,5 +1,5 @@
-//! What is promised of a supervised call: no allocation and no lock. Tried with real notifications: a thread that is filtered makes the calls, this one receives
-//! them, counts what it allocates, and holds the one lock that it could want.
+//! What is promised of a supervised call: no allocation and no lock; and that a refusal is told only if somebody was refused. Tried with real notifications: a thread
+//! that is filtered makes the calls, this one receives them, counts what it allocates, and holds the one lock that it could want.
 
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crate::bpf;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
-use crate::event::Events;
+use crate::event::{Events, RECORD_BYTES};
 use crate::handshakes::{self, Keeper};
 use crate::inside::Inside;
 use crate::pending::Pending;
@@ -19,7 +19,7 @@ use crate::sys::mapping::Mapping;
 use crate::sys::seccomp::{self, Instruction, Listener};
 use crate::sys::socket::{self, Name};
 use crate::sys::uring::Ring;
-use crate::sys::{Errno, allocations, fd, process, tick};
+use crate::sys::{Errno, allocations, fd, process, signal, tick};
 use crate::table::{Protocol, Table, Verdict};
 use crate::task::{Callers, Tasks};
 use crate::watch::Suspects;
@@ -94,6 +94,7 @@ fn receiver(listener: Listener) -> (Receiver, Keeper, [OwnedFd; 2]) {
         waits_are_killable: true,
         ring: Ring::new().ok(),
         watch: None,
+        refusal: None,
         suspects: Suspects::default(),
         copy: Copied::default(),
         kinds: Kinds::default(),
@@ -144,11 +145,11 @@ fn a_supervised_call_allocates_nothing_and_takes_no_lock() {
         let before = allocations::count();
         let outcome = receiver.call(&notification);
         let allocated = allocations::count() - before;
-        match outcome {
+        assert!(match outcome {
             Ok(Outcome::Done(value)) => receiver.listener.answer(notification.id, Ok(value)),
             Err(error) => receiver.listener.answer(notification.id, Err(error)),
             other => panic!("{other:?}"),
-        }
+        });
         if index < 4 * WARM {
             while_warming += allocated;
             continue;
@@ -159,4 +160,43 @@ fn a_supervised_call_allocates_nothing_and_takes_no_lock() {
     process::alarm(0);
     caller.join().unwrap();
     assert!(while_warming > 0, "nothing is counted at all");
+}
+
+#[test]
+fn a_refusal_is_told_once_it_is_answered_and_only_to_a_caller_that_waits_for_it() {
+    let (sender, numbers) = mpsc::channel();
+    let (over, is_over) = mpsc::channel::<()>();
+    signal::install_interrupt(libc::SIGUSR1).unwrap();
+    let denied = |address: &Ipv4Addr| {
+        table(Protocol::Tcp).lookup(Protocol::Tcp, (*address).into(), 443) == Verdict::Deny
+    };
+    let refused = (1u32..200).map(|first| Ipv4Addr::from(first << 24 | 1)).find(denied).unwrap();
+    let caller = std::thread::spawn(move || {
+        process::prctl(libc::PR_SET_NO_NEW_PRIVS, 1).unwrap();
+        // A signal ends the call, also once it was received.
+        let listener = seccomp::install_exactly(&filter(), false).unwrap();
+        sender.send((process::own_tid(), listener)).unwrap();
+        let socket = socket::new(libc::AF_INET, libc::SOCK_STREAM, 0).unwrap();
+        let refused = name(SocketAddr::from((refused, 443)));
+        let results = [(), ()].map(|()| socket::connect(&socket, &refused));
+        // It is there to be looked at, and waits for nothing.
+        is_over.recv().unwrap();
+        results
+    });
+    let (tid, number) = numbers.recv().unwrap();
+    let (mut receiver, _keeper, [events, _waiting]) = receiver(Listener::adopt(number));
+    let is_told = || fd::poll(&mut [fd::readable(&events)], 0) == Ok(1);
+    let first = receiver.listener.receive().unwrap();
+    receiver.serve_one(&first);
+    assert!(is_told());
+    let mut record = [0; RECORD_BYTES];
+    fd::read(&events, &mut record).unwrap();
+    let second = receiver.listener.receive().unwrap();
+    while receiver.listener.is_waiting(second.id) {
+        process::signal_own_thread(tid, libc::SIGUSR1).unwrap();
+    }
+    receiver.serve_one(&second);
+    assert!(!is_told());
+    over.send(()).unwrap();
+    assert_eq!(caller.join().unwrap(), [Err(Errno(libc::ECONNREFUSED)), Err(Errno(libc::EINTR))]);
 }

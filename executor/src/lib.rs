@@ -34,6 +34,7 @@ mod outside;
 mod pending;
 mod probe;
 mod receiver;
+mod records;
 mod request;
 mod settings;
 mod sockaddr;

@@ -9,7 +9,7 @@
 //! 2. memory is copied once; decision and call use the copy;
 //! 3. what kind of socket it is, is asked of the duplicate;
 //! 4. after these reads, and before anything is done, the notification's id is checked: the task was still the caller all the while, so what we
-//!    read was its own and not that of a task that got its number;
+//!    read was its own and not that of a task that got its number. A refusal does nothing; its answer makes the same check, and it is told afterwards;
 //! 5. the call is made on the duplicate with an address of our own making (`sockaddr.rs`), or refused with an errno.
 //!
 //! No call that could carry a destination is let through (`SECCOMP_USER_NOTIF_FLAG_CONTINUE`): the kernel would read the arguments again. Two kinds of calls
@@ -93,6 +93,8 @@ pub struct Receiver {
     pub(crate) ring: Option<Ring>,
     /// What is told beyond refusals; none: nothing.
     pub(crate) watch: Option<Watch>,
+    /// What is to be told of the call at hand when it is answered.
+    pub(crate) refusal: Option<Record>,
     /// Refused calls that may have been probes.
     pub(crate) suspects: Suspects,
     /// What is copied of the message being sent.
@@ -183,12 +185,7 @@ impl Receiver {
         let _ = tick::begin();
         loop {
             match self.listener.receive() {
-                Ok(notification) => match self.call(&notification) {
-                    Ok(Outcome::Done(value)) => self.listener.answer(notification.id, Ok(value)),
-                    Err(error) => self.listener.answer(notification.id, Err(error)),
-                    Ok(Outcome::Pending | Outcome::Answered) => {}
-                    Ok(Outcome::LetRun) => self.listener.let_run(notification.id),
-                },
+                Ok(notification) => self.serve_one(&notification),
                 // Nobody is left to make a call (Linux 6.11; older kernels wait on, and the warden sees it), or this caller died just now.
                 Err(Errno(libc::ENOENT)) if self.listener.is_abandoned() => {
                     self.end_watch();
@@ -198,6 +195,20 @@ impl Receiver {
                 // Callers would wait for ever for an answer: without us the front ends the tree.
                 Err(_) => std::process::abort(),
             }
+        }
+    }
+
+    pub(crate) fn serve_one(&mut self, notification: &Notification) {
+        let is_answered = match self.call(notification) {
+            Ok(Outcome::Done(value)) => self.listener.answer(notification.id, Ok(value)),
+            Err(error) => self.listener.answer(notification.id, Err(error)),
+            Ok(Outcome::Pending | Outcome::Answered) => true,
+            Ok(Outcome::LetRun) => self.listener.let_run(notification.id),
+        };
+        if let Some(refusal) = self.refusal.take()
+            && is_answered
+        {
+            self.events.tell(&refusal);
         }
     }
 
@@ -323,7 +334,7 @@ impl Receiver {
         outside.hand_over(&self.listener, notification, work).map(|()| Outcome::Pending)
     }
 
-    /// Tells the front about a refusal.
+    /// Tells the front about a refusal, once it is answered: nobody waits for that, and that there was somebody to answer shows that what we read was the caller's own.
     pub(crate) fn tell_denied(
         &mut self,
         notification: &Notification,
@@ -332,8 +343,7 @@ impl Receiver {
         inet: &Inet,
         error: Errno,
     ) {
-        let record = self.record(RecordKind::Denied, notification, call, kind, inet, error);
-        self.events.tell(&record);
+        self.refusal = Some(self.record(RecordKind::Denied, notification, call, kind, inet, error));
     }
 
     /// A record about a call with a destination or a source.

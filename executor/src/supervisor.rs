@@ -334,6 +334,7 @@ impl Warden {
             waits_are_killable: seccomp::has_killable_waits(),
             ring: Ring::new().ok(),
             watch: reach.watch,
+            refusal: None,
             suspects: Suspects::default(),
             copy: Copied::default(),
             kinds: Kinds::default(),

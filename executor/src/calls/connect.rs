@@ -36,6 +36,9 @@ pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<O
     let name = address(notification, address_at, length)?;
     let kind = kind?;
     let target = connect_target(kind, name.as_bytes())?;
+    if let Target::Inet(inet) = target {
+        return to_inet(receiver, notification, kind, socket, inet);
+    }
     receiver.still_waiting(notification)?;
     match target {
         Target::Disconnect => {
@@ -43,7 +46,6 @@ pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<O
             receiver.handshakes.dissolves(&socket);
             at_once(&socket, &Name::new(&[0; 16]))
         }
-        Target::Inet(inet) => to_inet(receiver, notification, kind, socket, inet),
         Target::Path(path) => {
             let file = unix::open_allowed(receiver, notification, Call::Connect, &path)?;
             let name = unix::pinned(&file);
@@ -61,7 +63,7 @@ pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<O
             }
         },
         Target::Kernel => at_once(&socket, &unix::netlink_kernel()),
-        Target::NoName => Err(Errno(libc::EINVAL)),
+        Target::Inet(_) | Target::NoName => Err(Errno(libc::EINVAL)),
     }
 }
 
@@ -85,9 +87,14 @@ fn to_inet(
     inet: Inet,
 ) -> Result<Outcome> {
     if receiver.is_question(kind, &inet) {
+        receiver.still_waiting(notification)?;
         return to_names(receiver, notification, kind, socket, inet);
     }
     let decided = receiver.decide(kind, &socket, inet);
+    // To refuse is to do nothing: whether anybody waits, the answer finds out.
+    if decided.is_ok() || receiver.watch.is_some() {
+        receiver.still_waiting(notification)?;
+    }
     match receiver.judged(notification, Call::Connect, kind, &socket, inet, decided) {
         Ok(inet) => {
             receiver.explain_suspects(notification, kind, &inet);
@@ -112,6 +119,7 @@ fn to_inet(
             }
         }
         Err(_) if probe::is_one(receiver, kind, &inet) => {
+            receiver.still_waiting(notification)?;
             probe::answer(receiver, &socket, kind, &inet).map(|()| Outcome::Done(0))
         }
         Err(error) => {

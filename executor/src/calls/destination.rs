@@ -59,7 +59,6 @@ pub(super) fn destination(
             match receiver.judged(notification, message.call, kind, socket, inet, decided) {
                 Ok(inet) => Ok(Destination { name: Some(inet.name()), ..PEER }),
                 Err(error) => {
-                    receiver.still_waiting(notification)?;
                     receiver.tell_denied(notification, message.call, kind, &inet, error);
                     Err(error)
                 }

@@ -143,18 +143,19 @@ impl Listener {
         }
     }
 
-    /// Answers with the call's result. ENOENT (the caller is gone) is no error.
-    pub fn answer(&self, id: u64, result: Result<i64>) {
+    /// Answers with the call's result. `false`: the caller is gone, as `is_waiting` would have told just before.
+    pub fn answer(&self, id: u64, result: Result<i64>) -> bool {
         let (value, error) = match result {
             Ok(value) => (value, 0),
             Err(Errno(error)) => (0, -error),
         };
-        self.send(&Response { id, value, error, flags: 0 });
+        self.send(&Response { id, value, error, flags: 0 })
     }
 
     /// Lets the call run in the caller, as if it had not been trapped: the kernel reads the registers as they were, but memory and the descriptor table anew.
-    pub fn let_run(&self, id: u64) {
-        self.send(&Response { id, value: 0, error: 0, flags: CONTINUE });
+    /// `false`: the caller is gone.
+    pub fn let_run(&self, id: u64) -> bool {
+        self.send(&Response { id, value: 0, error: 0, flags: CONTINUE })
     }
 
     /// Gives the caller a descriptor of the same file as ours, with its lowest free number, which is returned. EMFILE: the caller may have no more; ENOENT: it is gone.
@@ -186,12 +187,12 @@ impl Listener {
         }
     }
 
-    fn send(&self, response: &Response) {
+    fn send(&self, response: &Response) -> bool {
         loop {
             // SAFETY: `response` has the layout the ioctl reads.
             match check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_SEND, &raw const *response) }) {
                 Err(Errno(libc::EINTR)) => {}
-                _ => return,
+                result => return result.is_ok(),
             }
         }
     }
