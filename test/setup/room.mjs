@@ -6,7 +6,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { prepareStage } from './stage.mjs';
-import { apart, lastGroup, root, startVitest, surroundings } from './start.mjs';
+import { apart, isApart, lastGroup, root, startVitest, surroundings } from './start.mjs';
 
 /** Brings up the namespaces' own network and its names, then becomes the command it is given. */
 const ENTER = `set -e
@@ -35,7 +35,7 @@ export function runRoom(folder, prepare) {
   const stage = prepareStage('/var/tmp');
   prepare?.(stage);
   startVitest({
-    through: [...apart('--net'), 'sh', '-c', ENTER, String(lastGroup)],
+    through: isApart ? [] : [...apart('--net'), 'sh', '-c', ENTER, String(lastGroup)],
     options: [
       `--config=${join(import.meta.dirname, 'room-config.mjs')}`,
       '--configLoader=native',

@@ -17,13 +17,17 @@ export const lastGroup = isRoot ? 65534 : 0;
 /** With --held, sandlock runs as in a container that forbids to take descriptors: sockets are made for the command and held (docs/enforcement.md §7). */
 export const isHeld = flag('held');
 
-/** What the tests have to know of the room they run in. */
+/** In a container (scripts/docker.mjs) the tests are apart as they are, and may make no namespaces. */
+export const isApart = process.env.SANDLOCK_E2E_APART === '1';
+
+/** What the tests have to know of the room they run in. A container says itself which users it has. */
 export function surroundings(/** @type {string} */ stage) {
   return {
+    SANDLOCK_E2E_USERS: isRoot ? 'root nobody' : 'root',
+    ...(isApart ? process.env : {}),
     ...(isHeld ? held(stage) : {}),
     SANDLOCK_E2E_STAGE: stage,
-    SANDLOCK_E2E_OUTER: readlinkSync('/proc/self/ns/pid'),
-    SANDLOCK_E2E_USERS: isRoot ? 'root nobody' : 'root',
+    SANDLOCK_E2E_OUTER: isApart ? '' : readlinkSync('/proc/self/ns/pid'),
   };
 }
 
@@ -42,6 +46,7 @@ function held(/** @type {string} */ stage) {
  * @param {...('--net')} more
  */
 export function apart(...more) {
+  if (isApart) return [];
   return ['unshare', ...asRoot, ...more, '--pid', '--fork', '--kill-child', '--mount-proc', '--'];
 }
 
