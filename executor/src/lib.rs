@@ -65,10 +65,10 @@ fn main(start: sys::process::Start) -> ! {
 pub mod fuzz {
     pub use crate::cmsg::{Control, translate};
     pub use crate::filter::program as filter_program;
-    /// The DNS wire format.
+    /// DNS messages.
     pub mod dns {
         pub use crate::names::wire::{
-            A, AAAA, Answer, Code, MOST_ADDRESSES, Message, Question, answer, ask, read, reply_strange,
+            Answer, Heard, MOST_ADDRESSES, Question, Rcode, Rtype, answer, ask, read,
         };
     }
     pub use crate::msghdr::{HEADER_BYTES, Header, MOST_TOTAL, parts_of, places};

@@ -13,7 +13,7 @@ use super::live::{self, Learner, Live};
 use super::redirect::Shared;
 use super::streams::Stream;
 use super::upstream::{Flight, Servers};
-use super::wire::{self, Answer, Code, HostName, Message, Question};
+use super::wire::{self, Answer, Heard, HostName, Question, Rcode, Rtype};
 use crate::event::{Events, Kind as RecordKind, Record};
 use crate::sys::mapping::Mapping;
 use crate::sys::{Result, fd};
@@ -72,7 +72,7 @@ enum Asker {
 #[derive(Clone, Debug)]
 enum Known {
     Addresses(Vec<IpAddr>),
-    Not(Code),
+    Not(Rcode),
 }
 
 /// A question that waits for an upstream answer: the message as it came.
@@ -91,7 +91,7 @@ pub struct Server {
     next_stream: u64,
     servers: Servers,
     flights: Vec<(Flight, Rules, Vec<Waiter>)>,
-    kept: HashMap<(HostName, u16), (Known, Instant)>,
+    kept: HashMap<(HostName, Rtype), (Known, Instant)>,
     learner: Learner,
     limit: Limit,
     told: HashMap<HostName, Instant>,
@@ -145,11 +145,11 @@ impl Server {
         if !self.listed.asks() {
             return;
         }
-        let mut found: HashMap<(HostName, u16), Vec<IpAddr>> = HashMap::new();
+        let mut found: HashMap<(HostName, Rtype), Vec<IpAddr>> = HashMap::new();
         for (address, name) in hosts::entries(text) {
             let name = name.trim_end_matches('.').to_ascii_lowercase().into_boxed_str();
             if matches!(self.listed.find(&name), Meaning::Live(_)) {
-                let kind = if address.is_ipv4() { wire::A } else { wire::AAAA };
+                let kind = wire::kind_of(address);
                 found.entry((name, kind)).or_default().push(address);
             }
         }
@@ -234,7 +234,7 @@ impl Server {
             let tid = waiters.first().and_then(|(_, asker)| self.tid_of(*asker));
             let (known, ttl) = self.take(&flight.asked, flight.kind, &rules, answer, now, tid);
             for (message, asker) in waiters {
-                if let Message::Question(question) = wire::read(&message) {
+                if let Heard::Question(question) = wire::read(&message) {
                     self.reply(&question, asker, &known, ttl);
                 }
             }
@@ -285,18 +285,18 @@ impl Server {
     fn hear(&mut self, message: &[u8], asker: Asker, now: Instant) {
         let Some(tid) = self.tid_of(asker) else { return };
         match wire::read(message) {
-            Message::Question(question) => self.answer(message, &question, asker, tid, now),
-            Message::Strange { id, flags, code } => self.send(asker, &wire::reply_strange(id, flags, code)),
-            Message::Nothing => {}
+            Heard::Question(question) => self.answer(message, &question, asker, tid, now),
+            Heard::Strange(reply) => self.send(asker, &reply),
+            Heard::Nothing => {}
         }
     }
 
     fn answer(&mut self, message: &[u8], question: &Question<'_>, asker: Asker, tid: u32, now: Instant) {
         if !question.is_internet {
-            return self.reply(question, asker, &Known::Not(Code::Refused), 0);
+            return self.reply(question, asker, &Known::Not(Rcode::REFUSED), 0);
         }
         let Some(name) = question.name.as_deref() else {
-            return self.reply(question, asker, &Known::Not(Code::NoSuchName), 0);
+            return self.reply(question, asker, &Known::Not(Rcode::NXDOMAIN), 0);
         };
         let listed = Arc::clone(&self.listed);
         let meaning = match listed.find(name) {
@@ -312,7 +312,7 @@ impl Server {
                 if !listed.is_echo(name) {
                     self.tell(Reason::Unlisted, name, None, tid, now);
                 }
-                self.reply(question, asker, &Known::Not(Code::NoSuchName), 0);
+                self.reply(question, asker, &Known::Not(Rcode::NXDOMAIN), 0);
             }
             Meaning::Live(rules) => self.answer_live(message, question, name, rules, asker, tid, now),
         }
@@ -329,8 +329,8 @@ impl Server {
         tid: u32,
         now: Instant,
     ) {
-        let kind = if question.wants(wire::A) { wire::A } else { question.kind };
-        if !matches!(kind, wire::A | wire::AAAA) {
+        let kind = if question.wants(Rtype::A) { Rtype::A } else { question.kind };
+        if !matches!(kind, Rtype::A | Rtype::AAAA) {
             // Also service bindings (HTTPS, SVCB): the addresses they hint at would not be open.
             return self.reply(question, asker, &Known::Addresses(Vec::new()), 0);
         }
@@ -357,7 +357,7 @@ impl Server {
             self.tell(Reason::Limit, name, None, tid, now);
         }
         if is_too_free || self.flights.len() >= MOST_FLIGHTS {
-            return self.reply(question, asker, &Known::Not(Code::ServerFailure), 0);
+            return self.reply(question, asker, &Known::Not(Rcode::SERVFAIL), 0);
         }
         let flight = Flight::start(&self.servers, name.into(), kind, now);
         self.flights.push((flight, rules, vec![waiter]));
@@ -367,7 +367,7 @@ impl Server {
     fn take(
         &mut self,
         name: &str,
-        kind: u16,
+        kind: Rtype,
         rules: &Rules,
         answer: Answer,
         now: Instant,
@@ -384,12 +384,12 @@ impl Server {
                 (Known::Addresses(kept), ttl.min(MOST_KEPT_SECONDS))
             }
             Answer::None(ttl) => (Known::Addresses(Vec::new()), ttl.min(MOST_KEPT_SECONDS)),
-            Answer::NoSuchName(ttl) => (Known::Not(Code::NoSuchName), ttl.min(MOST_KEPT_SECONDS)),
-            Answer::Elsewhere(_) | Answer::Truncated | Answer::Failed => (Known::Not(Code::ServerFailure), 0),
+            Answer::NoSuchName(ttl) => (Known::Not(Rcode::NXDOMAIN), ttl.min(MOST_KEPT_SECONDS)),
+            Answer::Elsewhere(_) | Answer::Truncated | Answer::Failed => (Known::Not(Rcode::SERVFAIL), 0),
         };
         self.open(name, rules, &known, ttl);
         let lasts = match known {
-            Known::Not(Code::ServerFailure) => FAILURE,
+            Known::Not(Rcode::SERVFAIL) => FAILURE,
             _ => Duration::from_secs(ttl.into()),
         };
         if self.kept.len() >= MOST_KEPT {
@@ -419,7 +419,7 @@ impl Server {
             Asker::Stream(_) => LARGEST,
         };
         let (code, mut addresses) = match known {
-            Known::Addresses(addresses) => (Code::NoError, addresses.clone()),
+            Known::Addresses(addresses) => (Rcode::NOERROR, addresses.clone()),
             Known::Not(code) => (*code, Vec::new()),
         };
         if self.telling.answers {
@@ -435,15 +435,13 @@ impl Server {
     }
 
     /// Tells what was answered: a record for each address, or one that there was none.
-    fn tell_answer(&mut self, question: &Question<'_>, asker: Asker, code: Code, addresses: &[IpAddr]) {
+    fn tell_answer(&mut self, question: &Question<'_>, asker: Asker, code: Rcode, addresses: &[IpAddr]) {
         let (Some(name), Some(tid)) = (question.name.as_deref(), self.tid_of(asker)) else { return };
-        let wanted = addresses
-            .iter()
-            .filter(|address| question.wants(if address.is_ipv4() { wire::A } else { wire::AAAA }));
+        let wanted = addresses.iter().filter(|address| question.wants(wire::kind_of(**address)));
         let wanted: Vec<Option<IpAddr>> = wanted.copied().map(Some).collect();
         let none = [None];
         // What a name has not is told once, by the question for IPv4.
-        let is_told = !wanted.is_empty() || code == Code::NoError && question.kind == wire::A;
+        let is_told = !wanted.is_empty() || code == Rcode::NOERROR && question.kind == Rtype::A;
         for address in if wanted.is_empty() { &none[..] } else { &wanted } {
             if is_told {
                 self.record(Reason::Answered, name, *address, tid);
@@ -480,15 +478,15 @@ impl Server {
     fn record(&mut self, reason: Reason, name: &str, address: Option<IpAddr>, tid: u32) {
         let (pid, program) = self.callers.who(tid);
         let code = match reason {
-            Reason::Answered => Code::NoError,
-            Reason::Unlisted => Code::NoSuchName,
-            Reason::Inside | Reason::Limit => Code::Refused,
+            Reason::Answered => Rcode::NOERROR,
+            Reason::Unlisted => Rcode::NXDOMAIN,
+            Reason::Inside | Reason::Limit => Rcode::REFUSED,
         };
         let record = Record {
             protocol: reason as u8,
             pid,
             tid,
-            code: i32::from(code as u8),
+            code: code.to_int().into(),
             address,
             name: program,
             ..Record::new(RecordKind::Name)

@@ -6,7 +6,7 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use super::wire::{self, Answer, HostName};
+use super::wire::{self, Answer, HostName, Rtype};
 use crate::sockaddr::{Form, Inet};
 use crate::sys::{Errno, Result, fd, socket};
 
@@ -64,7 +64,7 @@ pub struct Flight {
     /// The name that the command asked for.
     pub asked: HostName,
     /// The type of records.
-    pub kind: u16,
+    pub kind: Rtype,
     /// The name asked for now.
     target: HostName,
     hops: usize,
@@ -84,7 +84,7 @@ fn random() -> u16 {
 
 impl Flight {
     /// Asks the first server.
-    pub fn start(servers: &Servers, asked: HostName, kind: u16, now: Instant) -> Self {
+    pub fn start(servers: &Servers, asked: HostName, kind: Rtype, now: Instant) -> Self {
         let target = asked.clone();
         let mut flight = Self {
             asked,
@@ -178,13 +178,17 @@ impl Flight {
             let socket = UdpSocket::bind(any)?;
             socket.set_nonblocking(true)?;
             socket.connect(server)?;
-            socket.send(&wire::ask(self.id, &self.target, self.kind))?;
+            socket.send(&self.question()?)?;
             Ok(socket)
         });
         self.way = sent.map_or(Way::Nothing, Way::Udp);
         if matches!(self.way, Way::Nothing) {
             self.retry_at = now;
         }
+    }
+
+    fn question(&self) -> Result<Vec<u8>> {
+        wire::ask(self.id, &self.target, self.kind).ok_or(Errno(libc::EINVAL))
     }
 
     /// Begins to ask the same over TCP.
@@ -197,14 +201,14 @@ impl Flight {
             Ok(()) | Err(Errno(libc::EINPROGRESS)) => {}
             Err(error) => return Err(error),
         }
-        let message = wire::ask(self.id, &self.target, self.kind);
+        let message = self.question()?;
         let length = u16::try_from(message.len()).unwrap_or(0).to_be_bytes();
         Ok(Way::Tcp { stream: stream.into(), out: [&length, &*message].concat(), into: Vec::new() })
     }
 }
 
 /// The answer, if it has come; what else comes is passed over. A server that is not there has failed.
-fn receive(socket: &UdpSocket, id: u16, name: &str, kind: u16) -> Option<Answer> {
+fn receive(socket: &UdpSocket, id: u16, name: &str, kind: Rtype) -> Option<Answer> {
     let mut message = [0; 4096];
     for _ in 0..16 {
         match socket.recv(&mut message) {
