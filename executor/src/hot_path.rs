@@ -1,6 +1,7 @@
 //! What is promised of a supervised call: no allocation and no lock; and that a refusal is told only if somebody was refused. Tried with real notifications: a thread
 //! that is filtered makes the calls, this one receives them, counts what it allocates, and holds the one lock that it could want.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
@@ -18,7 +19,6 @@ use crate::receiver::{Copied, Kinds, Outcome, Receiver};
 use crate::sys::mapping::Mapping;
 use crate::sys::seccomp::{self, Instruction, Listener};
 use crate::sys::socket::{self, Name};
-use crate::sys::uring::Ring;
 use crate::sys::{Errno, allocations, fd, process, signal, tick};
 use crate::table::{Protocol, Table, Verdict};
 use crate::task::{Callers, Tasks};
@@ -92,7 +92,7 @@ fn receiver(listener: Listener) -> (Receiver, Keeper, [OwnedFd; 2]) {
         outside: None,
         scoped: true,
         waits_are_killable: true,
-        ring: Ring::new().ok(),
+        ring: OnceCell::new(),
         watch: None,
         refusal: None,
         suspects: Suspects::default(),
@@ -124,7 +124,7 @@ fn a_supervised_call_allocates_nothing_and_takes_no_lock() {
     });
     let (mut receiver, _keeper, _pipes) = receiver(Listener::adopt(numbers.recv().unwrap()));
     tick::begin().unwrap();
-    let has_ring = receiver.ring.is_some();
+    let has_ring = receiver.ring().is_some();
     let tables = [table(Protocol::Tcp), table(Protocol::Udp)];
     let pending = receiver.pending.clone();
     // Who wants the lock now waits for ever, and the alarm ends the test.

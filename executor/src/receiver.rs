@@ -19,6 +19,7 @@
 //! Nothing is waited for here. Sends are made with MSG_DONTWAIT first; those that must wait go to threads of their own (`pending.rs`), connects to the warden (`handshakes.rs`). So one receiving thread
 //! is enough, and is best: several would all be woken by each notification. Connects within the machine are made in line under a tick that cuts them (`sys/tick.rs`): every system call here must bear EINTR.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -89,8 +90,8 @@ pub struct Receiver {
     pub(crate) scoped: bool,
     /// A caller that waits for us is interrupted by fatal signals alone (Linux 5.19).
     pub(crate) waits_are_killable: bool,
-    /// Connects without waiting; none where the kernel forbids rings: then a connect of a blocking socket to another machine begins in a thread of its own.
-    pub(crate) ring: Option<Ring>,
+    /// Connects without waiting, once a call has asked for it (`ring`); none where the kernel forbids rings.
+    pub(crate) ring: OnceCell<Option<Ring>>,
     /// What is told beyond refusals; none: nothing.
     pub(crate) watch: Option<Watch>,
     /// What is to be told of the call at hand when it is answered.
@@ -179,6 +180,13 @@ impl Address {
 }
 
 impl Receiver {
+    /// What connects without waiting, made when it is first asked for: most commands never do, and it takes some 30 µs. None where the kernel forbids rings:
+    /// then a connect of a blocking socket to another machine begins in a thread of its own.
+    pub(crate) fn ring(&mut self) -> Option<&mut Ring> {
+        self.ring.get_or_init(|| Ring::new().ok());
+        self.ring.get_mut()?.as_mut()
+    }
+
     /// Serves until the last task of the sandbox is gone.
     pub fn serve(&mut self) {
         // Without one connects within the machine are made as all others.

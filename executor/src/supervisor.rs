@@ -16,6 +16,7 @@
 //! says that no task is left. A panic ends it, and so the tree (the front sees to that).
 //! Must not: end while a task of the sandbox lives; touch stdio of the caller after the command has started.
 
+use std::cell::{LazyCell, OnceCell};
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -43,7 +44,6 @@ use crate::spawn::{self, Command, Confinement, Failure};
 use crate::sys::landlock::Abi;
 use crate::sys::mapping::Mapping;
 use crate::sys::seccomp::Listener;
-use crate::sys::uring::Ring;
 use crate::sys::{Errno, Result, fd, landlock, mounts, process, seccomp, signal, socket, tick};
 use crate::table::{Table, UnixRule};
 use crate::task::{Callers, Tasks};
@@ -106,7 +106,7 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
         Table::open(table).map_err(|_| Failure { stage: Stage::Table, error: Errno(libc::EINVAL) })?;
     let table = Arc::new(table);
     let listed = Listed::of(&table);
-    let hosts_text = std::fs::read_to_string(HOSTS).unwrap_or_default();
+    let hosts_text = LazyCell::new(|| std::fs::read_to_string(HOSTS).unwrap_or_default());
     if has_mounts && !listed.is_empty() {
         show_names(&listed, &hosts_text);
     }
@@ -332,7 +332,7 @@ impl Warden {
             outside: reach.outside,
             scoped: abi.has_scopes(),
             waits_are_killable: seccomp::has_killable_waits(),
-            ring: Ring::new().ok(),
+            ring: OnceCell::new(),
             watch: reach.watch,
             refusal: None,
             suspects: Suspects::default(),

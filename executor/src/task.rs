@@ -6,7 +6,8 @@
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read as _, Write};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
@@ -90,7 +91,7 @@ impl Tasks {
                 Err(NOT_HELD)
             }
             // As good as what it is: it answers like every file that is no socket.
-            Found::NoSocket => Ok(std::fs::File::open("/dev/null")?.into()),
+            Found::NoSocket => Ok(File::open("/dev/null")?.into()),
         }
     }
 
@@ -257,7 +258,10 @@ pub struct Status {
 impl Status {
     /// Reads it. ESRCH: the task is gone.
     pub fn read(tid: u32) -> Result<Self> {
-        let text = std::fs::read(format!("/proc/{tid}/status")).map_err(|_| Errno(libc::ESRCH))?;
+        // The kernel makes the text anew for each part that is read, so it is asked for all of it.
+        let mut text = Vec::with_capacity(4096);
+        let file = File::open(format!("/proc/{tid}/status"));
+        file.and_then(|mut file| file.read_to_end(&mut text)).map_err(|_| Errno(libc::ESRCH))?;
         Self::parse(&text).ok_or(Errno(libc::EIO))
     }
 

@@ -108,7 +108,7 @@ fn to_inet(
             if !waits(&socket)? {
                 return at_once(&socket, &name);
             }
-            let attempt = receiver.ring.as_mut().map(|ring| ring.connect(&socket, &name));
+            let attempt = receiver.ring().map(|ring| ring.connect(&socket, &name));
             match attempt {
                 Some(Attempt::Over(result)) => result.map(|()| Outcome::Done(0)),
                 Some(attempt) => {
