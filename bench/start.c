@@ -1,4 +1,4 @@
-/* Starting a command from a native host, through the library. usage: start LIBRARY TABLE COMMAND MIB REPETITIONS
+/* Starting a command from a native host, through the library. usage: start LIBRARY PROGRAM TABLE COMMAND MIB REPETITIONS
  * Prints the median microseconds from start to end of COMMAND, by fork and exec, and by sl_start to the last record, in a host with that much memory in use; and those of
  * the supervisor's program alone, which ends at once where it is given nothing. */
 #include "bench.h"
@@ -23,7 +23,7 @@ static double forked(const char *path, const char *name) {
 }
 
 int main(int argc, char **argv) {
-  must(argc == 6, "usage: start LIBRARY TABLE COMMAND MIB REPETITIONS");
+  must(argc == 7, "usage: start LIBRARY PROGRAM TABLE COMMAND MIB REPETITIONS");
   signal(SIGPIPE, SIG_IGN); /* the supervisor may be gone when it is told to go */
   void *library = dlopen(argv[1], RTLD_NOW);
   must(library != NULL, "dlopen");
@@ -31,30 +31,30 @@ int main(int argc, char **argv) {
   int (*sl_next)(int, void *, int, uint32_t) = dlsym(library, "sl_next");
   int (*sl_close)(int, uint32_t) = dlsym(library, "sl_close");
   must(sl_start && sl_next && sl_close, "dlsym");
-  size_t used = (size_t)atoi(argv[4]) << 20;
+  size_t used = (size_t)atoi(argv[5]) << 20;
   char *memory = malloc(used + 1);
   memset(memory, 1, used + 1);
   struct stat file;
-  int fd = open(argv[2], O_RDONLY);
-  must(fd >= 0 && fstat(fd, &file) == 0, argv[2]);
+  int fd = open(argv[3], O_RDONLY);
+  must(fd >= 0 && fstat(fd, &file) == 0, argv[3]);
   char *table = malloc((size_t)file.st_size);
-  must(read(fd, table, (size_t)file.st_size) == file.st_size, argv[2]);
+  must(read(fd, table, (size_t)file.st_size) == file.st_size, argv[3]);
   close(fd);
   /* A request (docs/native.md): one argument, no environment, no options, linger 10, stdio 0 1 2, no directory. */
   uint32_t header[8] = {1, 0, 0, 0, 10, 0, 1, 2};
   char request[512] = {0};
   memcpy(request, header, sizeof header);
-  strcpy(request + sizeof header, argv[3]);
-  size_t bytes = sizeof header + strlen(argv[3]) + 2;
-  int repetitions = atoi(argv[5]);
+  strcpy(request + sizeof header, argv[4]);
+  size_t bytes = sizeof header + strlen(argv[4]) + 2;
+  int repetitions = atoi(argv[6]);
   size_t size = (size_t)repetitions * sizeof(double);
   double *bare = malloc(size), *ours = malloc(size), *program = malloc(size);
   for (int i = 0; i < repetitions; i++) {
-    bare[i] = forked(argv[3], argv[3]);
-    program[i] = forked(argv[1], "sandlock-supervisor");
+    bare[i] = forked(argv[4], argv[4]);
+    program[i] = forked(argv[2], "sandlock-supervisor");
     unsigned char record[64];
     uint64_t before = nanoseconds();
-    int handle = sl_start(argv[1], table, (uint64_t)file.st_size, request, bytes, 0);
+    int handle = sl_start(argv[2], table, (uint64_t)file.st_size, request, bytes, 0);
     must(handle >= 0, "sl_start");
     while (sl_next(handle, record, -1, 0) == 1 && record[0] != 6) must(record[0] != 5, "the start");
     ours[i] = (double)(nanoseconds() - before) / 1000;

@@ -1,11 +1,9 @@
-//! Gives the shared library an entry point, so that the same ELF can be executed as the supervisor process (src/sys/entry.rs), and takes the unwinder in: the loader
-//! then has one library less to find, which every start would wait for, and small containers lack.
+//! Takes the unwinder into the shared library: the loader then has one library less to find, which small containers lack.
 
 use std::path::Path;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-e,sl_supervisor_start");
     // Stays mapped for good: a worker thread of Node that ends gives up what it has loaded, while the front thread of its sandbox still runs.
     println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     // rustc asks for libgcc_s; a linker script of that name gives the static half of the same library.

@@ -2,7 +2,7 @@
 //
 //   policy     policy/ → build/policy.{release,debug}.wasm, dist/policy.wasm
 //   generated  the copies of shared facts (constants, schema, error codes, manual)
-//   native     executor/ → dist/libsandlock.so
+//   native     executor/ → dist/libsandlock.so, dist/sandlock-exec
 //   bundle     src/ and compiler/ → dist/*.cjs, dist/index.js, dist/types
 //   playground docs/playground/ → dist/playground, a page with the compiler in it
 //
@@ -54,15 +54,14 @@ function buildGenerated() {
 }
 
 function buildNative() {
-  run('cargo', [
-    'build',
-    '--release',
-    '--locked',
-    '--quiet',
-    '--manifest-path=executor/Cargo.toml',
-    '--target-dir=executor/target',
-  ]);
-  copyFile('executor/target/release/libsandlock.so', 'dist/libsandlock.so', 0o755);
+  const options = ['--release', '--locked', '--quiet', '--manifest-path=executor/Cargo.toml'];
+  const cargo = ['rustc', ...options, '--target-dir=executor/target'];
+  run('cargo', [...cargo, '--lib']);
+  // Without a loader and its work a process begins in two thirds of the time, and runs in images without a C library.
+  const flags = ['-C', 'target-feature=+crt-static', '-C', 'strip=symbols'];
+  run('cargo', [...cargo, '--bin=sandlock-exec', '--', ...flags]);
+  copyFile('executor/target/release/libsandlock.so', 'dist/libsandlock.so');
+  copyFile('executor/target/release/sandlock-exec', 'dist/sandlock-exec', 0o755);
 }
 
 async function buildBundle() {

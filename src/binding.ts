@@ -10,7 +10,7 @@
 import type * as Ffi from 'ffi-rs';
 import { errnoName } from './errno.ts';
 import { describeCause, SandlockError } from './errors.ts';
-import { findLibrary } from './library-path.ts';
+import { findLibrary, programBeside } from './library-path.ts';
 import { RECORD_BYTES } from './records.ts';
 
 /** The native interface, typed. A handle is what `start` returned. */
@@ -41,7 +41,7 @@ export interface NativeLibrary {
 }
 
 /** Version of the interface that this file speaks. */
-const ABI_VERSION = 2;
+const ABI_VERSION = 3;
 
 /** Name under which ffi-rs keeps the open library. */
 const LIBRARY = 'sandlock';
@@ -68,10 +68,11 @@ export function loadLibrary(path: string = findLibrary()): NativeLibrary {
     const message = `${path} speaks version ${version} of the native interface, ${ABI_VERSION} is needed`;
     throw new SandlockError('library', `${message}: rebuild or reinstall sandlock`);
   }
+  const program = programBeside(path);
   return {
     start(table, request) {
       const types = [Text, U8Array, U64, U8Array, U64, U32];
-      const values = [path, table, table.length, request, request.length, 0];
+      const values = [program, table, table.length, request, request.length, 0];
       return call('sl_start', types, values);
     },
     next(handle, record, timeoutMs) {
@@ -81,7 +82,7 @@ export function loadLibrary(path: string = findLibrary()): NativeLibrary {
     },
     probe(answers) {
       const types = [Text, U8Array, U64, U32];
-      return call('sl_probe', types, [path, answers, answers.length, 0]);
+      return call('sl_probe', types, [program, answers, answers.length, 0]);
     },
     events: (handle) => call('sl_events', [I32, U32], [toInt32(handle), 0]),
     pipe() {

@@ -1,13 +1,21 @@
 /**
- * Where the native library lies: SANDLOCK_LIBRARY, else beside the bundle, else in dist/ of a source tree.
- * The path is absolute, because the supervisor is started from the same file.
+ * Where the native half lies: the library at SANDLOCK_LIBRARY, else beside the bundle, else in dist/ of a source tree; the program that
+ * the supervisor is, beside the library. Paths are absolute: the directory may change before the program is started.
  */
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { SandlockError } from './errors.ts';
 
 /** File name of the library. */
 export const LIBRARY_NAME = 'libsandlock.so';
+
+/** File name of the program. */
+const PROGRAM_NAME = 'sandlock-exec';
+
+/** The program that belongs to that library. Whether it is there, its start tells. */
+export function programBeside(library: string): string {
+  return join(dirname(library), PROGRAM_NAME);
+}
 
 /**
  * Finds the library.

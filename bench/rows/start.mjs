@@ -6,13 +6,14 @@ import { join } from 'node:path';
 import { interleave, median, ratio, root, run, tenRules, time } from '../frame.mjs';
 
 const library = join(root, 'dist/libsandlock.so');
+const native = join(root, 'dist/sandlock-exec');
 
 export const group = {
   title: 'Start, and memory',
   async measure(stage) {
     const table = stage.table('start', tenRules(await stage.ports()));
     const command = stage.compile('nothing', '-static');
-    const launcher = [library, table, '--quiet', '--'];
+    const launcher = [native, table, '--quiet', '--'];
     return [
       ...fromHost(stage, table, command),
       ...fromShell(stage, launcher, [...stage.under(table), '/bin/true']),
@@ -28,7 +29,7 @@ function fromHost(stage, table, command) {
     { mib: 1, limit: 1.5 },
     { mib: 64, limit: 0.5 },
   ].map(({ mib, limit }) => {
-    const text = run([program, library, table, command, mib, stage.repetitions * 3]);
+    const text = run([program, library, native, table, command, mib, stage.repetitions * 3]);
     const [bare, ours, supervisor] = text.trim().split(' ').map(Number);
     return {
       goal: '20',

@@ -15,7 +15,7 @@ use crate::sys::{Errno, Result, process, signal};
 use crate::table::{Protocol, Table, Verdict};
 
 /// Version of this interface.
-const VERSION: i32 = 2;
+const VERSION: i32 = 3;
 const QUERY_BYTES: usize = 24;
 
 static FRONTS: Mutex<Vec<Option<Arc<Front>>>> = Mutex::new(Vec::new());
@@ -100,7 +100,7 @@ fn parse(query: &[u8]) -> Option<(Protocol, IpAddr, u16)> {
     Some((protocol, address, u16::from_le_bytes(query.get(2..4)?.try_into().ok()?)))
 }
 
-/// Starts a sandbox; returns its handle.
+/// Starts a sandbox, whose supervisor is the program `sandlock-exec` at that path; returns its handle.
 // SAFETY: exported under a name of our own prefix.
 #[unsafe(no_mangle)]
 pub extern "C" fn sl_start(
@@ -188,7 +188,7 @@ pub extern "C" fn sl_close(handle: i32, flags: u32) -> i32 {
     })
 }
 
-/// Tries what a sandbox needs of the kernel, in processes of its own; writes one answer of 24 bytes for each thing tried and returns their number.
+/// Tries what a sandbox needs of the kernel, in processes of their own, which the program `sandlock-exec` at that path is executed for; writes one answer of 24 bytes for each thing tried and returns their number.
 // SAFETY: exported under a name of our own prefix.
 #[unsafe(no_mangle)]
 pub extern "C" fn sl_probe(program: *const c_char, answers: *mut u8, length: u64, flags: u32) -> i32 {

@@ -42,7 +42,7 @@ pub struct Front {
 /// How the supervisor process comes to be.
 #[derive(Debug)]
 pub enum Program {
-    /// This ELF, at that path, is executed. For a large host with threads of its own.
+    /// The program at that path is executed. For a large host with threads of its own.
     At(CString),
     /// It is a copy of this process. For the launcher, which is small and has nothing the supervisor must not see: half a millisecond less.
     Copy,

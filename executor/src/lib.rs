@@ -1,5 +1,6 @@
-//! sandlock's native half, one ELF with several faces: the library that Node loads (`abi.rs`), the launcher that needs no Node (`launcher/`), and the supervisor
-//! process that both start (`front.rs`; `supervisor.rs` and what it uses). Knows policy.bin, the kernel and DNS; nothing of TOML or JavaScript.
+//! sandlock's native half. Two files are made of it: the library that Node loads (`abi.rs`), and a program with three faces, told apart by the name it is executed under: the
+//! launcher that needs no Node (`launcher/`), the supervisor process that both start (`front.rs`; `supervisor.rs` and what it uses), and the probe.
+//! Knows policy.bin, the kernel and DNS; nothing of TOML or JavaScript.
 //!
 //! ```text
 //! abi, launcher → front ┈┈executes┈┈▸ supervisor → spawn (the command: filter, domain)
@@ -8,9 +9,11 @@
 //!                                                  └─▸ names (the resolver, live addresses)
 //! ```
 //!
-//! `probe.rs` is one more face, executed when the host asks what this kernel offers. Everything that touches the kernel is in `sys/`, the only place with unsafe code; `abi.rs` alone also exports symbols.
+//! The probe (`probe.rs`) is executed when the host asks what this kernel offers. Everything that touches the kernel is in `sys/`, the only place with unsafe code; `abi.rs` alone also exports symbols.
 
 #![deny(unsafe_code)]
+
+use std::ffi::{CString, c_char};
 
 #[expect(unsafe_code, reason = "exported symbols need an unsafe attribute; no unsafe operation is in it")]
 mod abi;
@@ -50,9 +53,10 @@ mod walls;
 mod watch;
 mod yama;
 
-/// The program, by the name it was executed under. Whatever is not one of our own two is what a user calls the launcher.
-fn main(start: sys::process::Start) -> ! {
-    let name = start.arguments.first().map(std::ffi::CString::as_c_str);
+/// The program, by the name it was executed under. Whatever is not one of our own two is what a user calls the launcher. Both rows are those of C's `main`.
+pub fn program(arguments: *const *const c_char, environment: *const *const c_char) -> ! {
+    let start = sys::entry::start(arguments, environment);
+    let name = start.arguments.first().map(CString::as_c_str);
     match name {
         Some(name) if name == supervisor::NAME => supervisor::main(),
         Some(name) if name == probe::NAME => probe::main(),

@@ -1,7 +1,7 @@
 //! The supervisor process: prepares itself, creates the command, lets one thread receive its trapped calls, and itself watches over the
 //! tree until the last task is gone.
 //!
-//! It is this ELF, executed by the front (`sys/entry.rs`) with five descriptors and an empty environment:
+//! It is a program of its own, executed by the front with five descriptors and an empty environment, or a copy of the launcher with the same:
 //!
 //! | number | is |
 //! |---|---|
@@ -56,7 +56,7 @@ use crate::yama;
 /// The host's names for addresses, which programs read before they ask anyone.
 const HOSTS: &str = "/etc/hosts";
 
-/// The name under which this ELF is executed as the supervisor.
+/// The name under which the program is the supervisor.
 pub const NAME: &std::ffi::CStr = c"sandlock-supervisor";
 /// Descriptor of the table.
 pub const TABLE: i32 = 3;

@@ -57,7 +57,7 @@ describe('the manual', () => {
   });
 
   it('on the native launcher has the options that it prints itself', () => {
-    const help = execFileSync(join(ROOT, 'dist/libsandlock.so'), ['--help'], { encoding: 'utf8' });
+    const help = execFileSync(join(ROOT, 'dist/sandlock-exec'), ['--help'], { encoding: 'utf8' });
     expect(help.split('\n').filter((line) => line.length > 80)).toEqual([]);
     const printed = [...help.matchAll(/(?<=^ {2}|, )--?[a-z][a-z-]*/gm)].map(([name]) => name);
     const text = render('docs/man/sandlock-exec.1');

@@ -2,12 +2,12 @@
  * `sandlock exec` as a command among commands: statuses, signals, streams, what the program finds when it starts, and
  * what is told about refusals.
  */
-import { chmodSync, readFileSync } from 'node:fs';
+import { chmodSync, copyFileSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openTcp, openUdp } from './harness/listen.ts';
 import { finished, policyOf, run, runSandboxed, sandlock, start } from './harness/run.ts';
-import { launcher, makeDirectory, makeFile, probe, users } from './harness/stage.ts';
+import { launcher, makeDirectory, makeFile, probe, stage, users } from './harness/stage.ts';
 
 const POLICY = policyOf(['127.0.0.1:*']);
 const QUIET_END = { stderr: '', signal: null, timedOut: false };
@@ -149,6 +149,15 @@ describe.each(users)('as $name', (user) => {
     const outcome = await runSandboxed(user, POLICY, ['echo', 'ran'], { env });
     expect(outcome).toMatchObject({ stdout: '', status: 125 });
     expect(outcome.stderr).toContain('/nonexistent/libsandlock.so');
+  });
+
+  test('a native library without the program beside it: 125, and nothing runs', async () => {
+    const library = join(makeDirectory(), 'libsandlock.so');
+    copyFileSync(join(stage, 'dist/libsandlock.so'), library);
+    const env = { SANDLOCK_LIBRARY: library };
+    const outcome = await runSandboxed(user, POLICY, ['echo', 'ran'], { env });
+    expect(outcome).toMatchObject({ stdout: '', status: 125 });
+    expect(outcome.stderr).toContain('sandlock-exec, which is to lie beside libsandlock.so');
   });
 
   test('what the program finds: a usual limit of open files, no blocked or ignored signals, no capabilities', async () => {

@@ -20,10 +20,12 @@ const SANDLOCK = join(ROOT, 'dist/sandlock.cjs');
 
 let folder = '';
 let library = '';
+let program = '';
 
 beforeAll(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'sandlock-exec-')));
   library = join(folder, 'stub.so');
+  program = join(folder, 'sandlock-exec');
   const source = join(import.meta.dirname, 'stub-library.c');
   execFileSync('cc', ['-shared', '-fPIC', '-O1', '-Wall', '-Werror', '-o', library, source]);
 });
@@ -135,7 +137,7 @@ describe('exec of a table', () => {
     }
   });
 
-  it('hands over the library, the table and the request unchanged', () => {
+  it('hands over the program beside the library, the table and the request unchanged', () => {
     records(STARTED, exited(0), ENDED);
     const seen = join(folder, 'seen');
     const env = { STUB_SEEN: seen, ONLY: 'é' };
@@ -147,7 +149,7 @@ describe('exec of a table', () => {
     const stdio = '\0\0\0\0\u0001\0\0\0\u0002\0\0\0';
     const header = `\u0003\0\0\0\u0005\0\0\0\u0001\0\0\0\0\0\0\0\u0007\0\0\0${stdio}`;
     const request = `${header}${strings.join('\0')}\0`;
-    expect(readFileSync(seen, 'utf8')).toBe(`${library}\0${TABLE}${request}`);
+    expect(readFileSync(seen, 'utf8')).toBe(`${program}\0${TABLE}${request}`);
   });
 
   it('tells of a denial on standard error and goes on', () => {
@@ -290,7 +292,7 @@ describe('exec of a policy', () => {
   it('in TOML compiles it and hands over the table', () => {
     const args = ['exec', 'p.toml', '--', 'c'];
     expect(outcome(args, { STUB_SEEN: join(folder, 'seen') })).toEqual([0, '']);
-    expect(seen().startsWith(`${library}\0SANDLOCK`)).toBe(true);
+    expect(seen().startsWith(`${program}\0SANDLOCK`)).toBe(true);
     expect(seen()).toContain('192.0.2.1:443');
   });
 
@@ -379,8 +381,16 @@ describe('exec that can not run the command', () => {
     ]);
   });
 
+  it('because the program beside the library is missing says which', () => {
+    records(failed('front', 2));
+    expect(outcome(['exec', 'p.bin', '--', 'c'])).toEqual([
+      125,
+      'sandlock: sandlock-exec, which is to lie beside libsandlock.so, is not there or can not be executed: rebuild or reinstall sandlock; nothing was run (front: ENOENT)\n',
+    ]);
+  });
+
   it('because the library has another version exits 125', () => {
-    const text = `sandlock: ${library} speaks version 1 of the native interface, 2 is needed: rebuild or reinstall sandlock\n`;
+    const text = `sandlock: ${library} speaks version 1 of the native interface, 3 is needed: rebuild or reinstall sandlock\n`;
     expect(outcome(['exec', 'p.bin', '--', 'c'], { STUB_ABI: '1' })).toEqual([125, text]);
   });
 

@@ -91,7 +91,7 @@ test('it is imported and required', () => {
 
 test('its commands are there, and can be executed', () => {
   const dist = join(project, 'node_modules/sandlock/dist');
-  for (const file of ['sandlock.cjs', 'libsandlock.so']) {
+  for (const file of ['sandlock.cjs', 'sandlock-exec']) {
     expect(statSync(join(dist, file)).mode & 0o111).toBe(0o111);
   }
   writeFileSync(join(project, 'policy.toml'), '[network]\nallow = ["127.0.0.1:80"]\n');

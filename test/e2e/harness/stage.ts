@@ -45,8 +45,8 @@ export const launcher: readonly string[] = process.env.SANDLOCK_E2E_LAUNCHER?.sp
 /** Whether the command's sockets are made for it and held, as where descriptors can not be taken (`run.mjs --held`). */
 export const isHeld: boolean = process.env.SANDLOCK_E2E_HELD === '1';
 
-/** The launcher without Node: the library itself, executed. */
-export const native: string = join(stage, 'dist/libsandlock.so');
+/** The launcher without Node. */
+export const native: string = join(stage, 'dist/sandlock-exec');
 
 /** Whether commands are run by `native`, from tables (`run.mjs --native`). */
 export const isNative: boolean = process.env.SANDLOCK_E2E_NATIVE === '1';
