@@ -18,7 +18,7 @@ export const DIRECTORY_KIND = 0;
 export const DIRECTORY_COUNT = 4;
 export const DIRECTORY_OFFSET = 8;
 export const DIRECTORY_SIZE = 12;
-export const SECTIONS = 12;
+export const SECTIONS = 14;
 export const SECTION_PLAN = 1;
 export const SECTION_TRIES = 2;
 export const SECTION_PORT_SETS = 3;
@@ -31,6 +31,8 @@ export const SECTION_CELLS = 9;
 export const SECTION_FACTS = 10;
 export const SECTION_UNIX_RULES = 11;
 export const SECTION_PRIVATE_NAMES = 12;
+export const SECTION_SETS = 13;
+export const SECTION_MEMBERS = 14;
 export const PLAN_BYTES = 8;
 export const TRIE_BYTES = 40;
 export const PORT_SET_BYTES = 4;
@@ -43,6 +45,8 @@ export const CELL_BYTES = 8;
 export const FACTS_BYTES = 32;
 export const UNIX_RULE_BYTES = 16;
 export const PRIVATE_NAME_BYTES = 16;
+export const ADDRESS_SET_BYTES = 24;
+export const MEMBER_BYTES = 2;
 export const PLAN_MODE = 0;
 export const PLAN_RESERVED = 4;
 export const MODE_CLOSED = 0;
@@ -74,13 +78,17 @@ export const SPAN_BYTES = 4;
 export const SPAN_SET = 0;
 export const SPAN_BITS = 2;
 export const SPAN_RESERVED = 3;
-/** Descriptors before those of the sets: one per protocol and family. */
+/** Descriptors before those of membership: one per protocol and family. */
 export const PROTOCOL_TRIES = 10;
 export const ROOT_BITS_MAX = 18;
 /** An array may be named by several descriptors; all namings together hold at most this many times the bytes of the section cells. */
 export const SHARING_MAX = 16;
 /** Port sets, the empty one included; ids are 16 bits wide and 65535 stays free. */
 export const PORT_SETS_MAX = 65535;
+export const ADDRESS_SET_TRIE = 0;
+export const ADDRESS_SET_FIRST = 4;
+export const ADDRESS_SET_COUNT = 8;
+export const ADDRESS_SET_FAMILY_BYTES = 12;
 export const RULE_ACTION = 0;
 export const RULE_PROTOCOL = 1;
 export const RULE_TARGET = 2;
@@ -308,6 +316,12 @@ export const DEFECT_SPAN = 52;
 export const DEFECT_ADDRESSES = 53;
 /** an open protocol does not have all ports, or one for the kernel has none */
 export const DEFECT_PORTS = 54;
+/** a set has a trie that does not exist or is of the other family */
+export const DEFECT_SET_TRIE = 55;
+/** the members of a set do not follow those of its predecessor */
+export const DEFECT_SET_MEMBERS = 56;
+/** the members of a set are not ascending, or no port sets of its trie */
+export const DEFECT_MEMBER = 57;
 
 /** What each refusal means, by code. */
 export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
@@ -365,6 +379,9 @@ export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
   52: "a span has more bits than its keys, or fewer than its trie's root",
   53: "the tries of a protocol that is not supervised tell addresses apart",
   54: "an open protocol does not have all ports, or one for the kernel has none",
+  55: "a set has a trie that does not exist or is of the other family",
+  56: "the members of a set do not follow those of its predecessor",
+  57: "the members of a set are not ascending, or no port sets of its trie",
 };
 
 /** Why a build stopped, by code. */

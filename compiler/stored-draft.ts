@@ -26,9 +26,7 @@ function readSets(table: Table): readonly AddressSet[] {
   for (const { target } of table.rules()) if (target.kind === 'set') names.add(target.set);
   const tries = table.tries();
   return [...names].map((name, number) => {
-    const prefixes = new PrefixListBuilder(
-      tries.ofSet(number, 4).count + tries.ofSet(number, 6).count,
-    );
+    const prefixes = new PrefixListBuilder(0);
     addMembers(prefixes, tries.ofSet(number, 4));
     addMembers(prefixes, tries.ofSet(number, 6));
     return { name, prefixes: prefixes.build() };

@@ -12,7 +12,7 @@ export interface SectionLayout {
 
 /** A trie as it is stored. Arrays that are stored once for several tries count for each. */
 export interface TrieLayout {
-  /** `tcp`, … `udp-bind`, or `set N`. */
+  /** `tcp`, … `udp-bind`, or `sets N`: the Nth trie of those sets that no protocol's trie tells apart. */
   readonly of: string;
   readonly family: 4 | 6;
   /** Boundaries, a span being one. */
@@ -48,6 +48,8 @@ const SECTION_NAMES = [
   'facts',
   'unixRules',
   'privateNames',
+  'sets',
+  'members',
 ] as const;
 
 /** Reads the layout of a table. */
@@ -62,7 +64,7 @@ export function readLayout(reader: TableReader): Layout {
   const { count, offset } = sectionOf(reader, F.SECTION_TRIES);
   const protocols = Object.keys(PROTOCOL_NUMBERS);
   const tries = Array.from({ length: count }, (_, i) => {
-    const of = protocols[i >> 1] ?? `set ${(i - F.PROTOCOL_TRIES) >> 1}`;
+    const of = protocols[i >> 1] ?? `sets ${(i - F.PROTOCOL_TRIES) >> 1}`;
     return readTrie(view, offset + i * F.TRIE_BYTES, of, i % 2 === 0 ? 4 : 6);
   });
   return { version: `${major}.${minor}`, bytes: bytes.length, sections, tries };

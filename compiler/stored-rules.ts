@@ -15,6 +15,7 @@ import type {
   UnixRule,
 } from './model.ts';
 import { FAMILY_BITS, PROTOCOL_NUMBERS, RESOLVE_NUMBERS, UNIX_KIND_NUMBERS } from './numbers.ts';
+import { formatPorts } from './port-text.ts';
 import { isMapped } from './stored-address.ts';
 
 /**
@@ -134,12 +135,11 @@ export function countBoundaries(reader: TableReader): number {
   return boundaries;
 }
 
-/** Whether a set has no address of a family: its trie is the one boundary at which nobody is a member. */
+/** Whether a set has no address of a family. */
 export function isEmptySet(reader: TableReader, set: number, family: 4 | 6): boolean {
-  const index = F.PROTOCOL_TRIES + 2 * set + (family === 4 ? 0 : 1);
-  const trie = sectionOf(reader, F.SECTION_TRIES).offset + index * F.TRIE_BYTES;
-  if (reader.view.getUint32(trie + F.TRIE_COUNT, true) > 1) return false;
-  return reader.view.getUint16(reader.view.getUint32(trie + F.TRIE_SETS, true), true) === 0;
+  const half = family === 4 ? 0 : F.ADDRESS_SET_FAMILY_BYTES;
+  const at = sectionOf(reader, F.SECTION_SETS).offset + set * F.ADDRESS_SET_BYTES + half;
+  return reader.view.getUint32(at + F.ADDRESS_SET_COUNT, true) === 0;
 }
 
 /** The names, in the order in which the rules name them first; IPv4 addresses have 4 bytes. */
@@ -215,6 +215,20 @@ export function readPorts(reader: TableReader, set: number): readonly PortRange[
   const known = reader.ports.get(set) ?? decodePorts(reader, set);
   reader.ports.set(set, known);
   return known;
+}
+
+/**
+ * Of each port set the first with the same ports: those that differ only in who is in which sets (docs/format.md §5) are one to all who ask for ports.
+ */
+export function readSamePorts(reader: TableReader): Uint16Array {
+  const { count } = sectionOf(reader, F.SECTION_PORT_SETS);
+  const firsts = new Map<string, number>();
+  return Uint16Array.from({ length: count - 1 }, (_, set) => {
+    const ports = formatPorts(decodePorts(reader, set));
+    const first = firsts.get(ports) ?? set;
+    firsts.set(ports, first);
+    return first;
+  });
 }
 
 function decodePorts(reader: TableReader, set: number): readonly PortRange[] {

@@ -1,9 +1,8 @@
 /**
  * The tries of a verified table as boundaries: from which address on which port set applies (docs/format.md §4). policy.wasm reads them, so
  * that how a trie is stored is known in one room; here they become numbers that TypeScript can walk. Spans, which are one boundary as stored,
- * become the two that they stand for.
+ * become the two that they stand for; boundaries at which only the membership in sets changes are left out, and the sets have tries of their own.
  */
-import * as F from './format.gen.ts';
 import type { Protocol } from './model.ts';
 import { PROTOCOL_NUMBERS } from './numbers.ts';
 import { createScratch, type PolicyExports } from './wasm.ts';
@@ -19,11 +18,9 @@ export interface Stretch extends Boundary {
   readonly end: bigint;
 }
 
-/** One trie. */
+/** One trie. Neighbouring boundaries have different port sets. */
 export interface Trie {
   readonly family: 4 | 6;
-  /** Boundaries as they are stored. */
-  readonly count: number;
   /** All boundaries in order, the first at address 0; read in blocks. */
   boundaries(): Iterable<Boundary>;
   /** The stretch in which an address lies. */
@@ -32,6 +29,7 @@ export interface Trie {
 
 /** The tries of an open table. */
 export interface Tries {
+  /** Of port sets with the same ports, the first stands for all. */
   ofProtocol(protocol: Protocol, family: 4 | 6): Trie;
   /** Who is in the set of that number: port set 1. */
   ofSet(set: number, family: 4 | 6): Trie;
@@ -42,77 +40,142 @@ interface Stored extends Boundary {
   readonly bits: number;
 }
 
-/** Bytes of a boundary as policy.wasm writes it (policy/boundaries.ts). */
+/** Bytes of a boundary as policy.wasm writes it (policy/boundaries.ts), and of the key of a member (policy/membership.ts). */
 const BOUNDARY_BYTES = 24;
+const KEY_BYTES = 16;
+/** The boundary after which all members are told. */
+const ALL_TOLD = 0xffffffff;
 /** Boundaries that are read at once. */
 const BLOCK = 4096;
 
-/** The tries of the table at `table` in an instance's memory. */
-export function createTries(instance: PolicyExports, table: number): Tries {
+/** The tries of the table at `table` in an instance's memory; `same` is what `readSamePorts` gives. */
+export function createTries(instance: PolicyExports, table: number, same: Uint16Array): Tries {
   const scratch = createScratch(instance);
+  const readKeys = (family: 4 | 6, ptr: number, count: number, step: number): bigint[] => {
+    const view = new DataView(instance.memory.buffer, ptr, count * step);
+    return Array.from({ length: count }, (_, i) => {
+      if (family === 4) return BigInt(view.getUint32(i * step + 4, true));
+      return (view.getBigUint64(i * step, true) << 64n) | view.getBigUint64(i * step + 8, true);
+    });
+  };
   const read = (trie: number, family: 4 | 6, first: number, count: number): Stored[] => {
     const ptr = scratch.room(BLOCK * BOUNDARY_BYTES);
     instance.readBoundaries(table, trie, first, count, ptr);
     const view = new DataView(instance.memory.buffer, ptr, count * BOUNDARY_BYTES);
-    const found: Stored[] = [];
-    for (let at = 0; at < count * BOUNDARY_BYTES; at += BOUNDARY_BYTES) {
-      const start =
-        family === 4
-          ? BigInt(view.getUint32(at + 4, true))
-          : (view.getBigUint64(at, true) << 64n) | view.getBigUint64(at + 8, true);
-      const set = view.getUint32(at + 16, true);
-      found.push({ start, set, bits: view.getUint32(at + 20, true) });
-    }
-    return found;
+    return readKeys(family, ptr, count, BOUNDARY_BYTES).map((start, i) => {
+      const set = same[view.getUint32(i * BOUNDARY_BYTES + 16, true)] ?? 0;
+      return { start, set, bits: view.getUint32(i * BOUNDARY_BYTES + 20, true) };
+    });
   };
-  const trieOf = (trie: number, family: 4 | 6): Trie => {
+  const ofProtocol = (protocol: number, family: 4 | 6): Trie => {
+    const trie = 2 * protocol + (family === 4 ? 0 : 1);
     const width = family === 4 ? 32 : 128;
     const count = instance.boundaryCount(table, trie) >>> 0;
-    const background = instance.trieBackground(table, trie) >>> 0;
+    const background = same[instance.trieBackground(table, trie) >>> 0] ?? 0;
     const behind = ({ start, bits }: Stored): bigint => start + (1n << BigInt(width - bits));
+    function* stored(): Iterable<Boundary> {
+      /** Where the last span ends, if that has not been told. */
+      let ended: bigint | undefined;
+      for (let first = 0; first < count; first += BLOCK) {
+        for (const boundary of read(trie, family, first, Math.min(BLOCK, count - first))) {
+          const { start, set, bits } = boundary;
+          if (ended !== undefined && ended < start) yield { start: ended, set: background };
+          yield { start, set };
+          ended = bits === 0 ? undefined : behind(boundary);
+        }
+      }
+      if (ended !== undefined && ended >> BigInt(width) === 0n) {
+        yield { start: ended, set: background };
+      }
+    }
+    /** The stretch as it is stored, which may have the same ports as its neighbours. */
+    const storedStretch = (address: bigint): Stretch => {
+      const found = instance.findBoundary(table, trie, ...keyWords(address, family)) >>> 0;
+      const isLast = found + 1 === count;
+      const [boundary, next] = read(trie, family, found, isLast ? 1 : 2);
+      const end = (next?.start ?? 1n << BigInt(width)) - 1n;
+      // There is always a boundary at or before an address.
+      const { start, set, bits } = boundary as Stored;
+      if (bits === 0) return { start, end, set };
+      const rest = behind(boundary as Stored);
+      return address < rest
+        ? { start, end: rest - 1n, set }
+        : { start: rest, end, set: background };
+    };
     return {
       family,
-      count,
       *boundaries() {
-        /** Where the last span ends, if that has not been told. */
-        let ended: bigint | undefined;
-        for (let first = 0; first < count; first += BLOCK) {
-          for (const stored of read(trie, family, first, Math.min(BLOCK, count - first))) {
-            const { start, set, bits } = stored;
-            if (ended !== undefined && ended < start) yield { start: ended, set: background };
-            yield { start, set };
-            ended = bits === 0 ? undefined : behind(stored);
-          }
-        }
-        if (ended !== undefined && ended >> BigInt(width) === 0n) {
-          yield { start: ended, set: background };
+        let before: number | undefined;
+        for (const boundary of stored()) {
+          if (boundary.set !== before) yield boundary;
+          before = boundary.set;
         }
       },
       stretch(address) {
-        const found = instance.findBoundary(table, trie, ...keyWords(address, family)) >>> 0;
-        const isLast = found + 1 === count;
-        const [stored, next] = read(trie, family, found, isLast ? 1 : 2);
-        const end = (next?.start ?? 1n << BigInt(width)) - 1n;
-        // There is always a boundary at or before an address.
-        const { start, set, bits } = stored as Stored;
-        if (bits === 0) return { start, end, set };
-        const rest = behind(stored as Stored);
-        return address < rest
-          ? { start, end: rest - 1n, set }
-          : { start: rest, end, set: background };
+        let { start, end, set } = storedStretch(address);
+        while (start > 0n) {
+          const before = storedStretch(start - 1n);
+          if (before.set !== set) break;
+          start = before.start;
+        }
+        while ((end + 1n) >> BigInt(width) === 0n) {
+          const after = storedStretch(end + 1n);
+          if (after.set !== set) break;
+          end = after.end;
+        }
+        return { start, end, set };
       },
     };
   };
-  const known = new Map<number, Trie>();
-  const ofPair = (pair: number, family: 4 | 6): Trie => {
-    const trie = pair + (family === 4 ? 0 : 1);
-    const made = known.get(trie) ?? trieOf(trie, family);
-    known.set(trie, made);
-    return made;
+  const ofSet = (set: number, family: 4 | 6): Trie => {
+    /** Where members begin and end, alternately. */
+    function* changes(): Iterable<bigint> {
+      for (let first = 0, told = 0; first !== ALL_TOLD; ) {
+        const ptr = scratch.room(BLOCK * BOUNDARY_BYTES);
+        const half = family === 4 ? 0 : 1;
+        const count = instance.readMembers(table, set, half, first, told % 2, BLOCK, ptr);
+        first = instance.membersEnd() >>> 0;
+        told += count;
+        yield* readKeys(family, ptr, count, KEY_BYTES);
+      }
+    }
+    let known: Keys | undefined;
+    return {
+      family,
+      *boundaries() {
+        let isFirst = true;
+        let set = 0;
+        for (const start of changes()) {
+          if (isFirst && start !== 0n) yield { start: 0n, set };
+          isFirst = false;
+          set = 1 - set;
+          yield { start, set };
+        }
+        if (isFirst) yield { start: 0n, set };
+      },
+      stretch(address) {
+        known ??= keepKeys(family, changes());
+        const after = known.countUpTo(address);
+        const start = after === 0 ? 0n : known.at(after - 1);
+        const end =
+          (after === known.count ? 1n << (family === 4 ? 32n : 128n) : known.at(after)) - 1n;
+        return { start, end, set: after % 2 };
+      },
+    };
   };
+  const remembered = (make: (number: number, family: 4 | 6) => Trie): typeof make => {
+    const known = new Map<number, Trie>();
+    return (number, family) => {
+      const key = 2 * number + (family === 4 ? 0 : 1);
+      const trie = known.get(key) ?? make(number, family);
+      known.set(key, trie);
+      return trie;
+    };
+  };
+  const byProtocol = remembered(ofProtocol);
   return {
-    ofProtocol: (protocol, family) => ofPair(2 * PROTOCOL_NUMBERS[protocol], family),
-    ofSet: (set, family) => ofPair(F.PROTOCOL_TRIES + 2 * set, family),
+    ofProtocol: (protocol, family) => byProtocol(PROTOCOL_NUMBERS[protocol], family),
+    ofSet: remembered(ofSet),
   };
 }
 
@@ -120,4 +183,50 @@ function keyWords(address: bigint, family: 4 | 6): [number, number, number, numb
   if (family === 4) return [Number(address), 0, 0, 0];
   const word = (shift: bigint): number => Number((address >> shift) & 0xffffffffn);
   return [word(96n), word(64n), word(32n), word(0n)];
+}
+
+/** Ascending keys. */
+interface Keys {
+  readonly count: number;
+  at(index: number): bigint;
+  /** How many are at or below a key. */
+  countUpTo(key: bigint): number;
+}
+
+/** Keeps keys packed: a set may have millions. */
+function keepKeys(family: 4 | 6, keys: Iterable<bigint>): Keys {
+  let low = new BigUint64Array(1024);
+  let high = new BigUint64Array(family === 4 ? 0 : 1024);
+  let count = 0;
+  for (const key of keys) {
+    if (count === low.length) {
+      low = grow(low);
+      high = grow(high);
+    }
+    // What does not fit is cut off; of IPv4 the upper half has no room.
+    low[count] = key;
+    high[count] = key >> 64n;
+    count++;
+  }
+  const at = (index: number): bigint => ((high[index] ?? 0n) << 64n) | (low[index] ?? 0n);
+  return {
+    count,
+    at,
+    countUpTo(key) {
+      let from = 0;
+      let to = count;
+      while (from < to) {
+        const middle = (from + to) >> 1;
+        if (at(middle) <= key) from = middle + 1;
+        else to = middle;
+      }
+      return from;
+    },
+  };
+}
+
+function grow(keys: BigUint64Array<ArrayBuffer>): BigUint64Array<ArrayBuffer> {
+  const wider = new BigUint64Array(2 * keys.length);
+  wider.set(keys);
+  return wider;
 }

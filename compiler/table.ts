@@ -30,6 +30,7 @@ import {
   readPorts,
   readRule,
   readRules,
+  readSamePorts,
   readSetNumbers,
   readUnixRules,
   sectionOf,
@@ -74,7 +75,7 @@ export interface TableSummary {
   readonly sets: number;
   /** Boundaries of the protocols' tries: what look-ups search. */
   readonly boundaries: number;
-  /** Port sets, the empty one included. */
+  /** Different sets of ports, the empty one included. */
   readonly portSets: number;
   /** Length of the file. */
   readonly bytes: number;
@@ -170,7 +171,7 @@ function createTable(instance: PolicyExports, ptr: number, bytes: Uint8Array): T
     return read;
   };
   const index = once(() => createRuleIndex(instance, reader));
-  const tries = once(() => createTries(instance, ptr));
+  const tries = once(() => createTries(instance, ptr, readSamePorts(reader)));
   const sets = once(() => readSetNumbers(reader));
   const lookup: Table['lookup'] = (protocol, address, port) => {
     const [a, b, c, d] = wordsOf(widen(address));
@@ -235,9 +236,9 @@ function summarise(reader: TableReader): TableSummary {
   return {
     rules: sectionOf(reader, F.SECTION_RULES).count,
     names: sectionOf(reader, F.SECTION_NAMES).count,
-    sets: (sectionOf(reader, F.SECTION_TRIES).count - F.PROTOCOL_TRIES) / 2,
+    sets: sectionOf(reader, F.SECTION_SETS).count,
     boundaries: countBoundaries(reader),
-    portSets: sectionOf(reader, F.SECTION_PORT_SETS).count - 1,
+    portSets: new Set(readSamePorts(reader)).size,
     bytes: reader.bytes.length,
   };
 }

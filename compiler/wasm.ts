@@ -42,6 +42,16 @@ export interface PolicyExports {
   lookup(protocol: number, a: number, b: number, c: number, d: number, port: number): number;
   lookupMany(queries: number, count: number, verdicts: number): void;
   isMember(set: number, a: number, b: number, c: number, d: number): number;
+  readMembers(
+    table: number,
+    set: number,
+    family: number,
+    first: number,
+    inside: number,
+    most: number,
+    out: number,
+  ): number;
+  membersEnd(): number;
   isNamed(index: number, asked: number, bytes: number): number;
   holdsPort(set: number, port: number): number;
   boundaryCount(table: number, trie: number): number;

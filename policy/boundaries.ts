@@ -17,7 +17,7 @@ import {
   startLo,
   startsOf,
 } from './descriptor';
-import { BOUNDARY, BOUNDARY_BITS, BOUNDARY_LO, BOUNDARY_SET } from './fold';
+import { BOUNDARY, BOUNDARY_BITS, BOUNDARY_LO, BOUNDARY_TAG } from './fold';
 import { SPAN_BITS } from './format';
 
 /** Boundaries of the trie with that number, as they are stored: one for a span. */
@@ -46,7 +46,7 @@ export function readBoundaries(table: usize, trie: u32, first: u32, count: u32, 
     const cell = table + cellsOf(at) + <usize>i * cellBytes;
     store<u64>(to, startHi(at, start, child));
     store<u64>(to, startLo(at, start), BOUNDARY_LO);
-    store<u32>(to, <u32>load<u16>(cell), BOUNDARY_SET);
+    store<u32>(to, <u32>load<u16>(cell), BOUNDARY_TAG);
     store<u32>(to, spans ? <u32>load<u8>(cell, SPAN_BITS) : 0, BOUNDARY_BITS);
   }
 }
@@ -68,16 +68,18 @@ export function findBoundary(table: usize, trie: u32, hi: u64, lo: u64): u32 {
   return from - 1;
 }
 
-function rootCell(table: usize, at: usize, child: u32): u32 {
+/** Index of the first boundary of a child. */
+export function rootCell(table: usize, at: usize, child: u32): u32 {
   return load<u32>(table + rootOf(at) + ((<usize>child) << 2));
 }
 
-function startAt(table: usize, at: usize, boundary: u32): usize {
+/** Address of the start of a boundary. */
+export function startAt(table: usize, at: usize, boundary: u32): usize {
   return table + startsOf(at) + <usize>boundary * startBytesOf(at);
 }
 
 /** The child in whose run a boundary stands: the last whose run begins at or before it. */
-function childWith(table: usize, at: usize, boundary: u32): u32 {
+export function childWith(table: usize, at: usize, boundary: u32): u32 {
   let from: u32 = 0;
   let to: u32 = 1 << rootBitsOf(at);
   while (from < to) {

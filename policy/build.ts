@@ -10,6 +10,7 @@ import { tableChecksum } from './checksum';
 import { alone, gather, ipv4, ipv6 } from './draft';
 import {
   ADDRESS_BYTES,
+  ADDRESS_SET_BYTES,
   CELL_BYTES,
   DIRECTORY_BYTES,
   DIRECTORY_COUNT,
@@ -51,6 +52,7 @@ import {
   MAGIC_HIGH,
   MAGIC_LOW,
   MAJOR,
+  MEMBER_BYTES,
   MINOR,
   NAME_BYTES,
   NAME_COUNT,
@@ -75,13 +77,19 @@ import {
   UNIX_RULE_BYTES,
 } from './format';
 import { List, newList } from './list';
+import { addMember, beginMembers, hasHome, memberCount, settle, writeMembers } from './members';
 import { writePlan } from './plan';
-import { FULL, initPorts, internRanges, rangeCount, rangesOf } from './ports';
+import { EMPTY, FULL, initPorts, internRanges, rangeCount, rangesOf } from './ports';
+import { ENTRY } from './prefix';
 import { readSets, setIpv4, setIpv6 } from './sets';
-import { numberSet, tableSets, writeTrie } from './trie';
+import { EVERYTHING, initTags, numbered, numberTag, portsOf, tagOf } from './tags';
+import { tellsSets, trieNumber, writeTrie } from './trie';
 
-const rulePorts: List = newList(4);
+/** The tag of each rule. */
+const ruleTags: List = newList(4);
 const tries: List = newList(TRIE_BYTES);
+/** Nobody's entries. */
+const none: List = newList(ENTRY);
 /** Bytes of the table built last. */
 export let builtBytes: u32 = 0;
 
@@ -93,43 +101,62 @@ let directory: usize = 0;
 /** Builds the table of the draft at `draft` and returns its address; its length is `builtBytes`. Fails with a FAILURE_ code. */
 export function build(draft: usize): usize {
   initPorts();
+  initTags();
   checkRules(draft);
   checkNames(draft);
   checkFacts(draft);
-  internRulePorts(draft);
+  readRuleTags(draft);
   readSets(draft);
   writeTries(draft);
   return layOut(draft);
 }
 
-function internRulePorts(draft: usize): void {
+function readRuleTags(draft: usize): void {
   const count = load<u32>(draft, DRAFT_RULE_COUNT);
   for (let i: u32 = 0; i < count; i++) {
     const rule = load<usize>(draft, DRAFT_RULES) + <usize>i * RULE_BYTES;
     const ranges = load<usize>(draft, DRAFT_PORT_RANGES) + (load<u32>(rule, RULE_PORT_SET) << 2);
-    const id = internRanges(ranges, load<u32>(rule, RULE_RESERVED));
-    if (load<u8>(rule, RULE_PROTOCOL) == <u8>PROTOCOL_ICMP && id != FULL) fail(FAILURE_DRAFT);
-    store<u32>(rulePorts.push(), id);
-    numberSet(id);
+    const ports = internRanges(ranges, load<u32>(rule, RULE_RESERVED));
+    if (load<u8>(rule, RULE_PROTOCOL) == <u8>PROTOCOL_ICMP && ports != FULL) fail(FAILURE_DRAFT);
+    const tag = tagOf(ports, EMPTY);
+    store<u32>(ruleTags.push(), tag);
+    numberTag(tag);
   }
-  // A table without rules has the empty port set all the same.
-  numberSet(0);
 }
 
 function writeTries(draft: usize): void {
   const sets = load<u32>(draft, DRAFT_SET_COUNT);
-  const descriptors = tries.pushMany(PROTOCOL_TRIES + 2 * sets);
-  memory.fill(descriptors, 0, <usize>tries.count * TRIE_BYTES);
+  // Descriptors stay where they are.
+  tries.reserve(PROTOCOL_TRIES + 2 * sets);
+  beginMembers(sets);
+  addTries(PROTOCOL_TRIES);
   for (let protocol: u32 = 0; protocol < PROTOCOLS; protocol++) {
-    gather(draft, protocol, rulePorts);
-    writeTrie(tries.at(2 * protocol), ipv4, alone, 32, false);
-    writeTrie(tries.at(2 * protocol + 1), ipv6, alone, 128, false);
+    gather(draft, protocol, ruleTags);
+    writeProtocolTrie(2 * protocol, ipv4, 32);
+    writeProtocolTrie(2 * protocol + 1, ipv6, 128);
   }
   for (let set: u32 = 0; set < sets; set++) {
-    const descriptor = PROTOCOL_TRIES + 2 * set;
-    writeTrie(tries.at(descriptor), setIpv4(set), FULL, 32, true);
-    writeTrie(tries.at(descriptor + 1), setIpv6(set), FULL, 128, true);
+    const own4 = hasHome(set, 0) ? none : setIpv4(set);
+    const own6 = hasHome(set, 1) ? none : setIpv6(set);
+    if (own4.count == 0 && own6.count == 0) continue;
+    const trie = addTries(2);
+    writeTrie(tries.at(trie), own4, EVERYTHING, 32, true);
+    writeTrie(tries.at(trie + 1), own6, EVERYTHING, 128, true);
+    if (own4.count != 0) addMember(set, 0, trie, 1);
+    if (own6.count != 0) addMember(set, 1, trie + 1, 1);
   }
+}
+
+/** Adds so many descriptors of zeros; returns the index of the first. */
+function addTries(count: u32): u32 {
+  const first = tries.count;
+  memory.fill(tries.pushMany(count), 0, <usize>count * TRIE_BYTES);
+  return first;
+}
+
+function writeProtocolTrie(trie: u32, entries: List, keyBits: u32): void {
+  writeTrie(tries.at(trie), entries, alone, keyBits, false);
+  if (tellsSets) settle(trie, trieNumber);
 }
 
 function layOut(draft: usize): usize {
@@ -139,9 +166,10 @@ function layOut(draft: usize): usize {
   const addresses = countAddresses(draft);
   const unixRules = load<u32>(draft, DRAFT_UNIX_RULE_COUNT);
   const privateNames = load<u32>(draft, DRAFT_PRIVATE_NAME_COUNT);
+  const sets = load<u32>(draft, DRAFT_SET_COUNT);
   let portRanges: u32 = 0;
-  for (let i: u32 = 0; i < tableSets.count; i++) {
-    portRanges += rangeCount(load<u32>(tableSets.at(i)));
+  for (let i: u32 = 0; i < numbered.count; i++) {
+    portRanges += rangeCount(portsOf(load<u32>(numbered.at(i))));
   }
   // Twice over the same sections: once to know the length, once to write.
   for (let pass = 0; pass < 2; pass++) {
@@ -149,7 +177,7 @@ function layOut(draft: usize): usize {
     directory = table == 0 ? 0 : table + HEADER_BYTES;
     place(PROTOCOLS, PLAN_BYTES);
     const descriptors = place(tries.count, TRIE_BYTES);
-    const portSets = place(tableSets.count + 1, PORT_SET_BYTES);
+    const portSets = place(numbered.count + 1, PORT_SET_BYTES);
     const ranges = place(portRanges, PORT_RANGE_BYTES);
     const ruleCells = place(rules, RULE_BYTES);
     const nameCells = place(names, NAME_BYTES);
@@ -159,6 +187,8 @@ function layOut(draft: usize): usize {
     const facts = place(1, FACTS_BYTES);
     const unixCells = place(unixRules, UNIX_RULE_BYTES);
     const privateCells = place(privateNames, PRIVATE_NAME_BYTES);
+    const setCells = place(sets, ADDRESS_SET_BYTES);
+    const memberCells = place(memberCount, MEMBER_BYTES);
     if (placed > 0xffffffff) fail(FAILURE_TOO_LARGE);
     if (pass == 0) {
       table = allocate(<usize>placed);
@@ -190,6 +220,7 @@ function layOut(draft: usize): usize {
       load<usize>(draft, DRAFT_PRIVATE_NAMES),
       <usize>privateNames * PRIVATE_NAME_BYTES,
     );
+    writeMembers(setCells, memberCells);
     // Read from what has just been written.
     writePlan(table);
   }
@@ -237,14 +268,14 @@ function writeDescriptors(to: usize, cells: u32): void {
 
 function writePortSets(portSets: usize, ranges: usize): void {
   let first: u32 = 0;
-  for (let i: u32 = 0; i < tableSets.count; i++) {
-    const id = load<u32>(tableSets.at(i));
+  for (let i: u32 = 0; i < numbered.count; i++) {
+    const id = portsOf(load<u32>(numbered.at(i)));
     const count = rangeCount(id);
     store<u32>(portSets + ((<usize>i) << 2), first);
     memory.copy(ranges + ((<usize>first) << 2), rangesOf(id), (<usize>count) << 2);
     first += count;
   }
-  store<u32>(portSets + ((<usize>tableSets.count) << 2), first);
+  store<u32>(portSets + ((<usize>numbered.count) << 2), first);
 }
 
 function writeRules(draft: usize, to: usize): void {
@@ -252,7 +283,7 @@ function writeRules(draft: usize, to: usize): void {
   memory.copy(to, load<usize>(draft, DRAFT_RULES), <usize>count * RULE_BYTES);
   for (let i: u32 = 0; i < count; i++) {
     const rule = to + <usize>i * RULE_BYTES;
-    store<u32>(rule, numberSet(load<u32>(rulePorts.at(i))), RULE_PORT_SET);
+    store<u32>(rule, numberTag(load<u32>(ruleTags.at(i))), RULE_PORT_SET);
     store<u32>(rule, 0, RULE_RESERVED);
   }
 }

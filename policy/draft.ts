@@ -40,7 +40,6 @@ import {
   TARGET_SET,
 } from './format';
 import { List, newList } from './list';
-import { EMPTY } from './ports';
 import {
   addEmbedded,
   addEntry,
@@ -48,30 +47,31 @@ import {
   ENTRY_ACTION,
   ENTRY_BITS,
   ENTRY_LO,
-  ENTRY_PORTS,
+  ENTRY_TAG,
   hasHostBits,
   isMapped,
 } from './prefix';
 import { droppedFrom, setIpv4, setIpv6 } from './sets';
 import { sortEntries } from './sort';
+import { bareOf, inSet, NOTHING } from './tags';
 
 const ownIpv4: List = newList(ENTRY);
 const ownIpv6: List = newList(ENTRY);
 /** The entries of the protocol gathered last. */
 export let ipv4: List = ownIpv4;
 export let ipv6: List = ownIpv6;
-/** If not empty, what each of them allows, whatever stands in it; none lies in another then. */
-export let alone: u32 = EMPTY;
+/** If not NOTHING, what each of them allows, whatever stands in it; none lies in another then. */
+export let alone: u32 = NOTHING;
 /** Uses of sets by the protocol's rules: entries whose address is the number of the set. */
 const uses: List = newList(ENTRY);
 /** Prefixes that the rules of all protocols gathered so far stand for. */
 export let prefixes: u64 = 0;
 
-/** Fills `ipv4` and `ipv6` with the sorted entries of a protocol. `portSets` has the builder's port set of each rule. */
-export function gather(draft: usize, protocol: u32, portSets: List): void {
+/** Fills `ipv4` and `ipv6` with the sorted entries of a protocol. `tags` has the tag of each rule. */
+export function gather(draft: usize, protocol: u32, tags: List): void {
   ipv4 = ownIpv4;
   ipv6 = ownIpv6;
-  alone = EMPTY;
+  alone = NOTHING;
   ipv4.count = 0;
   ipv6.count = 0;
   uses.count = 0;
@@ -79,7 +79,7 @@ export function gather(draft: usize, protocol: u32, portSets: List): void {
   for (let i: u32 = 0; i < count; i++) {
     const rule = load<usize>(draft, DRAFT_RULES) + <usize>i * RULE_BYTES;
     if (load<u8>(rule, RULE_PROTOCOL) != <u8>protocol) continue;
-    gatherRule(draft, rule, load<u32>(portSets.at(i)));
+    gatherRule(draft, rule, load<u32>(tags.at(i)));
   }
   const isAlone = protocol < PROTOCOL_TCP_BIND && borrowSet();
   if (!isAlone) gatherUses();
@@ -94,16 +94,16 @@ export function gather(draft: usize, protocol: u32, portSets: List): void {
   sortEntries(ipv6);
 }
 
-function gatherRule(draft: usize, rule: usize, ports: u32): void {
+function gatherRule(draft: usize, rule: usize, tag: u32): void {
   const action = <u32>load<u8>(rule, RULE_ACTION);
   const target = <u32>load<u8>(rule, RULE_TARGET);
   const bits = <u32>load<u8>(rule, RULE_PREFIX_BITS);
   const index = load<u32>(rule, RULE_INDEX);
   if (target == TARGET_ANY) {
-    addEntry(ipv4, 0, 0, 0, action, ports);
-    addEntry(ipv6, 0, 0, 0, action, ports);
+    addEntry(ipv4, 0, 0, 0, action, tag);
+    addEntry(ipv6, 0, 0, 0, action, tag);
   } else if (target == TARGET_SET) {
-    addEntry(uses, <u64>index, 0, 0, action, ports);
+    addEntry(uses, <u64>index, 0, 0, action, tag);
   } else if (target == TARGET_NAME) {
     const name = load<usize>(draft, DRAFT_NAMES) + <usize>index * NAME_BYTES;
     const first = load<u32>(name, NAME_FIRST);
@@ -113,21 +113,21 @@ function gatherRule(draft: usize, rule: usize, ports: u32): void {
         load<usize>(draft, DRAFT_ADDRESSES) + <usize>i * ADDRESS_BYTES,
         128,
         action,
-        ports,
+        tag,
       );
     }
   } else {
-    gatherAddress(rule + RULE_ADDRESS, target == TARGET_IPV4 ? bits + 96 : bits, action, ports);
+    gatherAddress(rule + RULE_ADDRESS, target == TARGET_IPV4 ? bits + 96 : bits, action, tag);
   }
 }
 
 /** Adds the prefix of `bits` (of 128) at the 16 bytes `ptr`; the draft has it in canonical form, but host bits are refused here. */
-function gatherAddress(ptr: usize, bits: u32, action: u32, ports: u32): void {
+function gatherAddress(ptr: usize, bits: u32, action: u32, tag: u32): void {
   const hi = bswap(load<u64>(ptr));
   const lo = bswap(load<u64>(ptr, 8));
   if (bits > 128 || hasHostBits(hi, lo, bits)) fail(FAILURE_DRAFT);
-  if (isMapped(hi, lo, bits)) addEntry(ipv4, lo << 32, 0, bits - 96, action, ports);
-  else addEntry(ipv6, hi, lo, bits, action, ports);
+  if (isMapped(hi, lo, bits)) addEntry(ipv4, lo << 32, 0, bits - 96, action, tag);
+  else addEntry(ipv6, hi, lo, bits, action, tag);
 }
 
 /**
@@ -136,11 +136,11 @@ function gatherAddress(ptr: usize, bits: u32, action: u32, ports: u32): void {
  */
 function borrowSet(): bool {
   if (uses.count == 0 || ipv4.count != 0 || ipv6.count != 0) return false;
-  if (readGroup(uses, 0) != uses.count || groupDenied != EMPTY) return false;
+  if (readGroup(uses, 0) != uses.count || groupDenied != NOTHING) return false;
   const set = <u32>load<u64>(uses.at(0));
   ipv4 = setIpv4(set);
   ipv6 = setIpv6(set);
-  alone = groupAllowed;
+  alone = inSet(groupAllowed, set);
   prefixes += <u64>droppedFrom(set);
   return true;
 }
@@ -151,33 +151,34 @@ function gatherUses(): void {
   for (let i: u32 = 0; i < uses.count; ) {
     const set = <u32>load<u64>(uses.at(i));
     i = readGroup(uses, i);
-    if (groupAllowed != EMPTY) gatherSet(set, ACTION_ALLOW, groupAllowed);
-    if (groupDenied != EMPTY) gatherSet(set, ACTION_DENY, groupDenied);
+    if (groupAllowed != NOTHING) gatherSet(set, ACTION_ALLOW, groupAllowed);
+    if (groupDenied != NOTHING) gatherSet(set, ACTION_DENY, groupDenied);
   }
 }
 
-function gatherSet(set: u32, action: u32, ports: u32): void {
-  copyEntries(ipv4, setIpv4(set), action, ports);
-  copyEntries(ipv6, setIpv6(set), action, ports);
+function gatherSet(set: u32, action: u32, bare: u32): void {
+  const tag = inSet(bare, set);
+  copyEntries(ipv4, setIpv4(set), action, tag);
+  copyEntries(ipv6, setIpv6(set), action, tag);
   prefixes += <u64>droppedFrom(set);
 }
 
-function copyEntries(to: List, from: List, action: u32, ports: u32): void {
+function copyEntries(to: List, from: List, action: u32, tag: u32): void {
   to.reserve(from.count);
   for (let i: u32 = 0; i < from.count; i++) {
     const entry = from.at(i);
     const bits = <u32>load<u8>(entry, ENTRY_BITS);
-    addEntry(to, load<u64>(entry), load<u64>(entry, ENTRY_LO), bits, action, ports);
+    addEntry(to, load<u64>(entry), load<u64>(entry, ENTRY_LO), bits, action, tag);
   }
 }
 
-/** Adds the IPv6 forms of all denied IPv4 prefixes. */
+/** Adds the IPv6 forms of all denied IPv4 prefixes, which are in no set for it. */
 function gatherEmbedded(): void {
   for (let i: u32 = 0; i < ipv4.count; i++) {
     const entry = ipv4.at(i);
     if (load<u8>(entry, ENTRY_ACTION) != <u8>ACTION_DENY) continue;
-    const ports = load<u32>(entry, ENTRY_PORTS);
-    addEmbedded(ipv6, load<u64>(entry), <u32>load<u8>(entry, ENTRY_BITS), ACTION_DENY, ports);
+    const tag = bareOf(load<u32>(entry, ENTRY_TAG));
+    addEmbedded(ipv6, load<u64>(entry), <u32>load<u8>(entry, ENTRY_BITS), ACTION_DENY, tag);
   }
 }
 
@@ -187,15 +188,15 @@ function gatherEveryAddress(): void {
   for (let i: u32 = 0; i < own; i++) {
     const entry = ipv6.at(i);
     if (load<u8>(entry, ENTRY_ACTION) != <u8>ACTION_DENY) continue;
-    addEntry(ipv6, 0, 0, 128, ACTION_DENY, load<u32>(entry, ENTRY_PORTS));
+    addEntry(ipv6, 0, 0, 128, ACTION_DENY, bareOf(load<u32>(entry, ENTRY_TAG)));
   }
   const count = ipv4.count;
   for (let i: u32 = 0; i < count; i++) {
     const entry = ipv4.at(i);
     if (load<u8>(entry, ENTRY_ACTION) != <u8>ACTION_DENY) continue;
-    const ports = load<u32>(entry, ENTRY_PORTS);
-    addEntry(ipv4, 0, 0, 32, ACTION_DENY, ports);
-    addEntry(ipv6, 0, 0, 128, ACTION_DENY, ports);
+    const tag = bareOf(load<u32>(entry, ENTRY_TAG));
+    addEntry(ipv4, 0, 0, 32, ACTION_DENY, tag);
+    addEntry(ipv6, 0, 0, 128, ACTION_DENY, tag);
   }
 }
 

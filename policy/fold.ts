@@ -9,8 +9,8 @@
  *     (end of /16)                      stack: all, /8           boundary at 10.2.0.0 → {443}
  *     (end of /8)                       stack: all               boundary at 11.0.0.0 → {}
  *
- * Each element of the stack holds the union of the allowed and the union of the denied port sets of everything around it, so closing a
- * prefix just takes the element below. A boundary's port set is allowed minus denied; boundaries at one address replace each other, and
+ * Each element of the stack holds what is allowed and what is denied by everything around it, as tags (tags.ts), so closing a
+ * prefix just takes the element below. A boundary's tag is allowed minus denied; boundaries at one address replace each other, and
  * one that changes nothing is dropped, so the result depends on what the rules mean and not on how they are cut up.
  *
  * The stack is at most 129 deep (the lengths 0..128, equal prefixes being one element). Work is linear in the sorted entries.
@@ -22,22 +22,14 @@ import { allocate } from './arena';
 import { BLOCK } from './block';
 import { ACTION_ALLOW } from './format';
 import { List, newList } from './list';
-import {
-  addToUnion,
-  clearUnion,
-  difference,
-  EMPTY,
-  newPortUnion,
-  PortUnion,
-  union,
-  unionOf,
-} from './ports';
-import { ENTRY_ACTION, ENTRY_BITS, ENTRY_LO, ENTRY_PORTS, lastHi, lastLo } from './prefix';
+import { addToUnion, clearUnion, EMPTY, newPortUnion, PortUnion, unionOf } from './ports';
+import { ENTRY_ACTION, ENTRY_BITS, ENTRY_LO, ENTRY_TAG, lastHi, lastLo } from './prefix';
+import { bareOf, deny, join, joinSets, NOTHING, portsOf, setsOf, tagOf } from './tags';
 
-/** Boundary: hi u64, lo u64, port set u32, bits u32 (boundaries.ts; not set here). */
+/** Boundary: hi u64, lo u64, tag u32 (of a stored one the port set), bits u32 (boundaries.ts; not set here). */
 export const BOUNDARY: u32 = 24;
 export const BOUNDARY_LO: u32 = 8;
-export const BOUNDARY_SET: u32 = 16;
+export const BOUNDARY_TAG: u32 = 16;
 export const BOUNDARY_BITS: u32 = 20;
 
 // Stack element: last address hi u64, lo u64, allowed u32, denied u32.
@@ -51,9 +43,9 @@ const stack: usize = allocate(130 * LEVEL);
 const allowed: PortUnion = newPortUnion();
 const denied: PortUnion = newPortUnion();
 
-/** The unions of the port sets of the last `readGroup`. */
-export let groupAllowed: u32 = EMPTY;
-export let groupDenied: u32 = EMPTY;
+/** What the entries of the last `readGroup` allow and deny together, as tags. */
+export let groupAllowed: u32 = NOTHING;
+export let groupDenied: u32 = NOTHING;
 
 /** Boundaries in order; behind the `ready` first may stand some that are not final yet. */
 export const boundaries: List = newList(BOUNDARY);
@@ -63,24 +55,26 @@ export let isFolded: bool = true;
 
 // What is being folded, up to which entry, and the top of the stack there.
 let entries: List = boundaries;
-let alone: u32 = EMPTY;
+let alone: u32 = NOTHING;
+let isBare: bool = false;
 let index: u32 = 0;
 let level: usize = stack;
 
 /**
- * Begins to fold sorted entries, which must not change until that is done. If `ports` is not empty, it is what each of them allows, whatever
- * stands in it, and none lies in another.
+ * Begins to fold sorted entries, which must not change until that is done. If `tag` is not NOTHING, it is what each of them allows, whatever
+ * stands in it, and none lies in another. `bare`: without the sets.
  */
-export function beginFold(list: List, ports: u32): void {
+export function beginFold(list: List, tag: u32, bare: bool): void {
   entries = list;
-  alone = ports;
+  alone = bare ? bareOf(tag) : tag;
+  isBare = bare;
   index = 0;
   level = stack;
-  setLevel(level, ALL, ALL, EMPTY, EMPTY);
+  setLevel(level, ALL, ALL, NOTHING, NOTHING);
   boundaries.count = 0;
   ready = 0;
   isFolded = false;
-  emit(0, 0, EMPTY);
+  emit(0, 0, NOTHING);
 }
 
 /** Puts the next boundaries, perhaps none, in the place of those that were ready. */
@@ -89,7 +83,7 @@ export function foldOn(): void {
   memory.copy(boundaries.ptr, boundaries.at(ready), <usize>rest * BOUNDARY);
   boundaries.count = rest;
   const end = min(index + BLOCK, entries.count);
-  if (alone == EMPTY) foldNested(end);
+  if (alone == NOTHING) foldNested(end);
   else foldAlone(end);
   isFolded = index >= entries.count;
   // No prefix ends after the last address, so this closes all but the bottom.
@@ -107,11 +101,11 @@ function foldNested(end: u32): void {
     const bits = <u32>load<u8>(entry, ENTRY_BITS);
     index = readGroup(entries, index);
     level = close(level, hi, lo);
-    const allow = union(load<u32>(level, LEVEL_ALLOWED), groupAllowed);
-    const deny = union(load<u32>(level, LEVEL_DENIED), groupDenied);
+    const allows = join(load<u32>(level, LEVEL_ALLOWED), groupAllowed);
+    const denies = join(load<u32>(level, LEVEL_DENIED), groupDenied);
     level += LEVEL;
-    setLevel(level, lastHi(hi, bits), lastLo(lo, bits), allow, deny);
-    emit(hi, lo, difference(allow, deny));
+    setLevel(level, lastHi(hi, bits), lastLo(lo, bits), allows, denies);
+    emit(hi, lo, deny(allows, denies));
   }
 }
 
@@ -133,39 +127,59 @@ function foldAlone(end: u32): void {
     const carry = last == ALL ? 1 : 0;
     const nextHi = lastHi(hi, bits) + carry;
     // Nothing is behind the last address of all.
-    if (nextHi != 0 || carry == 0) to = put(to, nextHi, last + 1, EMPTY);
+    if (nextHi != 0 || carry == 0) to = put(to, nextHi, last + 1, NOTHING);
   }
   boundaries.count = <u32>((to - boundaries.ptr) / BOUNDARY);
 }
 
-function put(to: usize, hi: u64, lo: u64, set: u32): usize {
+function put(to: usize, hi: u64, lo: u64, tag: u32): usize {
   store<u64>(to, hi);
   store<u64>(to, lo, BOUNDARY_LO);
-  store<u32>(to, set, BOUNDARY_SET);
+  store<u32>(to, tag, BOUNDARY_TAG);
   return to + BOUNDARY;
 }
 
-/**
- * Gathers the port sets of all entries with the prefix of entry `index` into `groupAllowed` and `groupDenied`; returns the index after them.
- */
+/** Gathers the tags of all entries with the prefix of entry `index` into `groupAllowed` and `groupDenied`; returns the index after them. */
 export function readGroup(entries: List, index: u32): u32 {
   const first = entries.at(index);
   const hi = load<u64>(first);
   const lo = load<u64>(first, ENTRY_LO);
   const bits = load<u8>(first, ENTRY_BITS);
+  if (index + 1 == entries.count || !isPrefix(entries.at(index + 1), hi, lo, bits)) {
+    const allows = load<u8>(first, ENTRY_ACTION) == ACTION_ALLOW;
+    const tag = load<u32>(first, ENTRY_TAG);
+    groupAllowed = allows ? tag : NOTHING;
+    groupDenied = allows ? NOTHING : tag;
+    return index + 1;
+  }
   clearUnion(allowed);
   clearUnion(denied);
+  let allowedSets: u32 = EMPTY;
+  let deniedSets: u32 = EMPTY;
   let next = index;
   for (; next < entries.count; next++) {
     const entry = entries.at(next);
-    if (load<u64>(entry) != hi || load<u64>(entry, ENTRY_LO) != lo) break;
-    if (load<u8>(entry, ENTRY_BITS) != bits) break;
-    const all = load<u8>(entry, ENTRY_ACTION) == ACTION_ALLOW ? allowed : denied;
-    addToUnion(all, load<u32>(entry, ENTRY_PORTS));
+    if (!isPrefix(entry, hi, lo, bits)) break;
+    const tag = load<u32>(entry, ENTRY_TAG);
+    if (load<u8>(entry, ENTRY_ACTION) == ACTION_ALLOW) {
+      addToUnion(allowed, portsOf(tag));
+      allowedSets = joinSets(allowedSets, setsOf(tag));
+    } else {
+      addToUnion(denied, portsOf(tag));
+      deniedSets = joinSets(deniedSets, setsOf(tag));
+    }
   }
-  groupAllowed = unionOf(allowed);
-  groupDenied = unionOf(denied);
+  groupAllowed = tagOf(unionOf(allowed), allowedSets);
+  groupDenied = tagOf(unionOf(denied), deniedSets);
   return next;
+}
+
+function isPrefix(entry: usize, hi: u64, lo: u64, bits: u8): bool {
+  return (
+    load<u64>(entry) == hi &&
+    load<u64>(entry, ENTRY_LO) == lo &&
+    load<u8>(entry, ENTRY_BITS) == bits
+  );
 }
 
 /** Closes every level that ends before the address. */
@@ -180,31 +194,32 @@ function close(top: usize, hi: u64, lo: u64): usize {
 /** Takes the top level off; after its last address the level below applies again. */
 function closeOne(level: usize): usize {
   const below = level - LEVEL;
-  const set = difference(load<u32>(below, LEVEL_ALLOWED), load<u32>(below, LEVEL_DENIED));
-  emitBehind(load<u64>(level), load<u64>(level, LEVEL_LO), set);
+  const tag = deny(load<u32>(below, LEVEL_ALLOWED), load<u32>(below, LEVEL_DENIED));
+  emitBehind(load<u64>(level), load<u64>(level, LEVEL_LO), tag);
   return below;
 }
 
-function setLevel(level: usize, hi: u64, lo: u64, allow: u32, deny: u32): void {
+function setLevel(level: usize, hi: u64, lo: u64, allows: u32, denies: u32): void {
   store<u64>(level, hi);
   store<u64>(level, lo, LEVEL_LO);
-  store<u32>(level, allow, LEVEL_ALLOWED);
-  store<u32>(level, deny, LEVEL_DENIED);
+  store<u32>(level, allows, LEVEL_ALLOWED);
+  store<u32>(level, denies, LEVEL_DENIED);
 }
 
 /** Emits the boundary behind an address, unless that is the last of all. */
-function emitBehind(hi: u64, lo: u64, set: u32): void {
-  if (lo != ALL) emit(hi, lo + 1, set);
-  else if (hi != ALL) emit(hi + 1, 0, set);
+function emitBehind(hi: u64, lo: u64, tag: u32): void {
+  if (lo != ALL) emit(hi, lo + 1, tag);
+  else if (hi != ALL) emit(hi + 1, 0, tag);
 }
 
-function emit(hi: u64, lo: u64, set: u32): void {
+function emit(hi: u64, lo: u64, told: u32): void {
+  const tag = isBare ? bareOf(told) : told;
   let count = boundaries.count;
   if (count > 0) {
     const last = boundaries.at(count - 1);
     if (load<u64>(last) == hi && load<u64>(last, BOUNDARY_LO) == lo) count -= 1;
   }
   boundaries.count = count;
-  if (count > 0 && load<u32>(boundaries.at(count - 1), BOUNDARY_SET) == set) return;
-  put(boundaries.push(), hi, lo, set);
+  if (count > 0 && load<u32>(boundaries.at(count - 1), BOUNDARY_TAG) == tag) return;
+  put(boundaries.push(), hi, lo, tag);
 }

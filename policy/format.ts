@@ -30,7 +30,7 @@ export const DIRECTORY_OFFSET: u32 = 8;
 export const DIRECTORY_SIZE: u32 = 12;
 
 // Section kinds, in file order.
-export const SECTIONS: u32 = 12;
+export const SECTIONS: u32 = 14;
 export const SECTION_PLAN: u32 = 1;
 export const SECTION_TRIES: u32 = 2;
 export const SECTION_PORT_SETS: u32 = 3;
@@ -43,6 +43,8 @@ export const SECTION_CELLS: u32 = 9;
 export const SECTION_FACTS: u32 = 10;
 export const SECTION_UNIX_RULES: u32 = 11;
 export const SECTION_PRIVATE_NAMES: u32 = 12;
+export const SECTION_SETS: u32 = 13;
+export const SECTION_MEMBERS: u32 = 14;
 
 // Bytes of one cell of each section.
 export const PLAN_BYTES: u32 = 8;
@@ -57,6 +59,8 @@ export const CELL_BYTES: u32 = 8;
 export const FACTS_BYTES: u32 = 32;
 export const UNIX_RULE_BYTES: u32 = 16;
 export const PRIVATE_NAME_BYTES: u32 = 16;
+export const ADDRESS_SET_BYTES: u32 = 24;
+export const MEMBER_BYTES: u32 = 2;
 
 // Plan cell (§3).
 export const PLAN_MODE: u32 = 0;
@@ -94,7 +98,7 @@ export const SPAN_BYTES: u32 = 4;
 export const SPAN_SET: u32 = 0;
 export const SPAN_BITS: u32 = 2;
 export const SPAN_RESERVED: u32 = 3;
-/** Descriptors before those of the sets: one per protocol and family. */
+/** Descriptors before those of membership: one per protocol and family. */
 export const PROTOCOL_TRIES: u32 = 10;
 export const ROOT_BITS_MAX: u32 = 18;
 /** An array may be named by several descriptors; all namings together hold at most this many times the bytes of the section cells. */
@@ -102,6 +106,12 @@ export const SHARING_MAX: u32 = 16;
 
 /** Port sets, the empty one included; ids are 16 bits wide and 65535 stays free. */
 export const PORT_SETS_MAX: u32 = 65535;
+
+// Set (§5): the same fields for IPv4 and, behind them, for IPv6.
+export const ADDRESS_SET_TRIE: u32 = 0;
+export const ADDRESS_SET_FIRST: u32 = 4;
+export const ADDRESS_SET_COUNT: u32 = 8;
+export const ADDRESS_SET_FAMILY_BYTES: u32 = 12;
 
 // Rule (§7).
 export const RULE_ACTION: u32 = 0;
@@ -347,3 +357,9 @@ export const DEFECT_SPAN: u32 = 52;
 export const DEFECT_ADDRESSES: u32 = 53;
 /** an open protocol does not have all ports, or one for the kernel has none */
 export const DEFECT_PORTS: u32 = 54;
+/** a set has a trie that does not exist or is of the other family */
+export const DEFECT_SET_TRIE: u32 = 55;
+/** the members of a set do not follow those of its predecessor */
+export const DEFECT_SET_MEMBERS: u32 = 56;
+/** the members of a set are not ascending, or no port sets of its trie */
+export const DEFECT_MEMBER: u32 = 57;

@@ -22,6 +22,7 @@ import {
   reserveMembers,
 } from './lines';
 import { attach, decide, hasPort, isIn } from './lookup';
+import { nextBoundary, readChanges } from './membership';
 import { standsFor } from './names';
 import { verify } from './verify';
 
@@ -125,6 +126,27 @@ export function lookupMany(queries: usize, count: u32, verdicts: usize): void {
 /** 1 when the address (as for `lookup`, in canonical form) is in the set of that number, which must exist in the open table. */
 export function isMember(set: u32, a: u32, b: u32, c: u32, d: u32): u32 {
   return isIn(set, ((<u64>a) << 32) | <u64>b, ((<u64>c) << 32) | <u64>d);
+}
+
+/**
+ * Where the members of a set of the table at `table` begin and end (membership.ts): writes up to `most` keys, at least three, from boundary `first` on;
+ * `inside` is 1 if the last key written was a beginning. `family` is 0 for IPv4, 1 for IPv6. Returns how many.
+ */
+export function readMembers(
+  table: usize,
+  set: u32,
+  family: u32,
+  first: u32,
+  inside: u32,
+  most: u32,
+  out: usize,
+): u32 {
+  return readChanges(table, set, family, first, inside != 0, most, out);
+}
+
+/** Where the last `readMembers` stopped: the boundary to go on at, all ones when all is told. */
+export function membersEnd(): u32 {
+  return nextBoundary;
 }
 
 /** 1 when name `index` of the open table, which must exist, stands for the name of `bytes` bytes at `asked`. */

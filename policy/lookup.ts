@@ -14,10 +14,10 @@ import {
   startsOf,
 } from './descriptor';
 import {
+  ADDRESS_SET_TRIE,
   PORT_RANGE_BYTES,
   PORT_SET_BYTES,
   PROTOCOL_TCP_BIND,
-  PROTOCOL_TRIES,
   PROTOCOLS,
   SECTION_PORT_RANGES,
   SECTION_PORT_SETS,
@@ -27,6 +27,7 @@ import {
   SPAN_BYTES,
   TRIE_BYTES,
 } from './format';
+import { halfOfSet, hasMember } from './membership';
 import { sectionOffset } from './section';
 
 const LOOPBACK_V4: u64 = 0x7f000001;
@@ -56,12 +57,17 @@ export function decide(protocol: u32, high: u64, low: u64, port: u32): u32 {
     if (low == 0) canonical = 1;
     else if (low == MAPPED) canonical = MAPPED | LOOPBACK_V4;
   }
-  return hasPort(findSet(2 * protocol, high, canonical), port);
+  const isIpv4 = isMapped(high, canonical);
+  const trie = tries + <usize>(isIpv4 ? 2 * protocol : 2 * protocol + 1) * TRIE_BYTES;
+  return hasPort(findSet(trie, isIpv4 ? canonical << 32 : high, canonical), port);
 }
 
 /** Whether the address, in canonical form already, is in set `set`, which must exist. */
 export function isIn(set: u32, high: u64, low: u64): u32 {
-  return findSet(PROTOCOL_TRIES + 2 * set, high, low);
+  const isIpv4 = isMapped(high, low);
+  const half = halfOfSet(table, set, isIpv4 ? 0 : 1);
+  const trie = tries + <usize>load<u32>(half, ADDRESS_SET_TRIE) * TRIE_BYTES;
+  return hasMember(table, half, findSet(trie, isIpv4 ? low << 32 : high, low));
 }
 
 /** Whether a port is in port set `set`, which must exist. */
@@ -79,12 +85,12 @@ export function hasPort(set: u32, port: u32): u32 {
   return <u32>load<u16>(portRanges + <usize>(from - 1) * PORT_RANGE_BYTES, 2) >= port ? 1 : 0;
 }
 
-/** The port set of the boundary that covers the address; `pair` is the descriptor for IPv4, that for IPv6 follows. */
-function findSet(pair: u32, high: u64, low: u64): u32 {
-  let hi = high;
-  let trie = tries + <usize>pair * TRIE_BYTES;
-  if (hi == 0 && low >> 32 == 0xffff) hi = low << 32;
-  else trie += TRIE_BYTES;
+function isMapped(high: u64, low: u64): bool {
+  return high == 0 && low >> 32 == 0xffff;
+}
+
+/** The port set that applies to a key, from the trie with that descriptor. */
+function findSet(trie: usize, hi: u64, low: u64): u32 {
   const root = table + rootOf(trie) + ((<usize>childOf(trie, hi)) << 2);
   const starts = table + startsOf(trie);
   const first = load<u32>(root);

@@ -77,7 +77,7 @@ function candidate(table: usize, protocol: u32): u32 {
   // A name may have addresses that no trie knows yet.
   if (hasNames(table, protocol)) return MODE_SUPERVISED;
   const ports = portsOfAll(table, protocol);
-  if (ports == DIFFERENT || ports == 0) return MODE_SUPERVISED;
+  if (ports == DIFFERENT || countPorts(table, ports) == 0) return MODE_SUPERVISED;
   if (areAllPorts(table, ports)) return MODE_OPEN;
   const isFew = protocol == PROTOCOL_TCP && countPorts(table, ports) <= KERNEL_PORTS_MAX;
   return isFew ? MODE_KERNEL : MODE_SUPERVISED;

@@ -1,7 +1,7 @@
 /**
  * Port sets while a table is built: every set is stored once and has an id, so equality is equality of ids. A set is a run of ranges
  * `low | high << 16`, ascending, disjoint, not adjacent. Union and difference of two ids are remembered. These ids are the builder's own;
- * encode.ts numbers the sets that a table really holds.
+ * tags.ts numbers the port sets that a table really holds, and keeps sets of other numbers of 16 bits here.
  *
  *     {22, 80–81} = [0x00160016, 0x00510050]
  *

@@ -5,7 +5,7 @@
  *     10.0.0.0/8     hi = 0x0a00000000000000  lo = 0  bits = 8
  *     2001:db8::/32  hi = 0x20010db800000000  lo = 0  bits = 32
  *
- * An entry is a prefix with what a rule does there: hi u64, lo u64, bits u8, action u8, unused u16, port set u32 (24 bytes). Knows nothing
+ * An entry is a prefix with what a rule does there: hi u64, lo u64, bits u8, action u8, unused u16, tag u32 (tags.ts; 24 bytes). Knows nothing
  * of rules; decides the canonical form of addresses (docs/format.md §6).
  */
 import { List } from './list';
@@ -14,7 +14,7 @@ export const ENTRY: u32 = 24;
 export const ENTRY_LO: u32 = 8;
 export const ENTRY_BITS: u32 = 16;
 export const ENTRY_ACTION: u32 = 17;
-export const ENTRY_PORTS: u32 = 20;
+export const ENTRY_TAG: u32 = 20;
 
 const ALL: u64 = 0xffffffffffffffff;
 const LOOPBACK_V4: u32 = 0x7f000001;
@@ -24,24 +24,24 @@ const NAT64_HI: u64 = 0x0064ff9b00000000;
 const SIX_TO_FOUR_HI: u64 = 0x2002000000000000;
 
 /** Appends an entry. */
-export function addEntry(list: List, hi: u64, lo: u64, bits: u32, action: u32, ports: u32): void {
+export function addEntry(list: List, hi: u64, lo: u64, bits: u32, action: u32, tag: u32): void {
   const entry = list.push();
   store<u64>(entry, hi);
   store<u64>(entry, lo, ENTRY_LO);
   store<u32>(entry, bits | (action << 8), ENTRY_BITS);
-  store<u32>(entry, ports, ENTRY_PORTS);
+  store<u32>(entry, tag, ENTRY_TAG);
 }
 
 /** Appends the IPv4 prefix `key`/`bits` in canonical form: 0.0.0.0/32 is 127.0.0.1/32, where Linux connects it to. */
-export function addIpv4(list: List, key: u32, bits: u32, action: u32, ports: u32): void {
+export function addIpv4(list: List, key: u32, bits: u32, action: u32, tag: u32): void {
   const address = bits == 32 && key == 0 ? LOOPBACK_V4 : key;
-  addEntry(list, (<u64>address) << 32, 0, bits, action, ports);
+  addEntry(list, (<u64>address) << 32, 0, bits, action, tag);
 }
 
 /** Appends the IPv6 forms that carry the IPv4 prefix `key`/`bits` (top-aligned in `hi`): NAT64 and 6to4. */
-export function addEmbedded(list: List, hi: u64, bits: u32, action: u32, ports: u32): void {
-  addEntry(list, NAT64_HI, hi >> 32, 96 + bits, action, ports);
-  addEntry(list, SIX_TO_FOUR_HI | (hi >> 16), 0, 16 + bits, action, ports);
+export function addEmbedded(list: List, hi: u64, bits: u32, action: u32, tag: u32): void {
+  addEntry(list, NAT64_HI, hi >> 32, 96 + bits, action, tag);
+  addEntry(list, SIX_TO_FOUR_HI | (hi >> 16), 0, 16 + bits, action, tag);
 }
 
 /** Whether the prefix lies in ::ffff:0:0/96 and therefore is an IPv4 prefix. */

@@ -18,7 +18,6 @@ import {
   FAILURE_DRAFT,
 } from './format';
 import { List, newList } from './list';
-import { FULL } from './ports';
 import {
   addEntry,
   addIpv4,
@@ -31,6 +30,7 @@ import {
   lastLo,
 } from './prefix';
 import { sortEntries } from './sort';
+import { EVERYTHING } from './tags';
 
 // The lists of set s: IPv4 at 2s, IPv6 at 2s + 1.
 const lists: List = newList(sizeof<usize>());
@@ -81,7 +81,7 @@ function addIpv4Block(cell: usize, v4: List, first: u32, end: u32): void {
     const key = load<u32>(addresses + ((<usize>i) << 2));
     const bits = <u32>load<u8>(lengths + i);
     if (bits > 32 || hasHostBits((<u64>key) << 32, 0, bits)) fail(FAILURE_DRAFT);
-    addIpv4(v4, key, bits, ACTION_ALLOW, FULL);
+    addIpv4(v4, key, bits, ACTION_ALLOW, EVERYTHING);
   }
 }
 
@@ -102,11 +102,11 @@ function addIpv6Block(cell: usize, v4: List, v6: List, first: u32, end: u32): vo
     const bits = <u32>load<u8>(lengths + i);
     if (bits > 128 || hasHostBits(hi, lo, bits)) fail(FAILURE_DRAFT);
     if (isMapped(hi, lo, bits)) {
-      addIpv4(v4, <u32>lo, bits - 96, ACTION_ALLOW, FULL);
+      addIpv4(v4, <u32>lo, bits - 96, ACTION_ALLOW, EVERYTHING);
     } else {
       // ::/128 is ::1/128, where Linux connects it to.
       const unspecified = bits == 128 && hi == 0 && lo == 0;
-      addEntry(v6, hi, unspecified ? 1 : lo, bits, ACTION_ALLOW, FULL);
+      addEntry(v6, hi, unspecified ? 1 : lo, bits, ACTION_ALLOW, EVERYTHING);
     }
   }
 }

@@ -9,17 +9,17 @@
  * A span is never shorter than the root, so that it lies in one child: starts that hold only what the root has not consumed are enough to
  * tell whether a key is inside. How wide the root is depends on how many boundaries there are, so spans are counted by their bits first.
  */
-import { BOUNDARY_LO, BOUNDARY_SET } from './fold';
+import { BOUNDARY_LO, BOUNDARY_TAG } from './fold';
 import { ROOT_BITS_MAX } from './format';
 import { List, newList } from './list';
-import { portSetCount } from './ports';
+import { tagCount } from './tags';
 
 // Classes of bits: each number that a root may have, then those that need no lower half of an address, then the rest.
 const UPPER_HALF: u32 = ROOT_BITS_MAX + 1;
 const BOTH_HALVES: u32 = UPPER_HALF + 1;
 const CLASSES: u32 = BOTH_HALVES + 1;
 
-/** How many spans of each class end where a port set begins, by the builder's id of the set: CLASSES u32. */
+/** How many spans of each class end where a tag begins, by the tag: CLASSES u32. */
 const followers: List = newList(CLASSES << 2);
 
 /** The background that leaves out most, and how many boundaries that is. */
@@ -31,10 +31,10 @@ export function clearSpans(): void {
   followers.count = 0;
 }
 
-/** Counts a span that ends where the port set begins; more than 128 bits are none. */
+/** Counts a span that ends where the tag begins; more than 128 bits are none. */
 export function countSpan(bits: u32, follower: u32): void {
   if (bits > 128) return;
-  while (followers.count < portSetCount()) memory.fill(followers.push(), 0, CLASSES << 2);
+  while (followers.count < tagCount()) memory.fill(followers.push(), 0, CLASSES << 2);
   const kind = bits <= ROOT_BITS_MAX ? bits : bits <= 64 ? UPPER_HALF : BOTH_HALVES;
   const count = followers.at(follower) + ((<usize>kind) << 2);
   store<u32>(count, load<u32>(count) + 1);
@@ -72,7 +72,7 @@ export function bitsUntil(boundary: usize, next: usize): u32 {
 
 /** The bits of a boundary as a span if what follows it is the background; 0 when it can not be one. */
 export function spanBits(boundary: usize, next: usize, least: u32, most: u32): u32 {
-  if (load<u32>(next, BOUNDARY_SET) != background) return 0;
+  if (load<u32>(next, BOUNDARY_TAG) != background) return 0;
   const bits = bitsUntil(boundary, next);
   return bits >= least && bits <= most ? bits : 0;
 }

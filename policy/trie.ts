@@ -1,6 +1,6 @@
 /**
  * Writes entries (prefix.ts) as a trie of depth two (docs/format.md §4): the descriptor and its arrays root, starts and cells. Decides the
- * size class, that is rootBits and startBytes, and whether the trie has spans (spans.ts), and numbers the port sets of the table by first use.
+ * size class, that is rootBits and startBytes, whether the trie has spans (spans.ts), and whether it tells who is in sets (tags.ts).
  * Folds twice: the first time to learn how many boundaries there are and of what kind, the second time to write them.
  *
  * Sizes for n boundaries, c = ceil(log2 n), of which m are left with spans; a cell has 2 bytes without and 4 bytes with spans:
@@ -12,13 +12,12 @@
  * so a child holds 4 to 8 boundaries where keys are spread evenly; IPv6 gets one bit more because addresses in use share their top three
  * bits (2000::/3), and 18 bits bound the root at 1 MiB.
  */
-import { fail } from './arena';
 import { beginArray, dropArray, endArray, isStored, nameAgain } from './cells';
 import { cellsBytes, rootBytes, startsBytes } from './descriptor';
 import {
   BOUNDARY,
   BOUNDARY_LO,
-  BOUNDARY_SET,
+  BOUNDARY_TAG,
   beginFold,
   boundaries,
   foldOn,
@@ -26,8 +25,6 @@ import {
   ready,
 } from './fold';
 import {
-  FAILURE_PORT_SETS,
-  PORT_SETS_MAX,
   ROOT_BITS_MAX,
   SET_BYTES,
   SPAN_BITS,
@@ -43,9 +40,8 @@ import {
   TRIE_START_BYTES,
   TRIE_STARTS,
 } from './format';
-import { List, newList } from './list';
+import { List } from './list';
 import { Memo, newMemo, recall, remember } from './memo';
-import { EMPTY, portSetCount } from './ports';
 import {
   background,
   bitsUntil,
@@ -55,34 +51,25 @@ import {
   leftOut,
   spanBits,
 } from './spans';
+import { bareOf, isOverfull, NOTHING, noteTrie, numberTag } from './tags';
 
 /** From here on IPv4 uses two-byte starts: below, the root of 256 KiB would outweigh what they save. */
 const WIDE_ROOT_COUNT: u32 = 32768;
 
-/** Builder's id of each numbered port set, in the order of the table's ids. */
-export const tableSets: List = newList(4);
-/** Table's id of each of the builder's sets; 0 for the empty set and for those not numbered yet. */
-const numbers: List = newList(4);
-
-/** The table's id of a port set, a new one when it is used for the first time. */
-export function numberSet(id: u32): u32 {
-  if (tableSets.count == 0) store<u32>(tableSets.push(), EMPTY);
-  if (id == EMPTY) return 0;
-  while (numbers.count < portSetCount()) store<u32>(numbers.push(), 0);
-  let number = load<u32>(numbers.at(id));
-  if (number != 0) return number;
-  number = tableSets.count;
-  if (number >= PORT_SETS_MAX) fail(FAILURE_PORT_SETS);
-  store<u32>(tableSets.push(), id);
-  store<u32>(numbers.at(id), number);
-  return number;
-}
+/** No tag. */
+const NONE: u32 = 0xffffffff;
 
 // What the first fold told: the number of boundaries, and whether any has bits in its lower half.
 let count: u32 = 0;
 let isDeep: bool = false;
+/** How many of them change ports. */
+let countOfPorts: u32 = 0;
+/** What applies before a boundary, without sets. */
+let before: u32 = NONE;
+/** Whether any is in a set. */
+let hasSets: bool = false;
 
-/** Descriptors of the tries of lists of which each entry allows the same, by list and number of the port set. */
+/** Descriptors of the tries of lists of which each entry allows the same, by list and tag. */
 const known: Memo = newMemo();
 
 /** Whether this is the second fold. */
@@ -92,6 +79,10 @@ let isWriting: bool = false;
 let rootBits: u32 = 0;
 let startBytes: u32 = 0;
 let spans: bool = false;
+/** Whether the trie written last tells who is in the sets of its rules. */
+export let tellsSets: bool = false;
+/** Its number, by which the tags know that it has them. */
+export let trieNumber: u32 = 0;
 let mostBits: u32 = 0;
 let isMember: bool = false;
 
@@ -104,24 +95,28 @@ let written: u32 = 0;
 let isInSpan: bool = false;
 
 /**
- * Writes the trie of sorted entries, `ports` as for `beginFold`. `descriptor` is the address of its zeroed descriptor, whose array offsets are
- * relative to the section of cells until the table is laid out. In a membership trie the port set is 0 or 1 and stands for itself.
+ * Writes the trie of sorted entries, `alone` as for `beginFold`. `descriptor` is the address of its zeroed descriptor, whose array offsets are
+ * relative to the section of cells until the table is laid out. In a membership trie the tag is 0 or 1 and stands for itself.
  */
 export function writeTrie(
   descriptor: usize,
   entries: List,
-  ports: u32,
+  alone: u32,
   keyBits: u32,
   member: bool,
 ): void {
-  const isUniform = ports != EMPTY && entries.count != 0;
-  const key = isUniform ? keyOf(entries, member ? ports : numberSet(ports)) : 0;
+  const isUniform = alone != NOTHING && entries.count != 0;
+  const key = isUniform ? keyOf(entries, alone, member) : 0;
+  tellsSets = false;
   if (isUniform && copyTrie(descriptor, recall(known, key))) return;
-  measure(entries, ports);
+  trieNumber += 1;
+  isMember = member;
+  measure(entries, alone, false);
+  tellsSets = hasSets && isWorthwhile();
+  if (hasSets && !tellsSets) measure(entries, alone, true);
   rootBits = chooseRootBits(count, keyBits);
   startBytes = keyBits == 32 ? (rootBits >= 16 ? 2 : 4) : isDeep ? 16 : 8;
   mostBits = startBytes == 8 ? 64 : keyBits;
-  isMember = member;
   chooseSpans();
   store<u8>(descriptor, <u8>rootBits, TRIE_ROOT_BITS);
   store<u8>(descriptor, <u8>startBytes, TRIE_START_BYTES);
@@ -129,12 +124,20 @@ export function writeTrie(
   store<u8>(descriptor, <u8>spans, TRIE_SPANS);
   store<u16>(descriptor, <u16>(spans ? numberOf(background) : 0), TRIE_BACKGROUND);
   store<u32>(descriptor, count, TRIE_COUNT);
-  writeArrays(descriptor, entries, ports);
+  writeArrays(descriptor, entries, alone);
   if (isUniform) remember(known, key, <u32>descriptor);
 }
 
-function keyOf(entries: List, number: u32): u64 {
-  return ((<u64>changetype<usize>(entries)) << 32) | <u64>number;
+/**
+ * Whether sets are told here: not where all addresses have the same ports, which may need no look-up at all, and not at the price of a trie more than
+ * twice as long. The tries that the sets would have beside it are together at least as long as what is added.
+ */
+function isWorthwhile(): bool {
+  return !isOverfull && countOfPorts > 1 && count <= 2 * countOfPorts;
+}
+
+function keyOf(entries: List, tag: u32, member: bool): u64 {
+  return ((<u64>changetype<usize>(entries)) << 32) | ((<u64>tag) << 1) | (member ? 1 : 0);
 }
 
 /** Writes a trie once more that is written already: a set alone in a policy has the trie of its protocol. */
@@ -146,12 +149,15 @@ function copyTrie(descriptor: usize, found: usize): bool {
   return true;
 }
 
-function measure(entries: List, ports: u32): void {
+function measure(entries: List, alone: u32, bare: bool): void {
   count = 0;
+  countOfPorts = 0;
+  before = NONE;
+  hasSets = false;
   isDeep = false;
   clearSpans();
   isWriting = false;
-  beginFold(entries, ports);
+  beginFold(entries, alone, bare);
   while (!isFolded) step();
 }
 
@@ -168,10 +174,15 @@ function measureReady(): void {
   const last = boundaries.at(boundaries.count - 1);
   for (let boundary = boundaries.ptr; boundary < end; boundary += BOUNDARY) {
     if (load<u64>(boundary, BOUNDARY_LO) != 0) isDeep = true;
+    const tag = load<u32>(boundary, BOUNDARY_TAG);
+    const bare = bareOf(tag);
+    if (bare != tag) hasSets = true;
+    if (bare != before) countOfPorts += 1;
+    before = bare;
     // What reaches to the end of all addresses is followed by nothing.
     if (boundary == last) break;
     const next = boundary + BOUNDARY;
-    countSpan(bitsUntil(boundary, next), load<u32>(next, BOUNDARY_SET));
+    countSpan(bitsUntil(boundary, next), load<u32>(next, BOUNDARY_TAG));
   }
 }
 
@@ -192,7 +203,7 @@ function chooseSpans(): void {
   if (spans) count -= leftOut;
 }
 
-function writeArrays(descriptor: usize, entries: List, ports: u32): void {
+function writeArrays(descriptor: usize, entries: List, alone: u32): void {
   const cellBytes = spans ? SPAN_BYTES : SET_BYTES;
   const rootCells: u32 = (1 << rootBits) + 1;
   const allRoot = (<u64>rootCells) << 2;
@@ -209,7 +220,7 @@ function writeArrays(descriptor: usize, entries: List, ports: u32): void {
   written = 0;
   isInSpan = false;
   isWriting = true;
-  beginFold(entries, ports);
+  beginFold(entries, alone, !tellsSets);
   while (!isFolded) step();
   for (; child < rootCells; child++) pushRoot();
   store<u32>(descriptor, endArray(firstRoot, <u32>allRoot), TRIE_ROOT);
@@ -239,7 +250,7 @@ function writeReady(): void {
     const own: u32 = rootBits == 0 ? 0 : <u32>(hi >> <u64>(64 - rootBits));
     for (; child <= own; child++) pushRoot();
     pushStart(hi, boundary);
-    store<u16>(cell, <u16>numberOf(load<u32>(boundary, BOUNDARY_SET)));
+    store<u16>(cell, <u16>numberOf(load<u32>(boundary, BOUNDARY_TAG)));
     if (spans) store<u16>(cell, <u16>bits, SPAN_BITS);
     cell += spans ? SPAN_BYTES : SET_BYTES;
     written += 1;
@@ -264,6 +275,8 @@ function pushStart(hi: u64, boundary: usize): void {
   start += startBytes;
 }
 
-function numberOf(set: u32): u32 {
-  return isMember ? set : numberSet(set);
+function numberOf(tag: u32): u32 {
+  if (isMember) return tag;
+  if (tellsSets) noteTrie(tag, trieNumber);
+  return numberTag(tag);
 }

@@ -119,7 +119,7 @@ function padded(bytes: u64): u64 {
   return (bytes + 7) & ~7;
 }
 
-/** The index of ranges: set 0 is empty, every other set is not, the last cell is the number of ranges. */
+/** The index of ranges: it leads from 0 to the number of ranges and never descends, and set 0 is empty. */
 export function checkPortSets(table: usize): bool {
   const portSets = sectionOffset(table, SECTION_PORT_SETS);
   const count = sectionCount(table, SECTION_PORT_SETS);
@@ -128,7 +128,7 @@ export function checkPortSets(table: usize): bool {
   for (let i: u32 = 0; i < count; i++) {
     const offset = portSets + i * PORT_SET_BYTES;
     const first = load<u32>(table + offset);
-    if (i < 2 ? first != 0 : first <= before) return report(DEFECT_PORT_SET, offset);
+    if (i < 2 ? first != 0 : first < before) return report(DEFECT_PORT_SET, offset);
     before = first;
   }
   if (before != ranges) return report(DEFECT_PORT_SET, portSets + (count - 1) * PORT_SET_BYTES);

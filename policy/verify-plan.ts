@@ -29,7 +29,7 @@ import {
   TARGET_NAME,
 } from './format';
 import { sectionCount, sectionOffset } from './section';
-import { areAllPorts, DIFFERENT, portsOfAll } from './whole-space';
+import { areAllPorts, countPorts, DIFFERENT, portsOfAll } from './whole-space';
 
 /** A protocol is closed exactly when no rule allows anything of it; what has rules with names is looked up, for a name may have addresses that no trie knows. */
 export function checkPlan(table: usize): bool {
@@ -79,7 +79,7 @@ export function checkPlanned(table: usize): bool {
     if (mode != MODE_KERNEL && mode != MODE_OPEN) continue;
     const ports = portsOfAll(table, protocol);
     if (ports == DIFFERENT) return report(DEFECT_ADDRESSES, offset);
-    const isRight = mode == MODE_OPEN ? areAllPorts(table, ports) : ports != 0;
+    const isRight = mode == MODE_OPEN ? areAllPorts(table, ports) : countPorts(table, ports) != 0;
     if (!isRight) return report(DEFECT_PORTS, offset);
   }
   return true;

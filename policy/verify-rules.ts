@@ -29,7 +29,6 @@ import {
   PORT_SET_BYTES,
   PROTOCOL_ICMP,
   PROTOCOL_TCP_BIND,
-  PROTOCOL_TRIES,
   PROTOCOLS,
   RULE_ACTION,
   RULE_ADDRESS,
@@ -49,8 +48,8 @@ import {
   SECTION_PORT_RANGES,
   SECTION_PORT_SETS,
   SECTION_RULES,
+  SECTION_SETS,
   SECTION_STRINGS,
-  SECTION_TRIES,
   TARGET_IPV4,
   TARGET_IPV6,
   TARGET_NAME,
@@ -122,9 +121,10 @@ function isBind(rule: usize): bool {
 function hasRulePorts(table: usize, rule: usize): bool {
   const set = load<u32>(rule, RULE_PORT_SET);
   if (set == 0 || set >= sectionCount(table, SECTION_PORT_SETS) - 1) return false;
+  const portSet = table + sectionOffset(table, SECTION_PORT_SETS) + <usize>set * PORT_SET_BYTES;
+  const first = load<u32>(portSet);
+  if (load<u32>(portSet, PORT_SET_BYTES) == first) return false;
   if (<u32>load<u8>(rule, RULE_PROTOCOL) != PROTOCOL_ICMP) return true;
-  const portSets = table + sectionOffset(table, SECTION_PORT_SETS);
-  const first = load<u32>(portSets + <usize>set * PORT_SET_BYTES);
   const ranges = table + sectionOffset(table, SECTION_PORT_RANGES);
   return load<u32>(ranges + <usize>first * PORT_RANGE_BYTES) == 0xffff0000;
 }
@@ -132,7 +132,7 @@ function hasRulePorts(table: usize, rule: usize): bool {
 /** The index of a rule is below this; targets without an index have the one index 0. */
 function indexLimit(table: usize, target: u32): u32 {
   if (target == TARGET_NAME) return sectionCount(table, SECTION_NAMES);
-  if (target == TARGET_SET) return (sectionCount(table, SECTION_TRIES) - PROTOCOL_TRIES) >> 1;
+  if (target == TARGET_SET) return sectionCount(table, SECTION_SETS);
   return 1;
 }
 

@@ -9,6 +9,7 @@ import { tableChecksum } from './checksum';
 import { report } from './defect';
 import {
   ADDRESS_BYTES,
+  ADDRESS_SET_BYTES,
   CELL_BYTES,
   DEFECT_CHECKSUM,
   DEFECT_FILE_BYTES,
@@ -41,6 +42,7 @@ import {
   MAGIC_HIGH,
   MAGIC_LOW,
   MAJOR,
+  MEMBER_BYTES,
   MINOR,
   NAME_BYTES,
   PLAN_BYTES,
@@ -66,6 +68,7 @@ import { checkPortRanges, checkPortSets, checkTries } from './verify-cells';
 import { checkFacts, checkPrivateNames, checkUnixRules } from './verify-facts';
 import { checkPlan, checkPlanned } from './verify-plan';
 import { checkAddresses, checkNames, checkRules, checkStrings } from './verify-rules';
+import { checkMembers, checkSets } from './verify-sets';
 
 /** Whether the `bytes` bytes at `table` are a table; if not, the defect is in defect.ts. */
 export function verify(table: usize, bytes: u32): bool {
@@ -84,6 +87,8 @@ export function verify(table: usize, bytes: u32): bool {
     checkFacts(table) &&
     checkUnixRules(table) &&
     checkPrivateNames(table) &&
+    checkSets(table) &&
+    checkMembers(table) &&
     checkArrays(table) &&
     checkPlanned(table)
   );
@@ -159,8 +164,12 @@ function cellSize(kind: u32): u32 {
       return FACTS_BYTES;
     case 11:
       return UNIX_RULE_BYTES;
-    default:
+    case 12:
       return PRIVATE_NAME_BYTES;
+    case 13:
+      return ADDRESS_SET_BYTES;
+    default:
+      return MEMBER_BYTES;
   }
 }
 

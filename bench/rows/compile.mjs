@@ -87,11 +87,10 @@ function size(name, limit, { table, count }) {
     limit,
     unit: 'B',
     figures: `${bytes.length.toLocaleString('en')} bytes, ${own.toLocaleString('en')} of them in arrays that only sets have`,
-    why: `each set is stored by itself as well, so that it can be told which rules decide: ${(own / count).toFixed(1)} bytes a rule`,
   };
 }
 
-/** Bytes of the arrays that tries of sets have and no trie of a protocol (docs/format.md §4). */
+/** Bytes of the arrays of tries that sets have and no protocol (docs/format.md §4). */
 function ofSets(bytes) {
   const [count, offset] = [bytes.readUInt32LE(64 + 16 + 4), bytes.readUInt32LE(64 + 16 + 8)];
   const known = new Set();

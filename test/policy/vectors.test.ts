@@ -6,7 +6,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import type { TableDraft } from '../../compiler/model.ts';
-import { draftOf, EXAMPLE, KERNEL, MIXED, NESTED, OPEN } from '../reference/drafts.ts';
+import { draftOf, EXAMPLE, KERNEL, MIXED, NESTED, OPEN, SETS } from '../reference/drafts.ts';
 import { createModel, PROTOCOLS } from '../reference/model.ts';
 import { BUILDS, opened, RELEASE, tableOf } from '../reference/modules.ts';
 import {
@@ -29,6 +29,7 @@ const VECTORS: readonly (readonly [string, TableDraft])[] = [
   ['open', OPEN],
   ['random', randomDraft(createRandom(2026), 60)],
   ['kernel', KERNEL],
+  ['sets', SETS],
 ];
 
 const vectors = VECTORS.map(([name, draft], index) => {

@@ -3,7 +3,7 @@
  * with which every reader must refuse the result. The files in test/bad-data are made from this list.
  */
 import * as F from '../../compiler/format.gen.ts';
-import { draftOf, KERNEL, MIXED, NESTED, rule as ruleOf, set } from './drafts.ts';
+import { draftOf, KERNEL, MIXED, NESTED, rule as ruleOf, SETS, set } from './drafts.ts';
 import { type Editor, edit, seal } from './edit.ts';
 
 /** One damaged table. */
@@ -76,7 +76,7 @@ export function badTables(build: Builder): readonly BadTable[] {
   add('major-2', F.DEFECT_MAJOR, 'version 2.0', put8(header(F.HEADER_MAJOR), 2));
   add('major-0', F.DEFECT_MAJOR, 'version 0.0', put8(header(F.HEADER_MAJOR), 0));
   add('minor-newer', F.DEFECT_MINOR, 'version 1.1', put8(header(F.HEADER_MINOR), 1));
-  add('sections-13', F.DEFECT_SECTIONS, 'thirteen sections', put(header(F.HEADER_SECTIONS), 13));
+  add('sections-15', F.DEFECT_SECTIONS, 'fifteen sections', put(header(F.HEADER_SECTIONS), 15));
   add(
     'file-bytes-wrong',
     F.DEFECT_FILE_BYTES,
@@ -142,10 +142,10 @@ export function badTables(build: Builder): readonly BadTable[] {
     put(record(F.SECTION_STRINGS, F.DIRECTORY_OFFSET), (n) => n - 16),
   );
   add('section-end', F.DEFECT_SECTION_END, 'the last section reaches past the end', (table) => {
-    const count = table.record(F.SECTION_PRIVATE_NAMES, F.DIRECTORY_COUNT);
-    const size = table.record(F.SECTION_PRIVATE_NAMES, F.DIRECTORY_SIZE);
+    const count = table.record(F.SECTION_MEMBERS, F.DIRECTORY_COUNT);
+    const size = table.record(F.SECTION_MEMBERS, F.DIRECTORY_SIZE);
     table.set(count, table.get(count) + 1);
-    table.set(size, table.get(size) + F.PRIVATE_NAME_BYTES);
+    table.set(size, table.get(size) + F.MEMBER_BYTES);
     return size;
   });
   add('padding', F.DEFECT_PADDING, 'a byte between strings and cells', (table) => {
@@ -168,8 +168,14 @@ export function badTables(build: Builder): readonly BadTable[] {
     table.cut(F.SECTION_PLAN, table.cell(F.SECTION_PLAN, 4), F.PLAN_BYTES);
     return table.record(F.SECTION_PLAN, F.DIRECTORY_COUNT);
   });
-  add('tries-odd', F.DEFECT_SECTION_COUNT, 'a set without its IPv6 trie', (table) => {
+  const sets = build(SETS);
+  const oddTries: Edit = (table) => {
     table.cut(F.SECTION_TRIES, table.cell(F.SECTION_TRIES, 11), F.TRIE_BYTES);
+    return table.record(F.SECTION_TRIES, F.DIRECTORY_COUNT);
+  };
+  add('tries-odd', F.DEFECT_SECTION_COUNT, 'an IPv6 trie less than for IPv4', oddTries, sets);
+  add('tries-8', F.DEFECT_SECTION_COUNT, 'no tries for udp-bind', (table) => {
+    table.cut(F.SECTION_TRIES, table.cell(F.SECTION_TRIES, 8), 2 * F.TRIE_BYTES);
     return table.record(F.SECTION_TRIES, F.DIRECTORY_COUNT);
   });
   add('facts-none', F.DEFECT_SECTION_COUNT, 'no facts', (table) => {
@@ -244,6 +250,7 @@ export function badTables(build: Builder): readonly BadTable[] {
     F.DEFECT_BACKGROUND,
     'a background that is neither in nor out',
     put8(background(F.PROTOCOL_TRIES), 2),
+    sets,
   );
   add(
     'background-without-spans',
@@ -303,10 +310,10 @@ export function badTables(build: Builder): readonly BadTable[] {
     put(field(F.SECTION_PORT_SETS, 1, 0), 1),
   );
   add(
-    'port-set-empty',
+    'port-set-descends',
     F.DEFECT_PORT_SET,
-    'a second empty set',
-    put(field(F.SECTION_PORT_SETS, 2, 0), 0),
+    'a set that ends before it begins',
+    put(field(F.SECTION_PORT_SETS, 3, 0), 1),
   );
   add('port-set-past-end', F.DEFECT_PORT_SET, 'the last set has one range too many', (table) => {
     const last = table.get(table.record(F.SECTION_PORT_SETS, F.DIRECTORY_COUNT)) - 1;
@@ -356,6 +363,16 @@ export function badTables(build: Builder): readonly BadTable[] {
     F.DEFECT_RULE_PORTS,
     'a rule without ports',
     put(rule(0, F.RULE_PORT_SET), 0),
+  );
+  add(
+    'rule-ports-none',
+    F.DEFECT_RULE_PORTS,
+    'a rule whose port set has no ports',
+    (table) => {
+      table.set(table.cell(F.SECTION_PORT_SETS, 2), 0);
+      return rule(0, F.RULE_PORT_SET)(table);
+    },
+    build(draftOf([ruleOf('allow', 'tcp://10.0.0.1:80', 1), ruleOf('allow', 'tcp://*:443', 2)])),
   );
   add(
     'rule-ports-unknown',
@@ -592,11 +609,93 @@ export function badTables(build: Builder): readonly BadTable[] {
   add('unix-path-slash', F.DEFECT_UNIX_TEXT, 'the path /run/', place(0, 0, 5));
   add('unix-path-root', F.DEFECT_UNIX_TEXT, 'the path /', place(0, 0, 1));
   add('unix-directory-slash', F.DEFECT_UNIX_TEXT, 'the directory /run/', place(1, 0, 5));
+  /** A field of what a set of SETS says of a family, 0 for IPv4, 1 for IPv6. */
+  const ofSet = (index: number, family: 0 | 1, at: number): ((table: Editor) => number) =>
+    field(F.SECTION_SETS, index, family * F.ADDRESS_SET_FAMILY_BYTES + at);
+  add(
+    'set-trie-unknown',
+    F.DEFECT_SET_TRIE,
+    'a set with a trie that is not there',
+    put(ofSet(0, 0, F.ADDRESS_SET_TRIE), 14),
+    sets,
+  );
+  add(
+    'set-trie-of-other-family',
+    F.DEFECT_SET_TRIE,
+    'IPv6 members in a trie of IPv4',
+    put(ofSet(1, 1, F.ADDRESS_SET_TRIE), 0),
+    sets,
+  );
+  add(
+    'set-first',
+    F.DEFECT_SET_MEMBERS,
+    'the first set begins at the second member',
+    put(ofSet(0, 0, F.ADDRESS_SET_FIRST), 1),
+    sets,
+  );
+  add(
+    'set-first-again',
+    F.DEFECT_SET_MEMBERS,
+    'IPv6 begins where IPv4 does',
+    put(ofSet(0, 1, F.ADDRESS_SET_FIRST), 0),
+    sets,
+  );
+  add(
+    'set-too-many',
+    F.DEFECT_SET_MEMBERS,
+    'more members than there are',
+    put(ofSet(5, 1, F.ADDRESS_SET_COUNT), 2),
+    sets,
+  );
+  add(
+    'member-of-nobody',
+    F.DEFECT_SET_MEMBERS,
+    'a member after those of the last set',
+    (table) => {
+      table.set(ofSet(5, 1, F.ADDRESS_SET_COUNT)(table), 0);
+      return table.cell(F.SECTION_MEMBERS, table.get(ofSet(5, 1, F.ADDRESS_SET_FIRST)(table)));
+    },
+    sets,
+  );
+  /** Sets a member and reports it. */
+  const member =
+    (index: number, value: number): Edit =>
+    (table) => {
+      const at = table.cell(F.SECTION_MEMBERS, index);
+      table.set16(at, value);
+      return at;
+    };
+  add('member-0', F.DEFECT_MEMBER, 'who has no ports is a member', member(0, 0), sets);
+  add(
+    'member-twice',
+    F.DEFECT_MEMBER,
+    'a port set that is a member twice',
+    (table) => member(1, table.get16(table.cell(F.SECTION_MEMBERS, 0)))(table),
+    sets,
+  );
+  add(
+    'member-unknown',
+    F.DEFECT_MEMBER,
+    'a port set that is not there as a member',
+    (table) => {
+      const last = table.get(ofSet(0, 0, F.ADDRESS_SET_COUNT)(table)) - 1;
+      const portSets = table.get(table.record(F.SECTION_PORT_SETS, F.DIRECTORY_COUNT)) - 1;
+      return member(last, portSets)(table);
+    },
+    sets,
+  );
+  add(
+    'member-of-own-trie',
+    F.DEFECT_MEMBER,
+    'port set 2 in a trie of 0 and 1',
+    (table) => member(table.get(ofSet(4, 0, F.ADDRESS_SET_FIRST)(table)), 2)(table),
+    sets,
+  );
   const root = (table: Editor, index: number): number =>
     table.get(table.cell(F.SECTION_TRIES, index) + F.TRIE_ROOT);
   const starts = (table: Editor, index: number): number =>
     table.get(table.cell(F.SECTION_TRIES, index) + F.TRIE_STARTS);
-  const sets = (table: Editor, index: number): number =>
+  const cells = (table: Editor, index: number): number =>
     table.get(table.cell(F.SECTION_TRIES, index) + F.TRIE_SETS);
   add(
     'root-first',
@@ -640,8 +739,8 @@ export function badTables(build: Builder): readonly BadTable[] {
     return at;
   });
   /** The first cell of a trie without spans, and of one with spans, in NESTED and in MIXED. */
-  const plain = (table: Editor): number => sets(table, 4);
-  const spans = (table: Editor): number => sets(table, 0);
+  const plain = (table: Editor): number => cells(table, 4);
+  const spans = (table: Editor): number => cells(table, 0);
   const nested = build(NESTED);
   add('set-unknown', F.DEFECT_SET, 'a boundary with a port set that is not there', (table) => {
     table.set16(spans(table) + F.SPAN_BYTES, 0xffff);
@@ -657,10 +756,16 @@ export function badTables(build: Builder): readonly BadTable[] {
     },
     nested,
   );
-  add('member-2', F.DEFECT_SET, 'a member that is neither in nor out', (table) => {
-    table.set16(sets(table, F.PROTOCOL_TRIES) + F.SPAN_BYTES, 2);
-    return sets(table, F.PROTOCOL_TRIES) + F.SPAN_BYTES;
-  });
+  add(
+    'member-2',
+    F.DEFECT_SET,
+    'an address that is neither in nor out',
+    (table) => {
+      table.set16(cells(table, F.PROTOCOL_TRIES) + F.SPAN_BYTES, 2);
+      return cells(table, F.PROTOCOL_TRIES) + F.SPAN_BYTES;
+    },
+    sets,
+  );
   add('span-too-long', F.DEFECT_SPAN, 'an IPv4 prefix of 33 bits', (table) => {
     const at = spans(table) + F.SPAN_BITS;
     table.set8(at, 33);
@@ -671,7 +776,7 @@ export function badTables(build: Builder): readonly BadTable[] {
     F.DEFECT_SPAN,
     'an IPv6 prefix of 65 bits whose start holds 64',
     (table) => {
-      const at = sets(table, 1) + F.SPAN_BITS;
+      const at = cells(table, 1) + F.SPAN_BITS;
       table.set8(at, 65);
       return at;
     },
@@ -704,7 +809,7 @@ export function badTables(build: Builder): readonly BadTable[] {
     nested,
   );
   add('span-of-background', F.DEFECT_SET_REPEATED, 'a span that changes nothing', (table) => {
-    const at = sets(table, 2) + F.SPAN_BYTES;
+    const at = cells(table, 2) + F.SPAN_BYTES;
     table.set16(at, table.get16(background(2)(table)));
     return at;
   });
@@ -713,7 +818,7 @@ export function badTables(build: Builder): readonly BadTable[] {
     F.DEFECT_SET_REPEATED,
     'a boundary that gives back what a span gave back already',
     (table) => {
-      const last = sets(table, 6) + 3 * F.SPAN_BYTES;
+      const last = cells(table, 6) + 3 * F.SPAN_BYTES;
       table.set(last - F.SPAN_BYTES, table.get(last));
       table.set(last, table.get16(background(6)(table)));
       return last;

@@ -195,3 +195,33 @@ export const OPEN: TableDraft = {
   dns: DNS,
   sets: [],
 };
+
+/**
+ * Sets in all the ways in which tables tell them: a and b overlap in a trie with ports, c is denied there, d in one of every address; e is denied of a
+ * closed protocol and f opens nothing that all addresses have not, so that these two have tries of their own.
+ */
+export const SETS: TableDraft = draftOf(
+  [
+    rule('allow', 'tcp://@a:443', 1),
+    rule('allow', 'tcp://@b:80', 2),
+    rule('deny', 'tcp://@c:443', 3),
+    rule('allow', 'tcp://10.0.0.0/8:22', 4),
+    rule('allow', 'udp://*:53', 5),
+    rule('deny', 'udp://@d:53', 6),
+    rule('deny', 'icmp://@e', 7),
+    rule('allow', 'tcp-bind://*:8080', 8),
+    rule('allow', 'tcp-bind://@f:8080', 9),
+    rule('allow', 'tcp://#*.example:80,443', 10),
+  ],
+  {
+    names: [{ name: '*.example', addresses: [] }],
+    sets: [
+      set('a', ['192.0.2.0/24', '198.51.100.0/25', '2001:db8:a::/48']),
+      set('b', ['192.0.2.0/25', '198.51.100.0/24', '2001:db8::/32']),
+      set('c', ['192.0.2.64/26', '203.0.113.0/24']),
+      set('d', ['1.1.1.1', '2606:4700::/32']),
+      set('e', ['10.1.0.0/16', '2001:db8:e::/48']),
+      set('f', ['127.0.0.0/8', '::1']),
+    ],
+  },
+);

@@ -31,6 +31,8 @@ const CELL_BYTES: Readonly<Record<number, number>> = {
   [F.SECTION_FACTS]: F.FACTS_BYTES,
   [F.SECTION_UNIX_RULES]: F.UNIX_RULE_BYTES,
   [F.SECTION_PRIVATE_NAMES]: F.PRIVATE_NAME_BYTES,
+  [F.SECTION_SETS]: F.ADDRESS_SET_BYTES,
+  [F.SECTION_MEMBERS]: F.MEMBER_BYTES,
 };
 
 /** An editor of a copy of the table. */

@@ -90,6 +90,8 @@ const setCellByte: Change = (random, table) => {
     F.SECTION_PLAN,
     F.SECTION_FACTS,
     F.SECTION_UNIX_RULES,
+    F.SECTION_SETS,
+    F.SECTION_MEMBERS,
   ]);
   const start = table.get(table.record(kind, F.DIRECTORY_OFFSET));
   const size = table.get(table.record(kind, F.DIRECTORY_SIZE));

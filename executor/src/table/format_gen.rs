@@ -21,7 +21,7 @@ pub(crate) const DIRECTORY_KIND: u32 = 0;
 pub(crate) const DIRECTORY_COUNT: u32 = 4;
 pub(crate) const DIRECTORY_OFFSET: u32 = 8;
 pub(crate) const DIRECTORY_SIZE: u32 = 12;
-pub(crate) const SECTIONS: u32 = 12;
+pub(crate) const SECTIONS: u32 = 14;
 pub(crate) const SECTION_PLAN: u32 = 1;
 pub(crate) const SECTION_TRIES: u32 = 2;
 pub(crate) const SECTION_PORT_SETS: u32 = 3;
@@ -34,6 +34,8 @@ pub(crate) const SECTION_CELLS: u32 = 9;
 pub(crate) const SECTION_FACTS: u32 = 10;
 pub(crate) const SECTION_UNIX_RULES: u32 = 11;
 pub(crate) const SECTION_PRIVATE_NAMES: u32 = 12;
+pub(crate) const SECTION_SETS: u32 = 13;
+pub(crate) const SECTION_MEMBERS: u32 = 14;
 pub(crate) const PLAN_BYTES: u32 = 8;
 pub(crate) const TRIE_BYTES: u32 = 40;
 pub(crate) const PORT_SET_BYTES: u32 = 4;
@@ -46,6 +48,8 @@ pub(crate) const CELL_BYTES: u32 = 8;
 pub(crate) const FACTS_BYTES: u32 = 32;
 pub(crate) const UNIX_RULE_BYTES: u32 = 16;
 pub(crate) const PRIVATE_NAME_BYTES: u32 = 16;
+pub(crate) const ADDRESS_SET_BYTES: u32 = 24;
+pub(crate) const MEMBER_BYTES: u32 = 2;
 pub(crate) const PLAN_MODE: u32 = 0;
 pub(crate) const PLAN_RESERVED: u32 = 4;
 pub(crate) const MODE_CLOSED: u32 = 0;
@@ -77,13 +81,17 @@ pub(crate) const SPAN_BYTES: u32 = 4;
 pub(crate) const SPAN_SET: u32 = 0;
 pub(crate) const SPAN_BITS: u32 = 2;
 pub(crate) const SPAN_RESERVED: u32 = 3;
-/// Descriptors before those of the sets: one per protocol and family.
+/// Descriptors before those of membership: one per protocol and family.
 pub(crate) const PROTOCOL_TRIES: u32 = 10;
 pub(crate) const ROOT_BITS_MAX: u32 = 18;
 /// An array may be named by several descriptors; all namings together hold at most this many times the bytes of the section cells.
 pub(crate) const SHARING_MAX: u32 = 16;
 /// Port sets, the empty one included; ids are 16 bits wide and 65535 stays free.
 pub(crate) const PORT_SETS_MAX: u32 = 65535;
+pub(crate) const ADDRESS_SET_TRIE: u32 = 0;
+pub(crate) const ADDRESS_SET_FIRST: u32 = 4;
+pub(crate) const ADDRESS_SET_COUNT: u32 = 8;
+pub(crate) const ADDRESS_SET_FAMILY_BYTES: u32 = 12;
 pub(crate) const RULE_ACTION: u32 = 0;
 pub(crate) const RULE_PROTOCOL: u32 = 1;
 pub(crate) const RULE_TARGET: u32 = 2;
@@ -277,6 +285,12 @@ pub(crate) const DEFECT_SPAN: u32 = 52;
 pub(crate) const DEFECT_ADDRESSES: u32 = 53;
 /// an open protocol does not have all ports, or one for the kernel has none
 pub(crate) const DEFECT_PORTS: u32 = 54;
+/// a set has a trie that does not exist or is of the other family
+pub(crate) const DEFECT_SET_TRIE: u32 = 55;
+/// the members of a set do not follow those of its predecessor
+pub(crate) const DEFECT_SET_MEMBERS: u32 = 56;
+/// the members of a set are not ascending, or no port sets of its trie
+pub(crate) const DEFECT_MEMBER: u32 = 57;
 
 /// What each refusal means, by code.
 #[rustfmt::skip]
@@ -335,4 +349,7 @@ pub(crate) const DEFECT_TEXTS: &[(u32, &str)] = &[
     (DEFECT_SPAN, "a span has more bits than its keys, or fewer than its trie's root"),
     (DEFECT_ADDRESSES, "the tries of a protocol that is not supervised tell addresses apart"),
     (DEFECT_PORTS, "an open protocol does not have all ports, or one for the kernel has none"),
+    (DEFECT_SET_TRIE, "a set has a trie that does not exist or is of the other family"),
+    (DEFECT_SET_MEMBERS, "the members of a set do not follow those of its predecessor"),
+    (DEFECT_MEMBER, "the members of a set are not ascending, or no port sets of its trie"),
 ];

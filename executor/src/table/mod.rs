@@ -16,6 +16,7 @@ mod verify_cells;
 mod verify_facts;
 mod verify_plan;
 mod verify_rules;
+mod verify_sets;
 
 #[cfg(test)]
 mod tests;

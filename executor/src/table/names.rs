@@ -5,12 +5,13 @@ use std::net::{IpAddr, Ipv6Addr};
 
 use super::bytes::{Section, View};
 use super::format_gen::{
-    ACTION_ALLOW, ADDRESS_BYTES, NAME_BYTES, NAME_COUNT, NAME_FIRST, NAME_KIND, NAME_PINNED, NAME_TEXT,
+    ACTION_ALLOW, ADDRESS_BYTES, ADDRESS_SET_COUNT, ADDRESS_SET_FAMILY_BYTES, ADDRESS_SET_FIRST,
+    ADDRESS_SET_TRIE, MEMBER_BYTES, NAME_BYTES, NAME_COUNT, NAME_FIRST, NAME_KIND, NAME_PINNED, NAME_TEXT,
     NAME_TEXT_BYTES, NAME_WILDCARD, PORT_RANGE_BYTES, PORT_SET_BYTES, PRIVATE_BELOW, PRIVATE_NAME_BYTES,
-    PRIVATE_NAME_KIND, PRIVATE_NAME_TEXT, PRIVATE_NAME_TEXT_BYTES, PROTOCOL_ICMP, PROTOCOL_TCP,
-    PROTOCOL_TRIES, PROTOCOL_UDP, RULE_ACTION, RULE_ADDRESS, RULE_BYTES, RULE_INDEX, RULE_PORT_SET,
-    RULE_PREFIX_BITS, RULE_PROTOCOL, RULE_TARGET, SECTION_ADDRESSES, SECTION_NAMES, SECTION_PORT_RANGES,
-    SECTION_PORT_SETS, SECTION_PRIVATE_NAMES, SECTION_RULES, SECTION_STRINGS, SECTION_TRIES, TARGET_ANY,
+    PRIVATE_NAME_KIND, PRIVATE_NAME_TEXT, PRIVATE_NAME_TEXT_BYTES, PROTOCOL_ICMP, PROTOCOL_TCP, PROTOCOL_UDP,
+    RULE_ACTION, RULE_ADDRESS, RULE_BYTES, RULE_INDEX, RULE_PORT_SET, RULE_PREFIX_BITS, RULE_PROTOCOL,
+    RULE_TARGET, SECTION_ADDRESSES, SECTION_MEMBERS, SECTION_NAMES, SECTION_PORT_RANGES, SECTION_PORT_SETS,
+    SECTION_PRIVATE_NAMES, SECTION_RULES, SECTION_SETS, SECTION_STRINGS, SECTION_TRIES, TARGET_ANY,
     TARGET_IPV4, TARGET_IPV6, TARGET_NAME, TARGET_SET, TRIE_BYTES,
 };
 use super::key::Key;
@@ -216,10 +217,21 @@ fn covers(view: View<'_>, bytes: &[u8], rule: u64, address: IpAddr) -> Result<bo
     })
 }
 
+/// Whether the set has the port set that its trie has at the address.
 fn is_member(view: View<'_>, bytes: &[u8], set: u64, address: IpAddr) -> Result<bool, Defect> {
-    let number = u64::from(PROTOCOL_TRIES) + 2 * set + u64::from(address.is_ipv6());
-    let trie = Trie::read(view, view.section(SECTION_TRIES)?.at(number, TRIE_BYTES))?;
-    Ok(trie.find(bytes, Key::of(address)).is_some_and(|member| member != 0))
+    let half =
+        view.section(SECTION_SETS)?.at(2 * set + u64::from(address.is_ipv6()), ADDRESS_SET_FAMILY_BYTES);
+    let field = |offset: u32| view.u32(half + u64::from(offset)).map(u64::from);
+    let trie = view.section(SECTION_TRIES)?.at(field(ADDRESS_SET_TRIE)?, TRIE_BYTES);
+    let found = Trie::read(view, trie)?.find(bytes, Key::of(address)).map(u32::from);
+    let members = view.section(SECTION_MEMBERS)?;
+    let first = field(ADDRESS_SET_FIRST)?;
+    for index in first..first + field(ADDRESS_SET_COUNT)? {
+        if Some(view.u16(members.at(index, MEMBER_BYTES))?) == found {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 fn is_pinned(view: View<'_>, name: u32, address: IpAddr) -> Result<bool, Defect> {
@@ -313,5 +325,25 @@ mod tests {
         assert_eq!(left("64:ff9b::a01:203"), opens[1..]);
         let [tcp, _] = opens;
         assert_eq!(left("1.1.1.1"), [tcp, ports(Protocol::Udp, 50, 52), ports(Protocol::Udp, 54, 60)]);
+    }
+
+    #[test]
+    fn deny_rules_on_sets_are_taken_away_wherever_the_table_tells_who_is_in_them() {
+        let table = Table::open(include_bytes!("../../../test/vectors/sets.bin").as_slice()).unwrap();
+        let opens =
+            [Protocol::Tcp, Protocol::Udp, Protocol::Icmp].map(|protocol| ports(protocol, 0, u16::MAX));
+        let left = |address| table.without_denied(&opens, ip(address));
+        let [tcp, udp, icmp] = opens;
+        let around =
+            |protocol, port: u16| [ports(protocol, 0, port - 1), ports(protocol, port + 1, u16::MAX)];
+        assert_eq!(left("192.0.2.63"), opens); // in a and b alone, which are allowed
+        assert_eq!(left("192.0.2.64"), [&around(Protocol::Tcp, 443)[..], &[udp, icmp]].concat()); // in a, b and c
+        assert_eq!(left("203.0.113.255"), left("192.0.2.64")); // in c alone
+        assert_eq!(left("64:ff9b::203.0.113.1"), left("192.0.2.64"));
+        assert_eq!(left("1.1.1.1"), [&[tcp][..], &around(Protocol::Udp, 53), &[icmp]].concat());
+        assert_eq!(left("2606:4700::1"), left("1.1.1.1"));
+        assert_eq!(left("10.1.2.3"), [tcp, udp]); // in e, which has a trie of its own
+        assert_eq!(left("2001:db8:e::"), [tcp, udp]);
+        assert_eq!(left("10.2.0.0"), opens);
     }
 }

@@ -54,7 +54,7 @@ fn committed_tables_answer_as_their_vectors_say() {
         }
         tables += 1;
     }
-    assert_eq!(tables, 7);
+    assert_eq!(tables, 8);
 }
 
 #[test]

@@ -7,20 +7,22 @@ use super::Defect;
 use super::bytes::{View, ensure, record_offset};
 use super::checksum::table_checksum;
 use super::format_gen::{
-    ADDRESS_BYTES, CELL_BYTES, DEFECT_CHECKSUM, DEFECT_FILE_BYTES, DEFECT_KIND, DEFECT_MAGIC, DEFECT_MAJOR,
-    DEFECT_MINOR, DEFECT_PADDING, DEFECT_RESERVED, DEFECT_SECTION_BYTES, DEFECT_SECTION_COUNT,
-    DEFECT_SECTION_END, DEFECT_SECTION_OFFSET, DEFECT_SECTIONS, DEFECT_SHORT, DEFECT_TRAILING,
-    DIRECTORY_BYTES, DIRECTORY_COUNT, DIRECTORY_KIND, DIRECTORY_OFFSET, DIRECTORY_SIZE, FACTS_BYTES,
-    HEADER_BYTES, HEADER_CHECKSUM, HEADER_FILE_BYTES, HEADER_MAJOR, HEADER_MINOR, HEADER_RESERVED,
-    HEADER_SECTIONS, MAGIC_HIGH, MAGIC_LOW, MAJOR, MINOR, NAME_BYTES, PLAN_BYTES, PORT_RANGE_BYTES,
-    PORT_SET_BYTES, PORT_SETS_MAX, PRIVATE_NAME_BYTES, PROTOCOL_TRIES, PROTOCOLS, RULE_BYTES, SECTION_FACTS,
-    SECTION_PLAN, SECTION_PORT_SETS, SECTION_TRIES, SECTIONS, STRING_BYTES, TRIE_BYTES, UNIX_RULE_BYTES,
+    ADDRESS_BYTES, ADDRESS_SET_BYTES, CELL_BYTES, DEFECT_CHECKSUM, DEFECT_FILE_BYTES, DEFECT_KIND,
+    DEFECT_MAGIC, DEFECT_MAJOR, DEFECT_MINOR, DEFECT_PADDING, DEFECT_RESERVED, DEFECT_SECTION_BYTES,
+    DEFECT_SECTION_COUNT, DEFECT_SECTION_END, DEFECT_SECTION_OFFSET, DEFECT_SECTIONS, DEFECT_SHORT,
+    DEFECT_TRAILING, DIRECTORY_BYTES, DIRECTORY_COUNT, DIRECTORY_KIND, DIRECTORY_OFFSET, DIRECTORY_SIZE,
+    FACTS_BYTES, HEADER_BYTES, HEADER_CHECKSUM, HEADER_FILE_BYTES, HEADER_MAJOR, HEADER_MINOR,
+    HEADER_RESERVED, HEADER_SECTIONS, MAGIC_HIGH, MAGIC_LOW, MAJOR, MEMBER_BYTES, MINOR, NAME_BYTES,
+    PLAN_BYTES, PORT_RANGE_BYTES, PORT_SET_BYTES, PORT_SETS_MAX, PRIVATE_NAME_BYTES, PROTOCOL_TRIES,
+    PROTOCOLS, RULE_BYTES, SECTION_FACTS, SECTION_PLAN, SECTION_PORT_SETS, SECTION_TRIES, SECTIONS,
+    STRING_BYTES, TRIE_BYTES, UNIX_RULE_BYTES,
 };
 use super::verify_arrays::check_arrays;
 use super::verify_cells::{check_port_ranges, check_port_sets, check_tries};
 use super::verify_facts::{check_facts, check_private_names, check_unix_rules};
 use super::verify_plan::{check_plan, check_planned};
 use super::verify_rules::{check_addresses, check_names, check_rules, check_strings};
+use super::verify_sets::{check_members, check_sets};
 
 /// Bytes of one cell, by kind − 1.
 const CELL_SIZES: [u32; SECTIONS as usize] = [
@@ -36,6 +38,8 @@ const CELL_SIZES: [u32; SECTIONS as usize] = [
     FACTS_BYTES,
     UNIX_RULE_BYTES,
     PRIVATE_NAME_BYTES,
+    ADDRESS_SET_BYTES,
+    MEMBER_BYTES,
 ];
 
 /// The first defect of `bytes`, if they have one.
@@ -55,6 +59,8 @@ pub(super) fn verify(bytes: &[u8]) -> Result<(), Defect> {
     check_facts(view)?;
     check_unix_rules(view)?;
     check_private_names(view)?;
+    check_sets(view)?;
+    check_members(view)?;
     check_arrays(view)?;
     check_planned(view)
 }

@@ -1,8 +1,8 @@
 //! Checks the arrays of the tries: root, then starts, then cells, one trie after another. Their places are checked already.
 //!
 //! Each array is first judged whole, by comparisons without branches that the compiler turns into vector code; only one that fails is walked
-//! cell by cell, to find the first defect. Tries share arrays, so those that have passed are remembered: a set that a single rule
-//! names is mostly the same trie twice.
+//! cell by cell, to find the first defect. Tries share arrays, so those that have passed are remembered: protocols
+//! often have the same rules.
 
 use std::collections::HashSet;
 

@@ -82,7 +82,7 @@ fn check_array(view: View<'_>, field: u64, bytes: u64) -> Result<(), Defect> {
     ensure(inside, DEFECT_ARRAY_PLACE, field)
 }
 
-/// The index of ranges: set 0 is empty, every other set is not, the last cell is the number of ranges.
+/// The index of ranges: it leads from 0 to the number of ranges and never descends, and set 0 is empty.
 pub(super) fn check_port_sets(view: View<'_>) -> Result<(), Defect> {
     let sets = view.section(SECTION_PORT_SETS)?;
     let ranges = view.section(SECTION_PORT_RANGES)?.count;
@@ -90,7 +90,7 @@ pub(super) fn check_port_sets(view: View<'_>) -> Result<(), Defect> {
     for index in 0..sets.count {
         let offset = sets.at(index, PORT_SET_BYTES);
         let first = view.u32(offset)?;
-        ensure(if index < 2 { first == 0 } else { first > before }, DEFECT_PORT_SET, offset)?;
+        ensure(if index < 2 { first == 0 } else { first >= before }, DEFECT_PORT_SET, offset)?;
         before = first;
     }
     ensure(u64::from(before) == ranges, DEFECT_PORT_SET, sets.at(sets.count - 1, PORT_SET_BYTES))

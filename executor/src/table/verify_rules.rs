@@ -8,11 +8,11 @@ use super::format_gen::{
     DEFECT_RULE_ACTION, DEFECT_RULE_ADDRESS, DEFECT_RULE_INDEX, DEFECT_RULE_PORTS, DEFECT_RULE_PREFIX,
     DEFECT_RULE_PROTOCOL, DEFECT_RULE_TARGET, DEFECT_TEXT, DEFECT_UTF8, NAME_AT_START, NAME_BYTES,
     NAME_COUNT, NAME_FIRST, NAME_KIND, NAME_PINNED, NAME_RESERVED, NAME_TEXT, NAME_TEXT_BYTES,
-    PORT_RANGE_BYTES, PORT_SET_BYTES, PROTOCOL_ICMP, PROTOCOL_TCP_BIND, PROTOCOL_TRIES, PROTOCOLS,
-    RULE_ACTION, RULE_ADDRESS, RULE_BYTES, RULE_INDEX, RULE_PORT_SET, RULE_PREFIX_BITS, RULE_PROTOCOL,
-    RULE_RESERVED, RULE_SET_NAME, RULE_SET_NAME_BYTES, RULE_SOURCE, RULE_TARGET, RULE_TEXT,
-    SECTION_ADDRESSES, SECTION_NAMES, SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_RULES, SECTION_STRINGS,
-    SECTION_TRIES, TARGET_IPV4, TARGET_IPV6, TARGET_NAME, TARGET_SET,
+    PORT_RANGE_BYTES, PORT_SET_BYTES, PROTOCOL_ICMP, PROTOCOL_TCP_BIND, PROTOCOLS, RULE_ACTION, RULE_ADDRESS,
+    RULE_BYTES, RULE_INDEX, RULE_PORT_SET, RULE_PREFIX_BITS, RULE_PROTOCOL, RULE_RESERVED, RULE_SET_NAME,
+    RULE_SET_NAME_BYTES, RULE_SOURCE, RULE_TARGET, RULE_TEXT, SECTION_ADDRESSES, SECTION_NAMES,
+    SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_RULES, SECTION_SETS, SECTION_STRINGS, TARGET_IPV4,
+    TARGET_IPV6, TARGET_NAME, TARGET_SET,
 };
 
 /// All ports, as the one range of a port set.
@@ -45,7 +45,7 @@ fn check_rule(view: View<'_>, strings: Section, rule: u64) -> Result<(), Defect>
     ensure(has_ports(view, rule)?, DEFECT_RULE_PORTS, field(RULE_PORT_SET))?;
     let limit = match target {
         TARGET_NAME => view.section(SECTION_NAMES)?.count,
-        TARGET_SET => (view.section(SECTION_TRIES)?.count - u64::from(PROTOCOL_TRIES)) / 2,
+        TARGET_SET => view.section(SECTION_SETS)?.count,
         _ => 1,
     };
     let index = u64::from(view.u32(field(RULE_INDEX))?);
@@ -81,10 +81,13 @@ fn has_ports(view: View<'_>, rule: u64) -> Result<bool, Defect> {
     if set == 0 || set >= sets.count - 1 {
         return Ok(false);
     }
+    let first = view.u32(sets.at(set, PORT_SET_BYTES))?;
+    if view.u32(sets.at(set + 1, PORT_SET_BYTES))? == first {
+        return Ok(false);
+    }
     if view.u8(rule + u64::from(RULE_PROTOCOL))? != PROTOCOL_ICMP {
         return Ok(true);
     }
-    let first = view.u32(sets.at(set, PORT_SET_BYTES))?;
     let ranges = view.section(SECTION_PORT_RANGES)?;
     Ok(view.u32(ranges.at(u64::from(first), PORT_RANGE_BYTES))? == ALL_PORTS)
 }
