@@ -84,7 +84,7 @@ async function buildBundle() {
     format: 'cjs',
     supported: { 'dynamic-import': false },
     define: { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
-    plugins: [ownFile],
+    plugins: [ownFile, withoutPrograms],
   };
   const version = JSON.stringify(
     JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).version,
@@ -99,7 +99,11 @@ async function buildBundle() {
       define: { ...commandLine.define, SANDLOCK_VERSION: version },
     }),
     ...LAZY.map((name) =>
-      bundle({ ...commandLine, entryPoints: [`src/${name}.ts`], outfile: `dist/${name}.cjs` }),
+      bundle({
+        ...commandLine,
+        entryPoints: [`src/${name}.ts`],
+        outfile: `dist/${basename(name)}.cjs`,
+      }),
     ),
     bundle({
       ...shared,
@@ -141,7 +145,14 @@ async function buildPlayground() {
 }
 
 /** Modules of src/ that become files of their own, loaded when first needed. */
-const LAZY = ['commands', 'compiling', 'explaining', 'suffixes'];
+const LAZY = [
+  'commands',
+  'commands/compile',
+  'commands/others',
+  'compiling',
+  'explaining',
+  'suffixes',
+];
 
 const ownFile = {
   name: 'own-file',
@@ -152,6 +163,19 @@ const ownFile = {
         ? undefined
         : { path: `./${basename(path, '.ts')}.cjs`, external: true },
     );
+  },
+};
+
+/** commander can start subcommands that are programs of their own. There are none, and node:child_process takes a tenth of Node's own start to load. */
+const withoutPrograms = {
+  name: 'without-programs',
+  setup(bundler) {
+    bundler.onResolve({ filter: /^node:child_process$/ }, ({ importer }) =>
+      importer.includes('/commander/') ? { path: 'none', namespace: 'none' } : undefined,
+    );
+    bundler.onLoad({ filter: /^none$/, namespace: 'none' }, () => ({
+      contents: 'module.exports = {};',
+    }));
   },
 };
 

@@ -1,18 +1,14 @@
 /**
- * Every command but `exec`: reads the command line with commander and hands values to the command. Help is
+ * Every command but `exec`: reads the command line with commander and hands values to the command, which is loaded then. Help is
  * ours, errors are SandlockErrors, and nothing is printed here but help and version.
  */
 import { Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
-import { checkDestinations } from './commands/check.ts';
-import { type CompileOptions, compileToFile } from './commands/compile.ts';
-import { printCompletion } from './commands/completion.ts';
-import { diffPolicies } from './commands/diff.ts';
-import { examineHost } from './commands/doctor.ts';
-import { type FmtOptions, formatPolicies } from './commands/fmt.ts';
-import { type InspectOptions, inspectPolicy } from './commands/inspect.ts';
-import { type LearnOptions, learn } from './commands/learn.ts';
-import { type LintOptions, lintPolicies } from './commands/lint.ts';
+import type { CompileOptions } from './commands/compile.ts';
+import type { FmtOptions } from './commands/fmt.ts';
+import type { InspectOptions } from './commands/inspect.ts';
+import type { LearnOptions } from './commands/learn.ts';
+import type { LintOptions } from './commands/lint.ts';
 import { SandlockError } from './errors.ts';
 import { HELP, type HelpTopic } from './help.ts';
 import { writeError, writeOutput } from './standard-error.ts';
@@ -53,6 +49,9 @@ function isTopic(word: string): word is HelpTopic {
   return Object.hasOwn(HELP, word);
 }
 
+const loadCompile = () => import('./commands/compile.ts');
+const loadOthers = () => import('./commands/others.ts');
+
 /** The command lines as commander knows them. */
 export function createProgram(): Command {
   const program = withHelp(new Command('sandlock'), 'sandlock')
@@ -74,45 +73,57 @@ export function createProgram(): Command {
     .option('--refresh')
     .addOption(format)
     .addOption(json)
-    .action((policy: string, options: CompileOptions) => compileToFile(policy, options));
+    .action(async (policy: string, options: CompileOptions) =>
+      (await loadCompile()).compileToFile(policy, options),
+    );
   withHelp(program.command('check'), 'check')
     .argument('<policy>')
     .argument('[destination...]')
     .addOption(format)
     .addOption(json)
-    .action((policy: string, destinations: string[], options: { format: Format }) =>
-      checkDestinations(policy, destinations, options.format),
+    .action(async (policy: string, destinations: string[], options: { format: Format }) =>
+      (await loadOthers()).checkDestinations(policy, destinations, options.format),
     );
   withHelp(program.command('fmt'), 'fmt')
     .argument('<policy...>')
     .option('--check')
     .option('-w, --write')
-    .action((policies: string[], options: FmtOptions) => formatPolicies(policies, options));
+    .action(async (policies: string[], options: FmtOptions) =>
+      (await loadOthers()).formatPolicies(policies, options),
+    );
   withHelp(program.command('inspect'), 'inspect')
     .argument('<policy>')
     .option('--explain [destination]')
     .addOption(format)
     .addOption(json)
-    .action((policy: string, options: InspectOptions) => inspectPolicy(policy, options));
+    .action(async (policy: string, options: InspectOptions) =>
+      (await loadOthers()).inspectPolicy(policy, options),
+    );
   withHelp(program.command('lint'), 'lint')
     .argument('<policy...>')
     .option('--hosts <file>')
     .option('--offline')
     .addOption(format)
     .addOption(json)
-    .action((policies: string[], options: LintOptions) => lintPolicies(policies, options));
+    .action(async (policies: string[], options: LintOptions) =>
+      (await loadOthers()).lintPolicies(policies, options),
+    );
   withHelp(program.command('diff'), 'diff')
     .argument('<before>')
     .argument('<after>')
     .addOption(format)
     .addOption(json)
-    .action((before: string, after: string, options: { format: Format }) =>
-      diffPolicies(before, after, options.format),
+    .action(async (before: string, after: string, options: { format: Format }) =>
+      (await loadOthers()).diffPolicies(before, after, options.format),
     );
   withHelp(program.command('doctor'), 'doctor')
     .option('--json')
-    .action((options: { json?: true }) => examineHost(options.json === true));
-  withHelp(program.command('completion'), 'completion').argument('<shell>').action(printCompletion);
+    .action(async (options: { json?: true }) =>
+      (await loadOthers()).examineHost(options.json === true),
+    );
+  withHelp(program.command('completion'), 'completion')
+    .argument('<shell>')
+    .action(async (shell: string) => (await loadOthers()).printCompletion(shell));
   withHelp(program.command('learn'), 'learn')
     .argument('<command...>')
     .requiredOption('-o, --output <file>')
@@ -122,7 +133,9 @@ export function createProgram(): Command {
     .option('--collapse <bits>')
     .option('--linger <seconds>')
     .passThroughOptions()
-    .action((command: string[], options: LearnOptions) => learn(command, options));
+    .action(async (command: string[], options: LearnOptions) =>
+      (await loadOthers()).learn(command, options),
+    );
   // Dispatched before this file is loaded; named here for the suggestion after a misspelling.
   program.command('exec');
   return program;

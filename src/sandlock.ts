@@ -15,7 +15,9 @@ function fail(error: unknown): never {
 }
 
 try {
-  main(process.argv.slice(2))?.catch(fail);
+  // Nothing is left to wait for, and everything was written where it belongs; to give the memory back piece by piece takes a
+  // thirtieth of the time in which a million lines are compiled.
+  main(process.argv.slice(2))?.then(() => process.exit(), fail);
 } catch (error) {
   fail(error);
 }
