@@ -90,7 +90,7 @@ fn receiver(listener: Listener) -> (Receiver, Keeper, [OwnedFd; 2]) {
         opaque: HashSet::new(),
         named: Vec::new(),
         outside: None,
-        scoped: true,
+        abstract_names: None,
         waits_are_killable: true,
         ring: OnceCell::new(),
         watch: None,

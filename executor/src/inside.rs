@@ -65,19 +65,42 @@ fn bound_file(inode: u32) -> Result<(u64, u64)> {
 /// The names of the sockets that are bound to that file, as their owners wrote them; whoever moves or links the file does not change them.
 pub fn bound_names(file: &FileIdentity) -> Result<Vec<Vec<u8>>> {
     let wanted = (file.inode & 0xffff_ffff, kernel_device(file.device));
+    let mut names = Vec::new();
+    each(|message| {
+        if message.file == Some(wanted)
+            && let Some(name) = message.name
+        {
+            names.push(name.split(|byte| *byte == 0).next().unwrap_or_default().to_vec());
+        }
+    })?;
+    Ok(names)
+}
+
+/// Whether anybody, of our network, may have that abstract name for a socket of the same type as `socket`; also where that can not be asked.
+pub fn may_be_bound(socket: &OwnedFd, name: &[u8]) -> bool {
+    let Ok(kind) = socket::option(socket, libc::SOL_SOCKET, libc::SO_TYPE) else { return true };
+    let mut is_bound = false;
+    let asked = each(|message| {
+        let its = message.name.as_deref().and_then(|name| name.strip_prefix(b"\0"));
+        is_bound |= i32::from(message.kind) == kind && its == Some(name);
+    });
+    is_bound || asked.is_err()
+}
+
+/// Asks for every unix socket of our network.
+fn each(mut told: impl FnMut(Message)) -> Result<()> {
     let diag = ask(0, true)?;
     let mut buffer = vec![0u8; 32 * 1024];
-    let mut names = Vec::new();
     loop {
         let length = socket::receive(&diag, &mut buffer)?;
-        let answer = buffer.get(..length).unwrap_or_default();
-        names.extend(
-            messages(answer)
-                .filter(|message| message.file == Some(wanted))
-                .filter_map(|message| message.name),
-        );
-        if messages(answer).any(|message| message.is_last) || length == 0 {
-            return Ok(names);
+        for message in messages(buffer.get(..length).unwrap_or_default()) {
+            match message.end {
+                None => told(message),
+                Some(end) => return end,
+            }
+        }
+        if length == 0 {
+            return Err(Errno(libc::EIO));
         }
     }
 }
@@ -89,7 +112,7 @@ pub fn can_ask() -> Result<()> {
     let mut buffer = [0u8; 512];
     let length = socket::receive(&ask(inode, false)?, &mut buffer)?;
     let first = messages(buffer.get(..length).unwrap_or_default()).next();
-    if first.is_some_and(|message| !message.is_last) { Ok(()) } else { Err(Errno(libc::ENOENT)) }
+    if first.is_some_and(|message| message.end.is_none()) { Ok(()) } else { Err(Errno(libc::ENOENT)) }
 }
 
 /// Asks for one socket, or for `all` (`linux/unix_diag.h`, `linux/netlink.h`).
@@ -118,14 +141,18 @@ fn ask(inode: u32, all: bool) -> Result<OwnedFd> {
 }
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
+const NLMSG_DONE: u16 = 3;
 
 /// What one message of an answer says.
 #[derive(Default)]
 struct Message {
     file: Option<(u64, u64)>,
+    /// The name as it was bound: a path, or NUL and an abstract one.
     name: Option<Vec<u8>>,
-    /// The end of the answer, or an error.
-    is_last: bool,
+    /// `SO_TYPE`.
+    kind: u8,
+    /// The answer ends here, or in an error.
+    end: Option<Result<()>>,
 }
 
 /// The messages of an answer.
@@ -135,9 +162,12 @@ fn messages(mut bytes: &[u8]) -> impl Iterator<Item = Message> {
         let message = bytes.get(..length)?;
         bytes = bytes.get(length.next_multiple_of(4)..).unwrap_or_default();
         if half(message, 4) != Some(SOCK_DIAG_BY_FAMILY) {
-            return Some(Message { is_last: true, ..Message::default() });
+            let is_done = half(message, 4) == Some(NLMSG_DONE);
+            let end = Some(if is_done { Ok(()) } else { Err(Errno(libc::ENOENT)) });
+            return Some(Message { end, ..Message::default() });
         }
-        Some(attributes(message.get(32..).unwrap_or_default())) // nlmsghdr (16), unix_diag_msg (16)
+        let kind = message.get(17).copied().unwrap_or(0);
+        Some(Message { kind, ..attributes(message.get(32..).unwrap_or_default()) }) // nlmsghdr (16), unix_diag_msg (16)
     })
 }
 
@@ -151,8 +181,7 @@ fn attributes(mut bytes: &[u8]) -> Message {
         let value = bytes.get(4..length).unwrap_or_default();
         match kind {
             UNIX_DIAG_NAME => {
-                let name = value.split(|byte| *byte == 0).next();
-                message.name = name.map(<[u8]>::to_vec);
+                message.name = Some(value.to_vec());
             }
             UNIX_DIAG_VFS => {
                 message.file =

@@ -17,6 +17,7 @@ use std::ffi::{CString, c_char};
 
 #[expect(unsafe_code, reason = "exported symbols need an unsafe attribute; no unsafe operation is in it")]
 mod abi;
+mod abstract_names;
 mod bpf;
 mod caller;
 mod calls;
@@ -33,6 +34,7 @@ mod launcher;
 mod msghdr;
 mod named;
 mod names;
+mod open_sockets;
 mod outside;
 mod pending;
 mod probe;

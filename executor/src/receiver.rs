@@ -26,6 +26,7 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::Arc;
 use std::time::Instant;
 
+use crate::abstract_names::AbstractNames;
 use crate::calls;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
@@ -77,6 +78,8 @@ pub struct Receiver {
     pub(crate) wary_until: Option<Instant>,
     pub(crate) tasks: Tasks,
     pub(crate) inside: Inside,
+    /// Abstract names of the sandbox; none: Landlock keeps them inside (ABI 6).
+    pub(crate) abstract_names: Option<AbstractNames>,
     pub(crate) callers: Callers,
     /// Processes may have shared their descriptor tables with others (`calls/alone.rs`).
     pub(crate) tables_are_shared: bool,
@@ -86,8 +89,6 @@ pub struct Receiver {
     pub(crate) named: Vec<Named>,
     /// Makes calls to the outside abstract sockets that the policy names; none: it names none.
     pub(crate) outside: Option<Outside>,
-    /// Landlock keeps abstract unix sockets inside (ABI 6).
-    pub(crate) scoped: bool,
     /// A caller that waits for us is interrupted by fatal signals alone (Linux 5.19).
     pub(crate) waits_are_killable: bool,
     /// Connects without waiting, once a call has asked for it (`ring`); none where the kernel forbids rings.

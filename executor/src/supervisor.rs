@@ -22,6 +22,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::abstract_names::AbstractNames;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
 use crate::event::{Events, Kind, Record, Stage};
@@ -162,7 +163,7 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
         || Redirect::start(&table, events, listed, &hosts_text, telling).map_err(Failure::at(Stage::Names));
     let names = walls.names.then(start_names).transpose()?;
     let command = spawn::spawn(request, &confinement)?;
-    let vault = if walls.holds_sockets { Some(start_vault().map_err(&own)?) } else { None };
+    let vault = if walls.holds_sockets { Some(start_vault(!abi.has_scopes()).map_err(&own)?) } else { None };
     let reach = Reach { table, named, names, outside, watch, vault };
     let mut warden =
         Warden::new(command, Arc::clone(events), reach, abi, proven, linger).map_err(|error| {
@@ -256,9 +257,9 @@ struct Reach {
 }
 
 /// Half of the descriptors are for sockets that are held.
-fn start_vault() -> Result<Vault> {
+fn start_vault(keeps_names: bool) -> Result<Vault> {
     let (_, hard) = process::open_file_limit()?;
-    Vault::start(usize::try_from(hard / 2).unwrap_or(usize::MAX))
+    Vault::start(usize::try_from(hard / 2).unwrap_or(usize::MAX), keeps_names)
 }
 
 /// Watches the tree: control commands, state changes of the command, the end.
@@ -309,6 +310,7 @@ impl Warden {
         let (received, ended) = fd::pipe()?;
         let (_, hard) = process::open_file_limit()?;
         let counts = Arc::new(Counts::default());
+        let allows_networks = reach.table.allows_user_namespaces();
         let mut receiver = Receiver {
             listener: Arc::clone(&listener),
             counts: Arc::clone(&counts),
@@ -323,6 +325,7 @@ impl Warden {
                 None => Tasks::new(usize::try_from(hard / 4).unwrap_or(1).min(4096)),
             },
             inside: Inside::default(),
+            abstract_names: (!abi.has_scopes()).then(|| AbstractNames::new(allows_networks)),
             callers: Callers::default(),
             tables_are_shared: false,
             opaque: HashSet::new(),
@@ -330,7 +333,6 @@ impl Warden {
             names: reach.names,
             closed: Closed::default(),
             outside: reach.outside,
-            scoped: abi.has_scopes(),
             waits_are_killable: seccomp::has_killable_waits(),
             ring: OnceCell::new(),
             watch: reach.watch,

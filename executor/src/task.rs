@@ -12,6 +12,7 @@ use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use crate::event::padded;
+use crate::open_sockets::Place;
 use crate::sys::process::{PIDFD_THREAD, own_pid, pidfd_getfd, pidfd_open, share_files};
 use crate::sys::{Errno, Result, fd};
 use crate::vault::{Found, NOT_HELD, Vault};
@@ -77,6 +78,11 @@ impl Tasks {
             Found::Held(socket, _) => Ok(socket),
             Found::NotHeld(_) | Found::NoSocket => Err(Errno(libc::EPERM)),
         }
+    }
+
+    /// The socket that is open at that place; none: there is no such place any more, or we may not look.
+    pub fn taken(&mut self, (tid, number): Place) -> Option<OwnedFd> {
+        self.descriptor(tid, u64::from(number.cast_unsigned())).ok()
     }
 
     fn held(&mut self, vault: &Vault, tid: u32, number: i32) -> Result<OwnedFd> {

@@ -7,7 +7,7 @@
 //!
 //! **What we do not hold.** A duplicate keeps a socket open after the command has closed it, so one is held no longer than needed: a connection would else
 //! never end for its peer, a listener keep its port. So a socket that has connected, or listens, is let go: no call with a destination is left to it. What comes from accept(2)
-//! and socketpair(2) was never held. All of those are connections, or listen; a message names nobody on them (`calls/alone.rs` has who may send one).
+//! and socketpair(2) was never held. (Where abstract names are told apart by us, a listener with one is held until it is closed.) All of those are connections, or listen; a message names nobody on them (`calls/alone.rs` has who may send one).
 //!
 //! **Datagram sockets** honour a name in every message, so none may exist that we do not hold: when no task of the sandbox has one any longer (`/proc/*/fd` is searched), it is shut
 //! down before it is let go. If one was hidden after all, in a message under way, whoever takes it out can send nothing by it.
@@ -15,10 +15,11 @@
 //! Must not: close a socket, or search `/proc`, with the lock held; hold a socket that has connected.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::abstract_names::name_in;
+use crate::open_sockets::{self, inode_of};
 use crate::sockaddr::Kind;
 use crate::sys::epoll::Epoll;
 use crate::sys::{Errno, Result, fd, process, socket};
@@ -52,6 +53,8 @@ struct Shared {
     /// Wakes the keeper.
     wake: OwnedFd,
     most: usize,
+    /// Listeners with an abstract name are held on (`abstract_names.rs`).
+    keeps_names: bool,
 }
 
 #[derive(Debug, Default)]
@@ -87,14 +90,14 @@ pub enum Found {
 }
 
 impl Vault {
-    /// Holds at most `most` sockets. Starts the thread that lets go of those that have connected or were closed.
-    pub fn start(most: usize) -> Result<Self> {
+    /// Holds at most `most` sockets, and with `keeps_names` listeners with an abstract name until they are closed. Starts the thread that lets go of those that have connected or were closed.
+    pub fn start(most: usize, keeps_names: bool) -> Result<Self> {
         let connecting = Epoll::new()?;
         let (woken, wake) = fd::pipe()?;
         fd::set_status_flags(&wake, libc::O_NONBLOCK)?;
         connecting.watch_input(&woken, WAKE)?;
         let state = Mutex::new(State { enough: FEW, ..State::default() });
-        let vault = Self(Arc::new(Shared { state, connecting, wake, most }));
+        let vault = Self(Arc::new(Shared { state, connecting, wake, most, keeps_names }));
         let keeper = vault.clone();
         std::thread::Builder::new().name("sl-vault".into()).spawn(move || keeper.watch(&woken))?;
         Ok(vault)
@@ -126,6 +129,11 @@ impl Vault {
     /// Whether a socket with that inode is held. Inodes of sockets are numbers of 32 bits that the kernel counts up: two can have the same.
     pub fn has(&self, inode: u64) -> bool {
         self.lock().held.contains_key(&inode)
+    }
+
+    /// Our duplicate of the socket with that inode.
+    pub fn held(&self, inode: u64) -> Option<OwnedFd> {
+        self.lock().held.get(&inode)?.socket.try_clone().ok()
     }
 
     /// Holds a socket that the command has just been given.
@@ -161,7 +169,11 @@ impl Vault {
                 Ok(state) => state != CLOSE,
                 Err(_) => false,
             },
-            Kind::Unix { datagram: false, .. } => listens(socket) || socket::peer_name(socket).is_ok(),
+            Kind::Unix { datagram: false, .. } if listens(socket) => {
+                let name = socket::local_name(socket);
+                !self.0.keeps_names || !name.is_ok_and(|name| name_in(name.as_bytes()).is_some())
+            }
+            Kind::Unix { datagram: false, .. } => socket::peer_name(socket).is_ok(),
             Kind::Unix { .. } | Kind::Udp { .. } | Kind::Icmp { .. } | Kind::Netlink => false,
         };
         if !is_done {
@@ -276,89 +288,12 @@ fn listens(fd: &OwnedFd) -> bool {
     socket::option(fd, libc::SOL_SOCKET, libc::SO_ACCEPTCONN) == Ok(1)
 }
 
-/// The inode of the socket behind a descriptor; none: it is no socket.
-fn inode_of(tid: u32, number: i32) -> Result<Option<u64>> {
-    let mut path = [0u8; 48];
-    write!(path.as_mut_slice(), "/proc/{tid}/fd/{number}\0").map_err(|_| Errno(libc::EBADF))?;
-    let mut target = [0u8; 32];
-    match fd::read_link(&path, &mut target) {
-        Ok(length) => match inode_in(target.get(..length).unwrap_or_default()) {
-            // It can neither be read nor written, as its link tells: an O_PATH descriptor, which is none for a call on sockets.
-            None if fd::link_mode(&path)? & 0o700 == 0 => Err(Errno(libc::EBADF)),
-            inode => Ok(inode),
-        },
-        Err(Errno(libc::EACCES)) => Err(Errno(libc::EPERM)),
-        Err(Errno(libc::ENOENT | libc::ESRCH)) => Err(Errno(libc::EBADF)),
-        Err(error) => Err(error),
-    }
-}
-
-/// `socket:[INODE]`. Paths begin with a slash.
-fn inode_in(link: &[u8]) -> Option<u64> {
-    let number = link.strip_prefix(b"socket:[")?.strip_suffix(b"]")?;
-    std::str::from_utf8(number).ok()?.parse().ok()
-}
-
-/// Takes those inodes out that a task of the sandbox has open: first by the tables of processes, then, for what is left, by those of threads, which may have their own.
+/// Takes those inodes out that a task of the sandbox has open.
 fn remove_open(inodes: &mut HashSet<u64>) -> Result<()> {
-    let processes = descendants()?;
-    for process in &processes {
-        remove_open_of(&format!("/proc/{process}/fd"), inodes);
-    }
-    for process in &processes {
-        if inodes.is_empty() {
-            return Ok(());
-        }
-        let Ok(threads) = numbers(&format!("/proc/{process}/task")) else { continue };
-        for thread in threads.filter(|thread| thread != process) {
-            remove_open_of(&format!("/proc/{process}/task/{thread}/fd"), inodes);
-        }
-    }
-    Ok(())
-}
-
-/// The processes of the sandbox: all of those descend from this one, which is their subreaper. One whose parent has ended just now is taken for one.
-fn descendants() -> Result<Vec<u32>> {
-    let own = process::own_pid().cast_unsigned();
-    let parents: HashMap<u32, u32> =
-        numbers("/proc")?.filter_map(|process| Some((process, parent_of(process)?))).collect();
-    let is_inside = |process: u32| {
-        let mut ancestor = process;
-        for _ in 0..parents.len() {
-            match parents.get(&ancestor) {
-                Some(parent) if *parent == own => return true,
-                Some(0) => return false,
-                Some(parent) => ancestor = *parent,
-                None => return true,
-            }
-        }
-        false
-    };
-    Ok(parents.keys().copied().filter(|process| *process != own && is_inside(*process)).collect())
-}
-
-/// The fourth field of `/proc/PID/stat`, the second behind the name, which may hold anything.
-fn parent_of(process: u32) -> Option<u32> {
-    let text = std::fs::read(format!("/proc/{process}/stat")).ok()?;
-    let (_, fields) = text.split_at_checked(text.iter().rposition(|byte| *byte == b')')?)?;
-    std::str::from_utf8(fields).ok()?.split_ascii_whitespace().nth(2)?.parse().ok()
-}
-
-fn remove_open_of(folder: &str, inodes: &mut HashSet<u64>) {
-    use std::os::unix::ffi::OsStrExt;
-    // What may not be looked at is not ours, or can not use what it has.
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        let link = std::fs::read_link(entry.path());
-        if let Some(inode) = link.ok().and_then(|link| inode_in(link.as_os_str().as_bytes())) {
-            inodes.remove(&inode);
-        }
-    }
-}
-
-/// The entries of a folder of `/proc` that are numbers.
-fn numbers(folder: &str) -> Result<impl Iterator<Item = u32> + use<>> {
-    let entries = std::fs::read_dir(folder).map_err(Errno::from)?;
-    Ok(entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok()))
+    open_sockets::each(|inode, _| {
+        inodes.remove(&inode);
+        inodes.is_empty()
+    })
 }
 
 #[cfg(test)]
@@ -372,7 +307,7 @@ mod tests {
 
     /// A vault that holds one more duplicate of the socket.
     fn holding(socket: &OwnedFd, kind: Kind) -> (Vault, u64) {
-        let vault = Vault::start(8).unwrap();
+        let vault = Vault::start(8, false).unwrap();
         let inode = fd::identity(socket).unwrap().inode;
         vault.hold(socket.try_clone().unwrap(), inode, kind);
         (vault, inode)
@@ -402,9 +337,6 @@ mod tests {
         let path = fd::open_path(c"/").unwrap();
         assert_eq!(find(&vault, &path).err(), Some(Errno(libc::EBADF)));
         assert_eq!(vault.find(process::own_tid(), 999_999).err(), Some(Errno(libc::EBADF)));
-        assert_eq!(parent_of(process::own_pid().cast_unsigned()), Some(process::parent().cast_unsigned()));
-        assert_eq!(inode_in(b"/tmp/socket:[7]"), None);
-        assert_eq!(inode_in(b"socket:[7]"), Some(7));
     }
 
     #[test]
@@ -497,7 +429,7 @@ mod tests {
 
     #[test]
     fn there_is_room_for_so_many_and_closed_ones_make_room() {
-        let vault = Vault::start(2).unwrap();
+        let vault = Vault::start(2, false).unwrap();
         let open = [0; 2].map(|_| socket::new(libc::AF_INET, libc::SOCK_DGRAM, 0).unwrap());
         for socket in &open {
             vault.make_room(1).unwrap();

@@ -91,7 +91,7 @@ const WALLS: readonly Wall[] = [
     fails: 'Landlock can not keep signals inside here (Linux 6.12)',
     abi: 6,
     without:
-      'the supervisor sends the signals of the command; no abstract unix socket can be connected to',
+      'the supervisor sends the signals of the command, and finds out which abstract names are its own',
     stage: 'domain',
   },
 ];

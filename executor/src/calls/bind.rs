@@ -109,7 +109,15 @@ fn bind_unix(
             let name = [b"@", bytes.get(3..).unwrap_or_default()].concat();
             receiver.judged_unix(notification, Call::Bind, &name, true)?;
         }
-        return bound(receiver, socket, &Name::new(bytes));
+        let was_nameless = socket::local_name(socket)?.as_bytes().len() == 2;
+        let outcome = bound(receiver, socket, &Name::new(bytes))?;
+        if was_nameless && let Some(names) = &mut receiver.abstract_names {
+            let [number, ..] = notification.args;
+            let number = u32::try_from(number & 0xffff_ffff).unwrap_or(u32::MAX).cast_signed();
+            // What can not be remembered can not be connected to: that is all that follows from an error here.
+            let _ = names.remember(socket, (notification.tid, number));
+        }
+        return Ok(outcome);
     };
     let umask = Status::read(notification.tid)?.umask;
     unix::enter_directory(notification)?;

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::probe;
 use super::unix::{self, Reach};
+use crate::abstract_names::Anchor;
+use crate::caller::interrupted;
 use crate::event::Call;
 use crate::handshakes::{Progress, until_connected};
 use crate::receiver::{Outcome, Receiver, address, kind, waits};
@@ -20,6 +22,9 @@ use crate::watch::Teller;
 
 /// How long connects within the machine are made by the ring after one has waited. A millisecond of all others' time is then a hundredth, whatever a program does.
 const WARY: Duration = Duration::from_millis(100);
+
+/// Between two waits for a listener that is anchored.
+const BETWEEN: Duration = Duration::from_millis(10);
 
 /// connect(fd, address, length)
 pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
@@ -51,17 +56,20 @@ pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<O
             let name = unix::pinned(&file);
             to_unix(receiver, notification, kind, socket, name, Held { _file: Some(file), tell: None })
         }
-        Target::Abstract(name) => match unix::abstract_reach(receiver, notification, Call::Connect, &name)? {
-            Reach::Inside => {
-                let bytes = name.as_bytes().get(3..).unwrap_or_default();
-                let tell = Some(receiver.scope_teller(notification.tid, Call::Connect, bytes));
-                to_unix(receiver, notification, kind, socket, name, Held { _file: None, tell })
+        Target::Abstract(name) => {
+            match unix::abstract_reach(receiver, notification, Call::Connect, &socket, &name)? {
+                Reach::Own(anchor) => to_own(receiver, notification, kind, socket, name, anchor),
+                Reach::Inside => {
+                    let bytes = name.as_bytes().get(3..).unwrap_or_default();
+                    let tell = Some(receiver.scope_teller(notification.tid, Call::Connect, bytes));
+                    to_unix(receiver, notification, kind, socket, name, Held { _file: None, tell })
+                }
+                Reach::Named => {
+                    let work = move || socket::connect(&socket, &name).map(|()| 0);
+                    receiver.outside(notification, Box::new(work))
+                }
             }
-            Reach::Named => {
-                let work = move || socket::connect(&socket, &name).map(|()| 0);
-                receiver.outside(notification, Box::new(work))
-            }
-        },
+        }
         Target::Kernel => at_once(&socket, &unix::netlink_kernel()),
         Target::Inet(_) | Target::NoName => Err(Errno(libc::EINVAL)),
     }
@@ -265,6 +273,47 @@ fn to_unix(
         return held.end(at_once(&socket, &name));
     }
     wait_for(receiver, notification, socket, name, held)
+}
+
+/// Connects to an abstract name whose socket is anchored. While we hold that open, a listener does not close for who waits for room in its queue, so it is looked at between short waits.
+fn to_own(
+    receiver: &Receiver,
+    notification: &Notification,
+    kind: Kind,
+    socket: OwnedFd,
+    name: Name,
+    anchor: Anchor,
+) -> Result<Outcome> {
+    if matches!(kind, Kind::Unix { datagram: true, .. }) || !waits(&socket)? {
+        return at_once(&socket, &name);
+    }
+    let listener = Arc::clone(&receiver.listener);
+    let (id, caller, touched) = (notification.id, notification.tid, receiver.tasks.touched());
+    let deadline = socket::time_limit(&socket, libc::SO_SNDTIMEO).map(|limit| Instant::now() + limit);
+    let work = move || {
+        if !tick::is_there() {
+            tick::begin()?;
+        }
+        let result = loop {
+            match tick::cut(|| socket::connect(&socket, &name)) {
+                Err(Errno(libc::EINTR)) => {}
+                result => break result,
+            }
+            if let Some(error) = interrupted(&listener, id, caller, &socket, libc::SO_SNDTIMEO) {
+                break Err(error);
+            }
+            if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+                break Err(Errno(libc::EAGAIN));
+            }
+            if anchor.is_last() {
+                break Err(Errno(libc::ECONNREFUSED));
+            }
+            std::thread::sleep(BETWEEN);
+        };
+        touched.settle(result.is_ok());
+        result.map(|()| 0)
+    };
+    receiver.pending.hand_over(notification, Box::new(work)).map(|()| Outcome::Pending)
 }
 
 fn at_once(fd: &OwnedFd, name: &Name) -> Result<Outcome> {

@@ -20,13 +20,13 @@ const MOST_CONTROL: u64 = 128 * 1024;
 pub(super) struct Destination {
     /// A name of our own making, decided on; none: to the peer that connect(2) was allowed.
     pub(super) name: Option<Name>,
-    /// The file that `name` leads through.
-    pub(super) file: Option<OwnedFd>,
+    /// What `name` leads to, file or socket: held open, so that it does until the message is sent.
+    pub(super) target: Option<OwnedFd>,
     /// An abstract name outside, which only `outside.rs` can reach.
     pub(super) is_outside: bool,
 }
 
-const PEER: Destination = Destination { name: None, file: None, is_outside: false };
+const PEER: Destination = Destination { name: None, target: None, is_outside: false };
 
 /// Finds out where the message goes and whether it may.
 pub(super) fn destination(
@@ -66,12 +66,13 @@ pub(super) fn destination(
         }
         Target::Path(path) => {
             let file = unix::open_allowed(receiver, notification, message.call, &path)?;
-            Ok(Destination { name: Some(unix::pinned(&file)), file: Some(file), ..PEER })
+            Ok(Destination { name: Some(unix::pinned(&file)), target: Some(file), ..PEER })
         }
         Target::Abstract(name) => {
-            let is_outside =
-                unix::abstract_reach(receiver, notification, message.call, &name)? == Reach::Named;
-            Ok(Destination { name: Some(name), is_outside, ..PEER })
+            let reach = unix::abstract_reach(receiver, notification, message.call, socket, &name)?;
+            let is_outside = matches!(reach, Reach::Named);
+            let target = if let Reach::Own(anchor) = reach { Some(anchor.socket) } else { None };
+            Ok(Destination { name: Some(name), target, is_outside })
         }
         Target::Kernel => Ok(Destination { name: Some(unix::netlink_kernel()), ..PEER }),
         Target::Disconnect => Err(Errno(libc::EINVAL)),

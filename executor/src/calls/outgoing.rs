@@ -39,8 +39,8 @@ struct Outgoing {
     socket: OwnedFd,
     kind: Kind,
     name: Option<Name>,
-    /// The file that `name` leads through.
-    _file: Option<OwnedFd>,
+    /// What `name` leads to.
+    _target: Option<OwnedFd>,
     control: Control,
     total: u64,
     flags: i32,
@@ -56,7 +56,8 @@ pub(super) fn send(
     socket: OwnedFd,
     message: &Message,
 ) -> Result<Outcome> {
-    let Destination { name, file, is_outside } = destination(receiver, notification, kind, &socket, message)?;
+    let Destination { name, target, is_outside } =
+        destination(receiver, notification, kind, &socket, message)?;
     let control = control(receiver, notification, kind, message)?;
     let bound = match kind {
         Kind::Udp { .. } | Kind::Icmp { .. } => MOST_IP_BYTES,
@@ -73,7 +74,7 @@ pub(super) fn send(
         socket,
         kind,
         name,
-        _file: file,
+        _target: target,
         control,
         total: message.total,
         flags: message.flags & FLAGS,

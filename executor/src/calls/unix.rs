@@ -5,7 +5,9 @@ use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 
+use crate::abstract_names::{Anchor, name_in};
 use crate::event::Call;
+use crate::inside;
 use crate::receiver::Receiver;
 use crate::sys::seccomp::Notification;
 use crate::sys::socket::Name;
@@ -47,7 +49,7 @@ pub(super) fn open_allowed(
     // By the name its owner bound it to, which links and moves of the file do not change. A socket bound to a relative name is named by no rule.
     // Asked only where it matters: the kernel lists every unix socket of the machine to answer.
     let is_asked = !receiver.named.is_empty() || receiver.observes();
-    let names = if is_asked { crate::inside::bound_names(&identity).unwrap_or_default() } else { Vec::new() };
+    let names = if is_asked { inside::bound_names(&identity).unwrap_or_default() } else { Vec::new() };
     let is_named = names.iter().any(|name| receiver.named.iter().any(|rule| rule.covers(name)));
     if is_named && receiver.watch.is_none() {
         return Ok(file);
@@ -64,25 +66,39 @@ fn path_of(file: &OwnedFd) -> Vec<u8> {
 }
 
 /// How an abstract name may be reached.
-#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reach {
     /// By us: the supervisor lives in a domain whose scope is the sandbox, so the kernel keeps it from outside sockets.
     Inside,
+    /// By us, as long as the socket is anchored that has it: there is no such scope (Landlock ABI < 6).
+    Own(Anchor),
     /// From outside that domain: the policy names it.
     Named,
 }
 
-/// EACCES where the kernel has no such scope (Landlock ABI < 6) and the policy does not name it.
+/// Decides about a call on `socket` to an abstract name. Without a scope, EACCES: somebody outside has it; ECONNREFUSED: nobody has.
 pub(super) fn abstract_reach(
     receiver: &mut Receiver,
     notification: &Notification,
     call: Call,
+    socket: &OwnedFd,
     name: &Name,
 ) -> Result<Reach> {
-    let bytes = name.as_bytes().get(3..).unwrap_or_default(); // after family and NUL
+    let bytes = name_in(name.as_bytes()).unwrap_or_default();
     let is_named = receiver.table.unix_rules().any(|rule| rule == UnixRule::Abstract(bytes));
-    if !is_named && receiver.scoped && !receiver.observes() {
-        return Ok(Reach::Inside);
+    let observes = receiver.observes();
+    if !is_named {
+        match &mut receiver.abstract_names {
+            None if !observes => return Ok(Reach::Inside),
+            None => {}
+            Some(names) => {
+                if let Some(anchor) = names.anchor(&mut receiver.tasks, socket, bytes) {
+                    return Ok(Reach::Own(anchor));
+                }
+                if !observes && !inside::may_be_bound(socket, bytes) {
+                    return Err(Errno(libc::ECONNREFUSED));
+                }
+            }
+        }
     }
     if !is_named || receiver.watch.is_some() {
         receiver.judged_unix(notification, call, &[b"@", bytes].concat(), is_named)?;

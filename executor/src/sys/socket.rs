@@ -58,17 +58,22 @@ pub fn option(fd: &impl AsRawFd, level: i32, name: i32) -> Result<i32> {
 
 /// The number that the kernel gives this socket and no other (`SO_COOKIE`, Linux 4.12).
 pub fn cookie(fd: &impl AsRawFd) -> Result<u64> {
+    number(fd, libc::SO_COOKIE)
+}
+
+/// The number of the network namespace that this socket is of (`SO_NETNS_COOKIE`). ENOPROTOOPT: before Linux 5.14.
+pub fn network(fd: &impl AsRawFd) -> Result<u64> {
+    const SO_NETNS_COOKIE: i32 = 71; // asm-generic/socket.h
+    number(fd, SO_NETNS_COOKIE)
+}
+
+/// An option of eight bytes.
+fn number(fd: &impl AsRawFd, name: i32) -> Result<u64> {
     let mut value = 0u64;
     let mut length: libc::socklen_t = 8;
     // SAFETY: `value` has the eight bytes that `length` says.
     check(unsafe {
-        libc::getsockopt(
-            fd.as_raw_fd(),
-            libc::SOL_SOCKET,
-            libc::SO_COOKIE,
-            (&raw mut value).cast(),
-            &raw mut length,
-        )
+        libc::getsockopt(fd.as_raw_fd(), libc::SOL_SOCKET, name, (&raw mut value).cast(), &raw mut length)
     })?;
     Ok(value)
 }
