@@ -5,7 +5,6 @@
  * In sorted order the prefix with the most common bits is a neighbour of the address, so a search looks at a few dozen entries and never at
  * all rules. Each order is sorted when it is first needed.
  */
-import { toNumber } from './address.ts';
 import type { Protocol } from './model.ts';
 import { PROTOCOL_NUMBERS } from './numbers.ts';
 import { type Entries, type RuleIndex, type Words, wordsOf } from './rule-index.ts';
@@ -41,6 +40,14 @@ const MOST_SETS = 64;
 /** Searches in an index; nothing is prepared before the first question. */
 export function createNearRules(index: RuleIndex, tries: Tries): NearRules {
   const orders = new Map<number, Uint32Array>();
+  /** What sets have in common with the address asked last, which is asked again for another reason. */
+  let last:
+    | {
+        readonly wide: Uint8Array;
+        readonly sets: ReadonlyMap<number, readonly number[]>;
+        readonly bits: readonly (number | undefined)[];
+      }
+    | undefined;
   const orderOf = (kind: number): Uint32Array => {
     const known = orders.get(kind);
     if (known !== undefined) return known;
@@ -78,15 +85,14 @@ export function createNearRules(index: RuleIndex, tries: Tries): NearRules {
       }
       const { sets } = index.group('allow', protocol);
       if (sets.size > 0) {
-        const address = toNumber(family === 4 ? wide.subarray(12) : wide);
+        if (last?.wide !== wide || last.sets !== sets) {
+          last = { wide, sets, bits: nearestMembers(tries, [...sets.keys()], family, words) };
+        }
         let asked = 0;
-        for (const [set, rules] of sets) {
-          if (asked++ === MOST_SETS) break;
-          // To walk a trie takes longer than to ask whether it matters.
-          const wanted = rules.filter(accepts);
-          if (wanted.length === 0) continue;
-          const bits = nearestMember(tries, set, family, address);
-          if (bits !== undefined) for (const rule of wanted) add(rule, bits);
+        for (const rules of sets.values()) {
+          if (asked === last.bits.length) break;
+          const bits = last.bits[asked++] ?? -1;
+          if (bits >= leastBits) for (const rule of rules) add(rule, bits);
         }
       }
       return found
@@ -139,25 +145,12 @@ function commonBits(a: Words, b: Uint32Array, at: number): number {
   return 128;
 }
 
-/** Leading bits that an address shares with the nearest member of a set; undefined when the family has none. */
-function nearestMember(
+/** Leading bits that an address has in common with the nearest member of each of some sets. */
+function nearestMembers(
   tries: Tries,
-  set: number,
+  sets: readonly number[],
   family: 4 | 6,
-  address: bigint,
-): number | undefined {
-  const width = family === 4 ? 32 : 128;
-  const { start, end, set: membership } = tries.ofSet(set, family).stretch(address);
-  if (membership === 1) return width;
-  // Members and others alternate, so the nearest members stand next to the stretch.
-  const below = start > 0n ? sharedBits(width, start - 1n, address) : -1;
-  const above = (end + 1n) >> BigInt(width) === 0n ? sharedBits(width, end + 1n, address) : -1;
-  const most = Math.max(below, above);
-  return most < 0 ? undefined : most;
-}
-
-/** Leading bits, of `width`, that two different addresses share. */
-function sharedBits(width: 32 | 128, a: bigint, b: bigint): number {
-  const differ = a ^ b;
-  return width === 32 ? Math.clz32(Number(differ)) : width - differ.toString(2).length;
+  address: Words,
+): readonly (number | undefined)[] {
+  return sets.slice(0, MOST_SETS).map((set) => tries.ofSet(set, family).nearest(address));
 }

@@ -28,6 +28,8 @@ export interface LineHandler {
 const PIECE = 1 << 16;
 /** Lines that room is made for beforehand at most. */
 const MOST_EXPECTED = 1 << 22;
+/** Bytes of a text by which the length of its lines is judged. */
+const SAMPLE = 4096;
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 
@@ -86,8 +88,10 @@ function hasMark(bytes: Uint8Array): boolean {
 }
 
 /** How many lines a text has if all are as long as those at its start, and a few more. */
-function estimateLines(start: Uint8Array, bytes: number): number {
-  const lines = start.reduce((count, byte) => (byte === NEWLINE ? count + 1 : count), 1);
+function estimateLines(text: Uint8Array, bytes: number): number {
+  const start = text.subarray(0, SAMPLE);
+  let lines = 1;
+  for (const byte of start) if (byte === NEWLINE) lines++;
   const all = start.length === 0 ? 0 : (bytes / start.length) * lines * 1.1;
   return Math.ceil(Math.min(all + PIECE / 4, MOST_EXPECTED));
 }

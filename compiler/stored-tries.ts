@@ -5,6 +5,7 @@
  */
 import type { Protocol } from './model.ts';
 import { PROTOCOL_NUMBERS } from './numbers.ts';
+import { createSetTrie, type SetTrie } from './set-trie.ts';
 import { createScratch, type PolicyExports } from './wasm.ts';
 
 /** A boundary: `start` is a number of 32 or 128 bits, `set` the port set from there on (0 or 1 in a set's trie). */
@@ -32,7 +33,7 @@ export interface Tries {
   /** Of port sets with the same ports, the first stands for all. */
   ofProtocol(protocol: Protocol, family: 4 | 6): Trie;
   /** Who is in the set of that number: port set 1. */
-  ofSet(set: number, family: 4 | 6): Trie;
+  ofSet(set: number, family: 4 | 6): SetTrie;
 }
 
 /** A boundary as it is stored; `bits` of a span, else 0. */
@@ -40,32 +41,28 @@ interface Stored extends Boundary {
   readonly bits: number;
 }
 
-/** Bytes of a boundary as policy.wasm writes it (policy/boundaries.ts), and of the key of a member (policy/membership.ts). */
+/** Bytes of a boundary as policy.wasm writes it (policy/boundaries.ts). */
 const BOUNDARY_BYTES = 24;
-const KEY_BYTES = 16;
-/** The boundary after which all members are told. */
-const ALL_TOLD = 0xffffffff;
 /** Boundaries that are read at once. */
 const BLOCK = 4096;
 
 /** The tries of the table at `table` in an instance's memory; `same` is what `readSamePorts` gives. */
 export function createTries(instance: PolicyExports, table: number, same: Uint16Array): Tries {
   const scratch = createScratch(instance);
-  const readKeys = (family: 4 | 6, ptr: number, count: number, step: number): bigint[] => {
-    const view = new DataView(instance.memory.buffer, ptr, count * step);
-    return Array.from({ length: count }, (_, i) => {
-      if (family === 4) return BigInt(view.getUint32(i * step + 4, true));
-      return (view.getBigUint64(i * step, true) << 64n) | view.getBigUint64(i * step + 8, true);
-    });
-  };
   const read = (trie: number, family: 4 | 6, first: number, count: number): Stored[] => {
     const ptr = scratch.room(BLOCK * BOUNDARY_BYTES);
     instance.readBoundaries(table, trie, first, count, ptr);
     const view = new DataView(instance.memory.buffer, ptr, count * BOUNDARY_BYTES);
-    return readKeys(family, ptr, count, BOUNDARY_BYTES).map((start, i) => {
-      const set = same[view.getUint32(i * BOUNDARY_BYTES + 16, true)] ?? 0;
-      return { start, set, bits: view.getUint32(i * BOUNDARY_BYTES + 20, true) };
-    });
+    const found: Stored[] = [];
+    for (let at = 0; at < count * BOUNDARY_BYTES; at += BOUNDARY_BYTES) {
+      const start =
+        family === 4
+          ? BigInt(view.getUint32(at + 4, true))
+          : (view.getBigUint64(at, true) << 64n) | view.getBigUint64(at + 8, true);
+      const set = same[view.getUint32(at + 16, true)] ?? 0;
+      found.push({ start, set, bits: view.getUint32(at + 20, true) });
+    }
+    return found;
   };
   const ofProtocol = (protocol: number, family: 4 | 6): Trie => {
     const trie = 2 * protocol + (family === 4 ? 0 : 1);
@@ -127,44 +124,8 @@ export function createTries(instance: PolicyExports, table: number, same: Uint16
       },
     };
   };
-  const ofSet = (set: number, family: 4 | 6): Trie => {
-    /** Where members begin and end, alternately. */
-    function* changes(): Iterable<bigint> {
-      for (let first = 0, told = 0; first !== ALL_TOLD; ) {
-        const ptr = scratch.room(BLOCK * BOUNDARY_BYTES);
-        const half = family === 4 ? 0 : 1;
-        const count = instance.readMembers(table, set, half, first, told % 2, BLOCK, ptr);
-        first = instance.membersEnd() >>> 0;
-        told += count;
-        yield* readKeys(family, ptr, count, KEY_BYTES);
-      }
-    }
-    let known: Keys | undefined;
-    return {
-      family,
-      *boundaries() {
-        let isFirst = true;
-        let set = 0;
-        for (const start of changes()) {
-          if (isFirst && start !== 0n) yield { start: 0n, set };
-          isFirst = false;
-          set = 1 - set;
-          yield { start, set };
-        }
-        if (isFirst) yield { start: 0n, set };
-      },
-      stretch(address) {
-        known ??= keepKeys(family, changes());
-        const after = known.countUpTo(address);
-        const start = after === 0 ? 0n : known.at(after - 1);
-        const end =
-          (after === known.count ? 1n << (family === 4 ? 32n : 128n) : known.at(after)) - 1n;
-        return { start, end, set: after % 2 };
-      },
-    };
-  };
-  const remembered = (make: (number: number, family: 4 | 6) => Trie): typeof make => {
-    const known = new Map<number, Trie>();
+  const remembered = <T>(make: (number: number, family: 4 | 6) => T): typeof make => {
+    const known = new Map<number, T>();
     return (number, family) => {
       const key = 2 * number + (family === 4 ? 0 : 1);
       const trie = known.get(key) ?? make(number, family);
@@ -175,7 +136,7 @@ export function createTries(instance: PolicyExports, table: number, same: Uint16
   const byProtocol = remembered(ofProtocol);
   return {
     ofProtocol: (protocol, family) => byProtocol(PROTOCOL_NUMBERS[protocol], family),
-    ofSet: remembered(ofSet),
+    ofSet: remembered((set, family) => createSetTrie(instance, table, scratch, set, family)),
   };
 }
 
@@ -183,50 +144,4 @@ function keyWords(address: bigint, family: 4 | 6): [number, number, number, numb
   if (family === 4) return [Number(address), 0, 0, 0];
   const word = (shift: bigint): number => Number((address >> shift) & 0xffffffffn);
   return [word(96n), word(64n), word(32n), word(0n)];
-}
-
-/** Ascending keys. */
-interface Keys {
-  readonly count: number;
-  at(index: number): bigint;
-  /** How many are at or below a key. */
-  countUpTo(key: bigint): number;
-}
-
-/** Keeps keys packed: a set may have millions. */
-function keepKeys(family: 4 | 6, keys: Iterable<bigint>): Keys {
-  let low = new BigUint64Array(1024);
-  let high = new BigUint64Array(family === 4 ? 0 : 1024);
-  let count = 0;
-  for (const key of keys) {
-    if (count === low.length) {
-      low = grow(low);
-      high = grow(high);
-    }
-    // What does not fit is cut off; of IPv4 the upper half has no room.
-    low[count] = key;
-    high[count] = key >> 64n;
-    count++;
-  }
-  const at = (index: number): bigint => ((high[index] ?? 0n) << 64n) | (low[index] ?? 0n);
-  return {
-    count,
-    at,
-    countUpTo(key) {
-      let from = 0;
-      let to = count;
-      while (from < to) {
-        const middle = (from + to) >> 1;
-        if (at(middle) <= key) from = middle + 1;
-        else to = middle;
-      }
-      return from;
-    },
-  };
-}
-
-function grow(keys: BigUint64Array<ArrayBuffer>): BigUint64Array<ArrayBuffer> {
-  const wider = new BigUint64Array(2 * keys.length);
-  wider.set(keys);
-  return wider;
 }

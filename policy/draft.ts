@@ -40,13 +40,13 @@ import {
   TARGET_SET,
 } from './format';
 import { List, newList } from './list';
+import { actionOf, addRun, entriesOf, entryOf, mergeRuns, newRuns, tagOfRun } from './merge';
 import {
   addEmbedded,
   addEntry,
   ENTRY,
   ENTRY_ACTION,
   ENTRY_BITS,
-  ENTRY_LO,
   ENTRY_TAG,
   hasHostBits,
   isMapped,
@@ -55,8 +55,13 @@ import { droppedFrom, setIpv4, setIpv6 } from './sets';
 import { sortEntries } from './sort';
 import { bareOf, inSet, NOTHING } from './tags';
 
+// What a protocol's rules say by themselves, the sets that they name, and both together.
 const ownIpv4: List = newList(ENTRY);
 const ownIpv6: List = newList(ENTRY);
+const runs4: List = newRuns();
+const runs6: List = newRuns();
+const merged4: List = newList(ENTRY);
+const merged6: List = newList(ENTRY);
 /** The entries of the protocol gathered last. */
 export let ipv4: List = ownIpv4;
 export let ipv6: List = ownIpv6;
@@ -74,6 +79,8 @@ export function gather(draft: usize, protocol: u32, tags: List): void {
   alone = NOTHING;
   ipv4.count = 0;
   ipv6.count = 0;
+  runs4.count = 0;
+  runs6.count = 0;
   uses.count = 0;
   const count = load<u32>(draft, DRAFT_RULE_COUNT);
   for (let i: u32 = 0; i < count; i++) {
@@ -85,13 +92,23 @@ export function gather(draft: usize, protocol: u32, tags: List): void {
   if (!isAlone) gatherUses();
   prefixes += <u64>ipv4.count + <u64>ipv6.count;
   if (isAlone) return;
+  const allows4 = listAllows(ipv4) || runsAllow(runs4);
+  const allows6 = listAllows(ipv6) || runsAllow(runs6);
   if (protocol >= PROTOCOL_TCP_BIND) gatherEveryAddress();
-  // Without anything allowed a family's fold is empty, whatever is denied.
-  if (!listAllows(ipv6)) ipv6.count = 0;
-  else if (protocol < PROTOCOL_TCP_BIND) gatherEmbedded();
-  if (!listAllows(ipv4)) ipv4.count = 0;
-  sortEntries(ipv4);
-  sortEntries(ipv6);
+  else if (allows6) gatherEmbedded();
+  ipv4 = mergeAll(ipv4, runs4, merged4, allows4);
+  ipv6 = mergeAll(ipv6, runs6, merged6, allows6);
+}
+
+/** All entries of a family, sorted. Without anything allowed its fold is empty, whatever is denied. */
+function mergeAll(own: List, runs: List, merged: List, allows: bool): List {
+  if (!allows) own.count = 0;
+  sortEntries(own);
+  if (!allows || runs.count == 0) return own;
+  addRun(runs, own, ACTION_DENY, NOTHING);
+  merged.count = 0;
+  mergeRuns(runs, merged);
+  return merged;
 }
 
 function gatherRule(draft: usize, rule: usize, tag: u32): void {
@@ -158,28 +175,28 @@ function gatherUses(): void {
 
 function gatherSet(set: u32, action: u32, bare: u32): void {
   const tag = inSet(bare, set);
-  copyEntries(ipv4, setIpv4(set), action, tag);
-  copyEntries(ipv6, setIpv6(set), action, tag);
-  prefixes += <u64>droppedFrom(set);
-}
-
-function copyEntries(to: List, from: List, action: u32, tag: u32): void {
-  to.reserve(from.count);
-  for (let i: u32 = 0; i < from.count; i++) {
-    const entry = from.at(i);
-    const bits = <u32>load<u8>(entry, ENTRY_BITS);
-    addEntry(to, load<u64>(entry), load<u64>(entry, ENTRY_LO), bits, action, tag);
-  }
+  addRun(runs4, setIpv4(set), action, tag);
+  addRun(runs6, setIpv6(set), action, tag);
+  prefixes += <u64>setIpv4(set).count + <u64>setIpv6(set).count + <u64>droppedFrom(set);
 }
 
 /** Adds the IPv6 forms of all denied IPv4 prefixes, which are in no set for it. */
 function gatherEmbedded(): void {
   for (let i: u32 = 0; i < ipv4.count; i++) {
     const entry = ipv4.at(i);
-    if (load<u8>(entry, ENTRY_ACTION) != <u8>ACTION_DENY) continue;
-    const tag = bareOf(load<u32>(entry, ENTRY_TAG));
-    addEmbedded(ipv6, load<u64>(entry), <u32>load<u8>(entry, ENTRY_BITS), ACTION_DENY, tag);
+    if (load<u8>(entry, ENTRY_ACTION) == <u8>ACTION_DENY) embed(entry, load<u32>(entry, ENTRY_TAG));
   }
+  for (let i: u32 = 0; i < runs4.count; i++) {
+    const run = runs4.at(i);
+    if (actionOf(run) != ACTION_DENY) continue;
+    ipv6.reserve(2 * entriesOf(run));
+    for (let j: u32 = 0; j < entriesOf(run); j++) embed(entryOf(run, j), tagOfRun(run));
+  }
+}
+
+function embed(entry: usize, tag: u32): void {
+  const bits = <u32>load<u8>(entry, ENTRY_BITS);
+  addEmbedded(ipv6, load<u64>(entry), bits, ACTION_DENY, bareOf(tag));
 }
 
 /** Denies to bind every address where one of them is denied: 0.0.0.0 and :: listen on all of IPv4, :: on all of IPv6. */
@@ -187,22 +204,42 @@ function gatherEveryAddress(): void {
   const own = ipv6.count;
   for (let i: u32 = 0; i < own; i++) {
     const entry = ipv6.at(i);
-    if (load<u8>(entry, ENTRY_ACTION) != <u8>ACTION_DENY) continue;
-    addEntry(ipv6, 0, 0, 128, ACTION_DENY, bareOf(load<u32>(entry, ENTRY_TAG)));
+    if (load<u8>(entry, ENTRY_ACTION) == <u8>ACTION_DENY) denyEvery6(load<u32>(entry, ENTRY_TAG));
+  }
+  for (let i: u32 = 0; i < runs6.count; i++) {
+    const run = runs6.at(i);
+    if (actionOf(run) == ACTION_DENY) denyEvery6(tagOfRun(run));
   }
   const count = ipv4.count;
   for (let i: u32 = 0; i < count; i++) {
     const entry = ipv4.at(i);
-    if (load<u8>(entry, ENTRY_ACTION) != <u8>ACTION_DENY) continue;
-    const tag = bareOf(load<u32>(entry, ENTRY_TAG));
-    addEntry(ipv4, 0, 0, 32, ACTION_DENY, tag);
-    addEntry(ipv6, 0, 0, 128, ACTION_DENY, tag);
+    if (load<u8>(entry, ENTRY_ACTION) == <u8>ACTION_DENY) denyEvery4(load<u32>(entry, ENTRY_TAG));
   }
+  for (let i: u32 = 0; i < runs4.count; i++) {
+    const run = runs4.at(i);
+    if (actionOf(run) == ACTION_DENY) denyEvery4(tagOfRun(run));
+  }
+}
+
+function denyEvery4(tag: u32): void {
+  addEntry(ipv4, 0, 0, 32, ACTION_DENY, bareOf(tag));
+  denyEvery6(tag);
+}
+
+function denyEvery6(tag: u32): void {
+  addEntry(ipv6, 0, 0, 128, ACTION_DENY, bareOf(tag));
 }
 
 function listAllows(list: List): bool {
   for (let i: u32 = 0; i < list.count; i++) {
     if (load<u8>(list.at(i), ENTRY_ACTION) == <u8>ACTION_ALLOW) return true;
+  }
+  return false;
+}
+
+function runsAllow(runs: List): bool {
+  for (let i: u32 = 0; i < runs.count; i++) {
+    if (actionOf(runs.at(i)) == ACTION_ALLOW) return true;
   }
   return false;
 }

@@ -47,6 +47,8 @@ const denied: PortUnion = newPortUnion();
 export let groupAllowed: u32 = NOTHING;
 export let groupDenied: u32 = NOTHING;
 
+/** An entry has at most two boundaries; those in the stack have their second later, and three may be left over. */
+const MOST_OF_A_BLOCK: u32 = 2 * BLOCK + 136;
 /** Boundaries in order; behind the `ready` first may stand some that are not final yet. */
 export const boundaries: List = newList(BOUNDARY);
 export let ready: u32 = 0;
@@ -59,6 +61,8 @@ let alone: u32 = NOTHING;
 let isBare: bool = false;
 let index: u32 = 0;
 let level: usize = stack;
+/** Behind the last boundary. */
+let end: usize = 0;
 
 /**
  * Begins to fold sorted entries, which must not change until that is done. If `tag` is not NOTHING, it is what each of them allows, whatever
@@ -71,30 +75,32 @@ export function beginFold(list: List, tag: u32, bare: bool): void {
   index = 0;
   level = stack;
   setLevel(level, ALL, ALL, NOTHING, NOTHING);
-  boundaries.count = 0;
   ready = 0;
   isFolded = false;
-  emit(0, 0, NOTHING);
+  boundaries.count = 1;
+  boundaries.reserve(MOST_OF_A_BLOCK);
+  end = put(boundaries.ptr, 0, 0, NOTHING);
 }
 
 /** Puts the next boundaries, perhaps none, in the place of those that were ready. */
 export function foldOn(): void {
   const rest = boundaries.count - ready;
   memory.copy(boundaries.ptr, boundaries.at(ready), <usize>rest * BOUNDARY);
-  boundaries.count = rest;
-  const end = min(index + BLOCK, entries.count);
-  if (alone == NOTHING) foldNested(end);
-  else foldAlone(end);
+  end = boundaries.at(rest);
+  const next = min(index + BLOCK, entries.count);
+  if (alone == NOTHING) foldNested(next);
+  else foldAlone(next);
   isFolded = index >= entries.count;
   // No prefix ends after the last address, so this closes all but the bottom.
   while (isFolded && level > stack) level = closeOne(level);
+  boundaries.count = <u32>((end - boundaries.ptr) / BOUNDARY);
   // The last boundary may be replaced, and then the one before it be the last that counts.
   ready = isFolded ? boundaries.count : max(boundaries.count, 2) - 2;
 }
 
 /** Folds entries that may lie in each other, up to that one and those with the same prefix as the last. */
-function foldNested(end: u32): void {
-  while (index < end) {
+function foldNested(next: u32): void {
+  while (index < next) {
     const entry = entries.at(index);
     const hi = load<u64>(entry);
     const lo = load<u64>(entry, ENTRY_LO);
@@ -110,10 +116,9 @@ function foldNested(end: u32): void {
 }
 
 /** Folds entries that all allow the same, none in another: what `emit` makes of them, with fewer questions. */
-function foldAlone(end: u32): void {
-  boundaries.reserve(2 * (end - index));
-  let to = boundaries.at(boundaries.count);
-  for (; index < end; index++) {
+function foldAlone(next: u32): void {
+  let to = end;
+  for (; index < next; index++) {
     const entry = entries.at(index);
     const hi = load<u64>(entry);
     const lo = load<u64>(entry, ENTRY_LO);
@@ -129,7 +134,7 @@ function foldAlone(end: u32): void {
     // Nothing is behind the last address of all.
     if (nextHi != 0 || carry == 0) to = put(to, nextHi, last + 1, NOTHING);
   }
-  boundaries.count = <u32>((to - boundaries.ptr) / BOUNDARY);
+  end = to;
 }
 
 function put(to: usize, hi: u64, lo: u64, tag: u32): usize {
@@ -214,12 +219,9 @@ function emitBehind(hi: u64, lo: u64, tag: u32): void {
 
 function emit(hi: u64, lo: u64, told: u32): void {
   const tag = isBare ? bareOf(told) : told;
-  let count = boundaries.count;
-  if (count > 0) {
-    const last = boundaries.at(count - 1);
-    if (load<u64>(last) == hi && load<u64>(last, BOUNDARY_LO) == lo) count -= 1;
-  }
-  boundaries.count = count;
-  if (count > 0 && load<u32>(boundaries.at(count - 1), BOUNDARY_TAG) == tag) return;
-  put(boundaries.push(), hi, lo, tag);
+  let to = end;
+  // The one before may be that at the same address, which this one replaces.
+  if (load<u64>(to - BOUNDARY) == hi && load<u64>(to - BOUNDARY, BOUNDARY_LO) == lo) to -= BOUNDARY;
+  const changes = to == boundaries.ptr || load<u32>(to - BOUNDARY, BOUNDARY_TAG) != tag;
+  end = changes ? put(to, hi, lo, tag) : to;
 }

@@ -136,7 +136,7 @@ export function joinSets(a: u32, b: u32): u32 {
 /** The tag of ports and sets. */
 export function tagOf(ports: u32, sets: u32): u32 {
   const key = ((<u64>sets) << 32) | <u64>ports;
-  const known = key == 0 ? 0 : recall(byParts, key);
+  const known: usize = key == 0 ? 0 : recall(byParts, key);
   if (known != 0) return load<u32>(known);
   if (key == 0 && tags.count != 0) return NOTHING;
   let bare = tags.count;

@@ -116,7 +116,7 @@ function compiling(stage, name, { text, policy, table }, floor) {
   });
   const figures = `own ${median(own).toFixed(0)}, C ${median(c).toFixed(0)} ms, both from start to end of the process`;
   const why =
-    "Node's start and end are in it; each set is decoded, sorted and folded by itself, and once more with the others";
+    "Node's start and end are in it; each set is decoded and sorted by itself, then merged";
   return { goal: '16', what: `${name}: compile / C`, value: ratio(own, c), limit: 6, figures, why };
 }
 
