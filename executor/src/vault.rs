@@ -78,6 +78,15 @@ struct Held {
     is_used: bool,
 }
 
+impl Held {
+    /// Has it send nothing any more, if it honours a name. To be done before it is no longer held: from then on messages on it are let run.
+    fn shut_down(&self) {
+        if matches!(self.kind, Kind::Udp { .. } | Kind::Icmp { .. } | Kind::Unix { datagram: true, .. }) {
+            socket::shut_down(&self.socket);
+        }
+    }
+}
+
 /// What a descriptor of a task is.
 #[derive(Debug)]
 pub enum Found {
@@ -217,7 +226,8 @@ impl Vault {
         let mut gone = Vec::new();
         let mut state = self.lock();
         for inode in closed {
-            if state.held.get(&inode).is_some_and(|held| !held.is_used) {
+            if let Some(held) = state.held.get(&inode).filter(|held| !held.is_used) {
+                held.shut_down();
                 gone.push(state.held.remove(&inode));
             }
         }
@@ -229,10 +239,8 @@ impl Vault {
 
     /// Ends what we have of a socket.
     fn let_go(&self, held: Option<Held>) {
-        let Some(Held { socket, kind, .. }) = held else { return };
-        self.0.connecting.forget(&socket);
-        if matches!(kind, Kind::Udp { .. } | Kind::Icmp { .. } | Kind::Unix { datagram: true, .. }) {
-            socket::shut_down(&socket);
+        if let Some(held) = held {
+            self.0.connecting.forget(&held.socket);
         }
     }
 
