@@ -12,6 +12,7 @@ use crate::bpf;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
 use crate::event::{Events, RECORD_BYTES};
+use crate::freezer::Freezer;
 use crate::handshakes::{self, Keeper};
 use crate::inside::Inside;
 use crate::pending::Pending;
@@ -74,6 +75,7 @@ fn receiver(listener: Listener) -> (Receiver, Keeper, [OwnedFd; 2]) {
     let pending = Pending::new(Arc::clone(&listener), began.try_clone().unwrap());
     let (handshakes, keeper) = handshakes::pair(Arc::clone(&listener), pending.clone(), began).unwrap();
     let receiver = Receiver {
+        freezer: Freezer::new(Arc::clone(&listener), None, true),
         listener,
         counts: Arc::new(Counts::default()),
         table: table(Protocol::Tcp),
@@ -86,7 +88,6 @@ fn receiver(listener: Listener) -> (Receiver, Keeper, [OwnedFd; 2]) {
         tasks: Tasks::new(64),
         inside: Inside::default(),
         callers: Callers::default(),
-        tables_are_shared: false,
         opaque: HashSet::new(),
         named: Vec::new(),
         outside: None,

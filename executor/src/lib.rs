@@ -25,7 +25,9 @@ mod cmsg;
 mod counts;
 mod event;
 mod filter;
+mod freezer;
 mod front;
+mod frozen;
 mod handshakes;
 #[cfg(test)]
 mod hot_path;

@@ -31,6 +31,7 @@ use crate::calls;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
 use crate::event::{Call, Events, Kind as RecordKind, Record};
+use crate::freezer::Freezer;
 use crate::handshakes::Handshakes;
 use crate::inside::Inside;
 use crate::named::Named;
@@ -81,8 +82,8 @@ pub struct Receiver {
     /// Abstract names of the sandbox; none: Landlock keeps them inside (ABI 6).
     pub(crate) abstract_names: Option<AbstractNames>,
     pub(crate) callers: Callers,
-    /// Processes may have shared their descriptor tables with others (`calls/alone.rs`).
-    pub(crate) tables_are_shared: bool,
+    /// Lets calls run while their process stands still.
+    pub(crate) freezer: Freezer,
     /// Threads of which it was told that they can not be looked at.
     pub(crate) opaque: HashSet<u32>,
     /// Paths of outside sockets that may be reached.

@@ -27,6 +27,7 @@ use crate::calls::probe::Closed;
 use crate::counts::Counts;
 use crate::event::{Events, Kind, Record, Stage};
 use crate::filter;
+use crate::freezer::Freezer;
 use crate::handshakes::{self, Keeper};
 use crate::inside::Inside;
 use crate::named::Named;
@@ -318,6 +319,8 @@ impl Warden {
         let (_, hard) = process::open_file_limit()?;
         let counts = Arc::new(Counts::default());
         let allows_networks = reach.table.allows_user_namespaces();
+        let waits_are_killable = seccomp::has_killable_waits();
+        let freezer = Freezer::new(Arc::clone(&listener), reach.vault.clone(), waits_are_killable);
         let mut receiver = Receiver {
             listener: Arc::clone(&listener),
             counts: Arc::clone(&counts),
@@ -334,13 +337,13 @@ impl Warden {
             inside: Inside::default(),
             abstract_names: (!abi.has_scopes()).then(|| AbstractNames::new(allows_networks)),
             callers: Callers::default(),
-            tables_are_shared: false,
+            freezer,
             opaque: HashSet::new(),
             named: reach.named,
             names: reach.names,
             closed: Closed::default(),
             outside: reach.outside,
-            waits_are_killable: seccomp::has_killable_waits(),
+            waits_are_killable,
             ring: OnceCell::new(),
             watch: reach.watch,
             refusal: None,

@@ -10,7 +10,7 @@ import { openWeb } from '../e2e/harness/http.ts';
 import { openTcp, openUdp } from '../e2e/harness/listen.ts';
 import { makeRepository, readRepository } from '../e2e/harness/repository.ts';
 import { policyOf, run, sandlock } from '../e2e/harness/run.ts';
-import { makeDirectory, node, users } from '../e2e/harness/stage.ts';
+import { makeDirectory, makeFile, node, users } from '../e2e/harness/stage.ts';
 import { compile } from '../names/table.ts';
 import { network } from '../walls/steps.ts';
 import { container, TAKING } from './docker.ts';
@@ -196,7 +196,7 @@ s.send(b'hello')
     expect([await a.take(), await b.take()]).toEqual([['hello'], []]);
   });
 
-  test('messages on connections: of a program that is alone they run, beside a thread they are refused', async () => {
+  test('messages on connections, of programs with threads too: each runs while the others stand still', async () => {
     const [a] = await openTcp(GOOD);
     const script = `
 import errno, socket, sys, threading
@@ -207,17 +207,68 @@ def told(f):
     except OSError as e: return errno.errorcode[e.errno]
 def say(): print(told(lambda: s.sendmsg([b'he', b'llo'])), told(lambda: x.sendmsg([b'x'])), told(lambda: x.send(b'x')))
 say(); t = threading.Thread(target=say); t.start(); t.join()
+def many():
+    for i in range(50): s.sendmsg([b'ab', b'c'])
+threads = [threading.Thread(target=many) for _ in range(4)]
+for t in threads: t.start()
+for t in threads: t.join()
 `;
     const command = python(script, a.at);
     const both = 'sent sent sent\nsent sent sent\n';
-    expect(await under(policyOf([a.rule]), command)).toEqual(well(both));
-    expect(await a.take()).toEqual(['hellohello']);
     const [b] = await openUdp(BAD);
-    expect(await under(policyOf([a.rule, `udp://${b.rule}`]), command)).toMatchObject({
-      stdout: 'sent sent sent\nEPERM EPERM sent\n',
-      status: 0,
-    });
-    expect(await a.take()).toEqual(['hello']);
+    for (const allow of [[a.rule], [a.rule, `udp://${b.rule}`]]) {
+      expect(await under(policyOf(allow), command)).toEqual(well(both));
+      expect(await a.take()).toEqual([`hellohello${'abc'.repeat(200)}`]);
+    }
+  });
+
+  test('beside a process that may have its table, such messages are refused', async () => {
+    const script = `
+import ctypes, errno, os, socket, threading
+libc = ctypes.CDLL(None, use_errno=True)
+x, y = socket.socketpair(); end = threading.Event(); threading.Thread(target=end.wait).start()
+def told(f):
+    try: f(); return 'sent'
+    except OSError as e: return errno.errorcode[e.errno]
+print(told(lambda: x.sendmsg([b'x'])))
+CLONE_FILES, SIGCHLD, SYS_clone = 0x400, 17, {'x86_64': 56, 'aarch64': 220}[os.uname().machine]
+if libc.syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0) == 0: os._exit(0)
+os.wait(); print(told(lambda: x.sendmsg([b'x']))); end.set()
+`;
+    const outcome = await under(policyOf(['udp://127.0.0.1:*']), python(script));
+    expect(outcome).toMatchObject({ stdout: 'sent\nEPERM\n', status: 0 });
+  });
+
+  test('handles handed to other processes, by node and by multiprocessing', async () => {
+    const script = `
+const { fork } = require('child_process'), net = require('net');
+if (process.argv[1] === 'child') process.on('message', (m, socket) => { socket.end('from child'); process.disconnect(); });
+else {
+  const child = fork('-e', [], { execArgv: ['-e', process.env.SCRIPT, 'child'] });
+  const server = net.createServer({ pauseOnConnect: true }, (s) => { child.send('take', s); server.close(); });
+  server.listen(8098, '127.0.0.1', () => net.connect(8098, '127.0.0.1').on('data', (d) => console.log(String(d))));
+  child.on('exit', (code) => console.log('child ended', code));
+}`;
+    const allow = ['127.0.0.1:*', 'udp://127.0.0.1:*'];
+    const policy = network({ allow, allow_bind: [':8098'] });
+    const command = ['env', `SCRIPT=${script}`, node, '-e', script, 'parent'];
+    expect(await under(policy, command)).toEqual(well('from child\nchild ended 0\n'));
+    const handing = `
+import multiprocessing as m, multiprocessing.reduction, socket, threading
+def taker(c, q): socket.socket(fileno=m.reduction.recv_handle(c)).send(b'handed'); q.put('put')
+if __name__ == '__main__':
+    end = threading.Event(); threading.Thread(target=end.wait).start()
+    for way in ('fork', 'forkserver', 'spawn'):
+        with m.get_context(way).Manager() as manager:
+            a, b = socket.socketpair(); c, d = m.Pipe(); q = manager.Queue()
+            p = m.get_context(way).Process(target=taker, args=(d, q)); p.start()
+            m.reduction.send_handle(c, a.fileno(), p.pid); print(way, b.recv(64).decode(), q.get()); p.join()
+    end.set()
+`;
+    const file = makeFile('handing.py', handing);
+    expect(await under(policy, ['python3', file])).toEqual(
+      well('fork handed put\nforkserver handed put\nspawn handed put\n'),
+    );
   });
 
   test('a datagram socket hidden in a message until it is let go sends nothing any more', async () => {

@@ -75,7 +75,8 @@ pub fn sendmsg(receiver: &mut Receiver, notification: &Notification) -> Result<O
         return receiver.still_waiting(notification).map(|()| Outcome::LetRun);
     }
     let message = header_at(&mut receiver.copy, notification.tid, header, low(flags), Call::Sendmsg)?;
-    send(receiver, notification, kind, socket, &message)
+    let result = send(receiver, notification, kind, socket, &message);
+    result.or_else(|error| alone::by_its_sender(receiver, notification, kind, error))
 }
 
 /// sendmmsg(fd, messages, count, flags): the number of messages sent before the first that failed; its errno if that was the first.
@@ -106,7 +107,7 @@ pub fn sendmmsg(receiver: &mut Receiver, notification: &Notification) -> Result<
         match result {
             Ok(Outcome::Done(_)) => sent += 1,
             Ok(outcome) => return Ok(outcome),
-            Err(error) if sent == 0 => return Err(error),
+            Err(error) if sent == 0 => return alone::by_its_sender(receiver, notification, kind, error),
             Err(_) => break,
         }
     }

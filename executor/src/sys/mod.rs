@@ -14,6 +14,7 @@ pub mod mapping;
 pub mod memory;
 pub mod mounts;
 pub mod process;
+pub mod ptrace;
 pub mod schedule;
 pub mod seccomp;
 pub mod signal;

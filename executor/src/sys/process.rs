@@ -118,8 +118,18 @@ pub struct Change {
     pub status: i32,
 }
 
-/// Takes one state change of any child that `options` asks for, without waiting. `Ok(None)`: nothing now. ECHILD: no child left.
+/// Takes one state change of any child that `options` asks for, without waiting. `Ok(None)`: nothing now. ECHILD: no child left. What stands because a thread of ours traces it
+/// (`ptrace.rs`) is told whatever is asked for, and is no change.
 pub fn wait_any(options: c_int) -> Result<Option<Change>> {
+    loop {
+        let change = take_change(options)?;
+        if change.is_none_or(|change| change.code != libc::CLD_TRAPPED) {
+            return Ok(change);
+        }
+    }
+}
+
+fn take_change(options: c_int) -> Result<Option<Change>> {
     let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
     // SAFETY: `info` has the size the call writes.
     let result =

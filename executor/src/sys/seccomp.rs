@@ -23,7 +23,8 @@ pub struct Notification {
     pub nr: i32,
     /// `AUDIT_ARCH_*`.
     pub arch: u32,
-    instruction_pointer: u64,
+    /// Of the instruction behind the call.
+    pub instruction_pointer: u64,
     /// The six arguments, as registers.
     pub args: [u64; 6],
 }
