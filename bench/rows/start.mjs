@@ -6,14 +6,17 @@ import { join } from 'node:path';
 import { interleave, median, ratio, root, run, tenRules, time } from '../frame.mjs';
 
 const library = join(root, 'dist/libsandlock.so');
-const native = join(root, 'dist/sandlock-exec');
+const program = join(root, 'dist/sandlock-exec');
+/** Loads ffi-rs as src/binding.ts does. */
+const BINDING =
+  "process.report.getReport = () => ({ header: { glibcVersionRuntime: '2' } }); require('ffi-rs')";
 
 export const group = {
   title: 'Start, and memory',
   async measure(stage) {
     const table = stage.table('start', tenRules(await stage.ports()));
     const command = stage.compile('nothing', '-static');
-    const launcher = [native, table, '--quiet', '--'];
+    const launcher = [program, table, '--quiet', '--'];
     return [
       ...fromHost(stage, table, command),
       ...fromShell(stage, launcher, [...stage.under(table), '/bin/true']),
@@ -24,12 +27,12 @@ export const group = {
 
 /** The library in a native host. */
 function fromHost(stage, table, command) {
-  const program = stage.compile('start', '-ldl');
+  const host = stage.compile('start', '-ldl');
   return [
     { mib: 1, limit: 1.5 },
     { mib: 64, limit: 0.5 },
   ].map(({ mib, limit }) => {
-    const text = run([program, library, native, table, command, mib, stage.repetitions * 3]);
+    const text = run([host, library, program, table, command, mib, stage.repetitions * 3]);
     const [bare, ours, supervisor] = text.trim().split(' ').map(Number);
     return {
       goal: '20',
@@ -37,19 +40,22 @@ function fromHost(stage, table, command) {
       value: ours / bare,
       limit,
       figures: `fork and exec ${bare}, sandlock ${ours} µs`,
-      why: `the supervisor is a program of its own, so that it outlives its host and shares no memory with it: to fork, execute and end it with nothing to do takes ${supervisor} µs, which the goal does not have`,
+      why: `the supervisor is a program of its own, so that it outlives its host and shares no memory with it: to execute and end it with nothing to do takes ${supervisor} µs, which the goal does not have`,
     };
   });
 }
 
 /** The two command lines. */
 function fromShell(stage, launcher, exec) {
-  const { node, sandlock, bare, native } = interleave(stage.repetitions * 2, {
+  const { node, sandlock, binding, bare, native, idle } = interleave(stage.repetitions * 2, {
     node: () => time([process.execPath, '-e', '0']),
     sandlock: () => time(exec),
+    binding: () => time([process.execPath, '-e', BINDING], { cwd: root }),
     bare: () => time(['/bin/true']),
     native: () => time([...launcher, '/bin/true']),
+    idle: () => time([program, '--help']),
   });
+  const more = (ms, than) => median(ms.map((value, i) => value - than[i])).toFixed(2);
   return [
     {
       goal: '21',
@@ -57,6 +63,7 @@ function fromShell(stage, launcher, exec) {
       value: ratio(sandlock, node),
       limit: 1.1,
       figures: `node ${median(node).toFixed(1)}, sandlock ${median(sandlock).toFixed(1)} ms`,
+      why: `of the ${more(sandlock, node)} ms more, ffi-rs takes ${more(binding, node)} to be found and loaded, and sandlock-exec, which does the same without Node, takes ${median(native).toFixed(2)}`,
     },
     {
       goal: '22',
@@ -65,6 +72,7 @@ function fromShell(stage, launcher, exec) {
       limit: 1,
       unit: 'ms',
       figures: `true ${median(bare).toFixed(2)}, sandlock-exec ${median(native).toFixed(2)} ms`,
+      why: `the program by itself, which prints its help, takes ${more(idle, bare)} ms more than true, and there are three processes to make`,
     },
   ];
 }

@@ -115,6 +115,28 @@ describe.each(users)('as $name', (user) => {
     expect([await a.take(), await b.take()]).toEqual([['hello', 'hello'], []]);
   });
 
+  test('--summary, --stats and --log-allowed: as from `sandlock exec`, but for the rules, which take the compiler', async () => {
+    const [a, b] = await openTcp('127.0.0.1', '127.0.0.2');
+    const command = probe('connect', `tcp=${a.at}`, `tcp=${b.at}`);
+    const file = join(makeDirectory(), 'log.json');
+    const outcomes = await both(user, command, {
+      options: ['--quiet', '--summary', '--stats', '--log-allowed', '--log', file],
+    });
+    const [node, bare] = outcomes.map((outcome) =>
+      (outcome as { stderr: string }).stderr.replace(/(— connect): .*/g, '$1'),
+    );
+    expect(bare).toBe(
+      `sandlock: reached 1× tcp ${a.rule} — connect\nsandlock: refused 1× tcp ${b.rule} — connect\n` +
+        'sandlock: looked at 2 calls: 2 connects, 0 messages, 0 binds, 0 others\n',
+    );
+    expect(bare).toBe(node);
+    // Two decisions of each.
+    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
+    const logged = lines.map((line) => JSON.parse(line)).map(({ verdict }) => verdict);
+    expect(logged).toEqual(['allow', 'deny', 'allow', 'deny']);
+    expect([await a.take(), await b.take()]).toEqual([['hello', 'hello'], []]);
+  });
+
   test('what can not be run: the same sentence and status as from `sandlock exec`, and nothing runs', async () => {
     const plain = makeFile('plain', 'text\n');
     for (const [command, status] of [

@@ -4,7 +4,7 @@
 use std::ffi::CString;
 
 use super::failures::Failure;
-use crate::request::{FOREVER, SUPERVISE, WITHOUT_SETTINGS};
+use crate::request::{FOREVER, SUPERVISE, TELL_ALLOWED, WITHOUT_SETTINGS};
 
 const USAGE: &str = "sandlock-exec TABLE [--quiet] [--log FILE] [--linger TIME] -- COMMAND …";
 
@@ -17,8 +17,11 @@ exec` does, without Node. TABLE is made by: sandlock compile POLICY -o TABLE
 
   -q, --quiet    print no line for what is refused
   --log FILE     append every refusal to FILE as a line of JSON
+  --log-allowed  log what is allowed as well
+  --summary      print at the end what was reached and refused
   --linger TIME  seconds that processes may outlive COMMAND: 10, or forever
   --supervise    look at every call, also where the kernel refuses in silence
+  --stats        print at the end how many system calls were looked at
   --allow-degraded NAME
                  run without kernel-settings (root); sandlock doctor says
                  whether that is needed
@@ -40,13 +43,20 @@ pub(super) enum Parsed {
 
 /// A command and how to run it.
 #[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(super) struct Arguments {
     pub(super) table: CString,
     pub(super) log: Option<CString>,
     pub(super) is_quiet: bool,
+    /// Allowed calls go to the log as well.
+    pub(super) logs_allowed: bool,
+    /// Say at the end what was reached and refused.
+    pub(super) has_summary: bool,
+    /// Say at the end how many calls were looked at.
+    pub(super) has_stats: bool,
     /// Seconds, or `FOREVER`.
     pub(super) linger: u32,
-    /// Option bits of the request: what the kernel may lack, and `SUPERVISE`.
+    /// Option bits of the request: what the kernel may lack, `SUPERVISE` and `TELL_ALLOWED`.
     pub(super) options: u32,
     /// At least the program.
     pub(super) command: Vec<CString>,
@@ -54,12 +64,16 @@ pub(super) struct Arguments {
 
 /// Options before they are put together.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 struct Own {
     tables: Vec<CString>,
     logs: Vec<CString>,
     lingers: Vec<CString>,
     options: u32,
     is_quiet: bool,
+    logs_allowed: bool,
+    has_summary: bool,
+    has_stats: bool,
 }
 
 impl Arguments {
@@ -90,6 +104,9 @@ impl Arguments {
         if own.logs.len() > 1 {
             return Err(usage("--log is given twice"));
         }
+        if own.logs_allowed && own.logs.is_empty() {
+            return Err(usage("--log-allowed needs --log FILE"));
+        }
         if own.lingers.len() > 1 {
             return Err(usage("--linger is given twice"));
         }
@@ -99,8 +116,20 @@ impl Arguments {
             Some(program) if program.is_empty() => return Err(usage("the command after -- is empty")),
             Some(_) => {}
         }
-        let Own { logs, is_quiet, options, .. } = own;
-        Ok(Parsed::Run(Self { table, log: logs.into_iter().next(), is_quiet, linger, options, command }))
+        let Own { logs, is_quiet, logs_allowed, has_summary, has_stats, .. } = own;
+        let log = logs.into_iter().next();
+        let options = own.options | if logs_allowed || has_summary { TELL_ALLOWED } else { 0 };
+        Ok(Parsed::Run(Self {
+            table,
+            log,
+            is_quiet,
+            logs_allowed,
+            has_summary,
+            has_stats,
+            linger,
+            options,
+            command,
+        }))
     }
 }
 
@@ -127,6 +156,9 @@ impl Own {
             b"--linger" => self.lingers.push(value()?),
             b"--allow-degraded" => self.options |= parse_degraded(&value()?)?,
             b"--supervise" if given.is_none() => self.options |= SUPERVISE,
+            b"--log-allowed" if given.is_none() => self.logs_allowed = true,
+            b"--summary" if given.is_none() => self.has_summary = true,
+            b"--stats" if given.is_none() => self.has_stats = true,
             b"--allow" | b"--deny" => {
                 let fix = "give rules to `sandlock compile` or `sandlock exec`";
                 return Err(usage(&format!("{} can not change a compiled table: {fix}", text(name))));
@@ -203,6 +235,8 @@ mod tests {
             "--allow-degraded",
             "kernel-settings",
             "--supervise",
+            "--log-allowed",
+            "--stats",
             "--",
             "ls",
             "--quiet",
@@ -212,8 +246,11 @@ mod tests {
             table: c"t.bin".to_owned(),
             log: Some(c"l.json".to_owned()),
             is_quiet: true,
+            logs_allowed: true,
+            has_summary: false,
+            has_stats: true,
             linger: FOREVER,
-            options: WITHOUT_SETTINGS | SUPERVISE,
+            options: WITHOUT_SETTINGS | SUPERVISE | TELL_ALLOWED,
             command: vec![c"ls".to_owned(), c"--quiet".to_owned(), c"--".to_owned()],
         };
         assert_eq!(parsed, Ok(Parsed::Run(expected)));
@@ -232,6 +269,8 @@ mod tests {
             (&["a", "b", "--", "ls"], "one table is needed and 2 are given: a, b"),
             (&["t", "--log=a", "--log", "b", "--", "ls"], "--log is given twice"),
             (&["t", "--log"], "--log needs a value"),
+            (&["t", "--log-allowed", "--", "ls"], "--log-allowed needs --log FILE"),
+            (&["t", "--summary=yes", "--", "ls"], "unknown option --summary=yes"),
             (&["t", "--linger", "1.5", "--", "ls"], "--linger takes whole seconds or forever, not 1.5"),
             (&["t", "--linger", "", "--", "ls"], "--linger takes whole seconds or forever, not "),
             (&["t", "--allow-degraded", "x", "--", "ls"], "--allow-degraded takes kernel-settings, not x"),

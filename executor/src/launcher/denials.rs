@@ -44,6 +44,11 @@ fn field<const N: usize>(record: &[u8; RECORD_BYTES], offset: usize) -> [u8; N] 
     record.get(offset..offset + N).and_then(|bytes| bytes.try_into().ok()).unwrap_or([0; N])
 }
 
+/// The four counts in the last record (docs/native.md).
+pub(super) fn counts(record: &[u8; RECORD_BYTES]) -> [u32; 4] {
+    [16, 20, 24, 28].map(|offset| u32::from_le_bytes(field(record, offset)))
+}
+
 impl Denial {
     /// Reads a record and the text that came before it.
     pub(super) fn read(record: &[u8; RECORD_BYTES], text: &[u8]) -> Self {
@@ -79,7 +84,7 @@ impl Denial {
     }
 
     /// `tcp 127.0.0.2:80 — curl`; bind and listen are named.
-    fn what(&self) -> String {
+    pub(super) fn what(&self) -> String {
         let call = match self.call {
             "bind" => "bind ",
             "listen" => "listen ",

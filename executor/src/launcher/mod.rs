@@ -10,6 +10,7 @@ mod denied_names;
 mod failures;
 mod probes;
 mod stages_gen;
+mod summary;
 
 use std::ffi::CString;
 use std::fs::{File, OpenOptions};
@@ -27,6 +28,7 @@ use denials::{Denial, Reporter};
 use denied_names::{DeniedName, NameReporter};
 use failures::{Failure, kernel_text};
 use probes::Probes;
+use summary::{Summary, calls_line};
 
 /// First bytes of a table (docs/format.md §2).
 const MAGIC: &[u8] = b"SANDLOCK";
@@ -75,7 +77,10 @@ fn run(start: Start) -> Result<Outcome, Failure> {
     let front = Front::start(Program::Copy, &table, &request)
         .map_err(|error| Failure::of_stage("front", error, &program))?;
     drop(table);
-    let end = Follower { log, is_quiet: parsed.is_quiet, ..Follower::default() }.follow(&front);
+    let summary = parsed.has_summary.then(Summary::default);
+    let Arguments { is_quiet, logs_allowed, has_stats, .. } = parsed;
+    let follower = Follower { log, is_quiet, logs_allowed, has_stats, summary, ..Follower::default() };
+    let end = follower.follow(&front);
     match end {
         End { failure: Some((stage, error)), .. } if stage == "table" => {
             Err(explain_table(&parsed.table, error))
@@ -160,12 +165,19 @@ struct End {
     killed: i32,
     /// The kernel alone decided on connects, so refused ones were not told.
     is_silent: bool,
+    /// How many calls were looked at, by kind (docs/native.md).
+    counts: Option<[u32; 4]>,
 }
 
 #[derive(Default)]
 struct Follower {
     log: Option<Log>,
     is_quiet: bool,
+    /// Allowed calls go to the log as well.
+    logs_allowed: bool,
+    has_stats: bool,
+    /// Of `--summary`, also with `--quiet`.
+    summary: Option<Summary>,
     reporter: Reporter,
     names: NameReporter,
     probes: Probes,
@@ -217,6 +229,12 @@ impl Follower {
             let reason = "the kernel alone holds this policy, so a refused connect is not told";
             self.say(&format!("sandlock: {reason}; --supervise tells\n"));
         }
+        if let Some(summary) = &self.summary {
+            tell(&summary.text());
+        }
+        if let Some(counts) = end.counts.filter(|_| self.has_stats) {
+            tell(&calls_line(counts));
+        }
         end
     }
 
@@ -227,12 +245,19 @@ impl Follower {
     }
 
     fn tell_all(&mut self, denials: &[Denial]) {
-        for denial in denials.iter().filter(|denial| !denial.is_allowed) {
-            if let Some(log) = &mut self.log {
+        for denial in denials {
+            if let Some(summary) = &mut self.summary {
+                summary.add(denial);
+            }
+            if (!denial.is_allowed || self.logs_allowed)
+                && let Some(log) = &mut self.log
+            {
                 log.write(&denial.log_line());
             }
-            let line = self.reporter.report(denial);
-            self.say(&line);
+            if !denial.is_allowed {
+                let line = self.reporter.report(denial);
+                self.say(&line);
+            }
         }
     }
 
@@ -286,6 +311,7 @@ impl Follower {
             Some(Kind::Ended) => {
                 end.killed = denial.code;
                 end.is_silent = record.get(1) == Some(&1);
+                end.counts = Some(denials::counts(record));
                 return false;
             }
             _ => {}
