@@ -13,6 +13,7 @@ import { type Host, landlock, noLandlock, without } from './host.ts';
 const HOSTS: readonly (readonly [string, Host])[] = [
   ['without Landlock', noLandlock],
   ['with Landlock ABI 5', landlock(5)],
+  ['where descriptors can not be taken', [...noLandlock, ...without('pidfd_getfd=EPERM')]],
   ['before Linux 5.19', [...noLandlock, ...without('seccomp=EINVAL&1:0x20')]],
 ];
 

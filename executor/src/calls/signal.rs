@@ -84,17 +84,28 @@ pub fn queue_thread(receiver: &Receiver, notification: &Notification) -> Result<
 
 /// pidfd_send_signal: (pidfd, signal, information, flags)
 pub fn send_by_pidfd(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
-    let [_, signal, information, flags, ..] = notification.args;
+    let [number, signal, information, flags, ..] = notification.args;
     if low(flags) != 0 {
         return Err(Errno(libc::EINVAL)); // PIDFD_SIGNAL_* are Linux 6.9
     }
-    let pidfd = receiver.descriptor(notification)?;
+    let is_held = receiver.tasks.vault().is_some();
+    let pidfd =
+        if is_held { same(notification.tid, low(number))? } else { receiver.descriptor(notification)? };
     let signal = low(signal);
     let information =
         if information == 0 { None } else { copied(receiver, notification, signal, information)? };
     receiver.still_waiting(notification)?;
     let target = process::pid_of(&pidfd)?;
     send(&pidfd, target, signal, &information)
+}
+
+/// A pidfd of our own for the process that the caller's holds, where that can not be taken: by the number of the process, which the caller's tells. It tells it only as long as the process has
+/// it, so when it does so again once we have ours, both hold the same. A swap of the caller's meanwhile chooses another one of its own.
+fn same(tid: u32, number: i32) -> Result<OwnedFd> {
+    let task = tid.to_string();
+    let target = process::pid_at(&task, number)?;
+    let pidfd = process::pidfd_open(target.cast_unsigned(), 0)?;
+    if process::pid_at(&task, number)? == target { Ok(pidfd) } else { Err(Errno(libc::ESRCH)) }
 }
 
 /// The caller's process, by our number; and whether the numbers that it uses are those of a PID namespace that was made inside, where all processes are.

@@ -1,7 +1,7 @@
 //! Processes: creation without copying page tables, pidfds, waiting, killing, privileges. Decides nothing about whom to kill.
 
 use std::ffi::{CStr, c_char, c_int, c_void};
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use super::errno::{Errno, Result, check, check_long};
 use super::fd::own;
@@ -50,8 +50,17 @@ pub fn pidfd_send_information(
 
 /// The process that a pidfd holds. EBADF: it is none; ESRCH: the process is gone.
 pub fn pid_of(pidfd: &impl AsRawFd) -> Result<i32> {
-    let text =
-        std::fs::read_to_string(format!("/proc/self/fdinfo/{}", pidfd.as_raw_fd())).map_err(Errno::from)?;
+    pid_at("self", pidfd.as_raw_fd())
+}
+
+/// The same of a pidfd that a task (a number or `self`) has. EPERM: we may not look at it.
+pub fn pid_at(task: &str, number: RawFd) -> Result<i32> {
+    let text = std::fs::read_to_string(format!("/proc/{task}/fdinfo/{number}"));
+    let text = text.map_err(|error| match Errno::from(error) {
+        Errno(libc::EACCES) => Errno(libc::EPERM),
+        Errno(libc::ENOENT) => Errno(libc::EBADF),
+        other => other,
+    })?;
     let pid = text.lines().find_map(|line| line.strip_prefix("Pid:")).ok_or(Errno(libc::EBADF))?;
     // −1: it was reaped (fs/pidfs.c).
     pid.trim().parse().ok().filter(|pid| *pid > 0).ok_or(Errno(libc::ESRCH))
