@@ -265,7 +265,7 @@ fn keeps_settings() -> Result<()> {
 /// A user namespace, and inside it the rights that make one useful: AppArmor may give the first without the second.
 fn makes_namespaces() -> Result<()> {
     process::unshare(libc::CLONE_NEWUSER)?;
-    mounts::own_namespace()
+    mounts::own_namespace().map(drop)
 }
 
 #[cfg(test)]

@@ -83,16 +83,17 @@ fn flags(options: &str) -> libc::c_ulong {
 }
 
 /// Seals them, as root, for this process and what it creates. Without `CAP_SYS_ADMIN` nothing happens: `are_sealed` tells whether that is enough. Whether this process
-/// has a mount namespace of its own now.
+/// may mount now and nobody outside sees it.
 pub fn seal() -> bool {
-    if process::effective_user() != 0 || mounts::own_namespace().is_err() {
+    if process::effective_user() != 0 {
         return false;
     }
+    let Ok(is_alone) = mounts::own_namespace() else { return false };
     for (path, flags) in parse(&mounted().unwrap_or_default()) {
         // EINVAL: hidden below another mount, so out of reach.
         let _ = mounts::make_read_only(&path, flags);
     }
-    true
+    is_alone
 }
 
 /// Whether this process, and so what it creates, is kept from them: by the seal, or as any user but root is. To be asked without capabilities.

@@ -102,14 +102,14 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     let own = Failure::at(Stage::Prepare);
     fd::close_from(GIVEN).map_err(Failure::at(Stage::Close))?;
     // While there may be a capability that can; the command inherits our mounts.
-    let has_mounts = settings::seal();
+    let may_mount = settings::seal();
     let table = Mapping::sealed(&fd::borrow(TABLE)).map_err(Failure::at(Stage::Table))?;
     let table =
         Table::open(table).map_err(|_| Failure { stage: Stage::Table, error: Errno(libc::EINVAL) })?;
     let table = Arc::new(table);
     let listed = Listed::of(&table);
     let hosts_text = LazyCell::new(|| std::fs::read_to_string(HOSTS).unwrap_or_default());
-    if has_mounts && !listed.is_empty() {
+    if may_mount && !listed.is_empty() {
         show_names(&listed, &hosts_text);
     }
     harden().map_err(&own)?;

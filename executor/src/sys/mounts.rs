@@ -6,13 +6,17 @@ use super::errno::{Errno, Result, check};
 
 const NONE: *const libc::c_char = std::ptr::null();
 
-/// Gives this process, while it has one thread, a mount namespace: it sees what the host mounts later, not the other way round. EPERM: no `CAP_SYS_ADMIN`.
-pub fn own_namespace() -> Result<()> {
+/// Gives this process, while it has one thread, a mount namespace: it sees what the host mounts later. Whether the host never sees what is mounted here: it would where our root is no mount point (chroot(2)),
+/// since propagation is told to mount points. Flags of mounts are ours alone in any case. EPERM: no `CAP_SYS_ADMIN`.
+pub fn own_namespace() -> Result<bool> {
     // SAFETY: takes no pointers; the process has one thread, so nothing else is moved.
     check(unsafe { libc::unshare(libc::CLONE_NEWNS) })?;
     let flags = libc::MS_REC | libc::MS_SLAVE;
     // SAFETY: the path ends in NUL; the other pointers may be null for a change of propagation.
-    check(unsafe { libc::mount(NONE, c"/".as_ptr(), NONE, flags, std::ptr::null()) }).map(drop)
+    match check(unsafe { libc::mount(NONE, c"/".as_ptr(), NONE, flags, std::ptr::null()) }) {
+        Err(Errno(libc::EINVAL)) => Ok(false),
+        result => result.map(|_| true),
+    }
 }
 
 /// Makes the mount at `path` read-only, keeping its other flags.
