@@ -142,7 +142,7 @@ fn internet(walls: Walls, has_stream: bool, has_datagram: bool, echo: u32) -> De
     let other = || refuse(libc::EPROTONOSUPPORT);
     let opens = |yes: bool| if yes { make(walls) } else { Action::Refuse(libc::EACCES) };
     // ping(8) asks a UDP socket for its own source address; what such a socket sends is looked at like any message.
-    let udp = opens(walls.has_udp_sockets());
+    let udp = if walls.has_mute_udp_sockets() { Action::Notify } else { opens(walls.has_udp_sockets()) };
     let ping = ask(Word::Low(2), Test::Is(echo), opens(walls.icmp != Mode::Closed), other());
     let datagram = ask_any(Word::Low(2), u32::MAX, &[0, 17], &udp.into(), ping);
     let stream = ask_any(Word::Low(2), u32::MAX, &[0, 6], &make(walls).into(), other());

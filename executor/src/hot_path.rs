@@ -17,12 +17,14 @@ use crate::handshakes::{self, Keeper};
 use crate::inside::Inside;
 use crate::pending::Pending;
 use crate::receiver::{Copied, Kinds, Outcome, Receiver};
+use crate::sys::landlock::Abi;
 use crate::sys::mapping::Mapping;
 use crate::sys::seccomp::{self, Instruction, Listener};
 use crate::sys::socket::{self, Name};
 use crate::sys::{Errno, allocations, fd, process, signal, tick};
 use crate::table::{Protocol, Table, Verdict};
 use crate::task::{Callers, Tasks};
+use crate::walls::Walls;
 use crate::watch::Suspects;
 
 /// Rounds before anything is counted: buffers grow to what is sent, tables of threads and sockets get their first entries.
@@ -92,6 +94,7 @@ fn receiver(listener: Listener) -> (Receiver, Keeper, [OwnedFd; 2]) {
         named: Vec::new(),
         outside: None,
         abstract_names: None,
+        walls: Walls::of(&table(Protocol::Tcp), Abi(7), false, false, false),
         waits_are_killable: true,
         ring: OnceCell::new(),
         watch: None,

@@ -47,6 +47,7 @@ use crate::sys::uring::Ring;
 use crate::sys::{Errno, Result, fd, socket, tick};
 use crate::table::{Mode, Protocol, Table, Verdict};
 use crate::task::{Callers, Tasks};
+use crate::walls::Walls;
 use crate::watch::{self, Suspects, Watch};
 
 /// What a call has come to.
@@ -90,6 +91,8 @@ pub struct Receiver {
     pub(crate) named: Vec<Named>,
     /// Makes calls to the outside abstract sockets that the policy names; none: it names none.
     pub(crate) outside: Option<Outside>,
+    /// What the filter was made of.
+    pub(crate) walls: Walls,
     /// A caller that waits for us is interrupted by fatal signals alone (Linux 5.19).
     pub(crate) waits_are_killable: bool,
     /// Connects without waiting, once a call has asked for it (`ring`); none where the kernel forbids rings.
@@ -244,9 +247,9 @@ impl Receiver {
             libc::SYS_bind => calls::bind::bind(self, notification),
             libc::SYS_listen => calls::bind::listen(self, notification),
             libc::SYS_clone => Ok(calls::alone::clone(self)),
-            libc::SYS_socket if self.tasks.vault().is_some() => calls::make::socket(self, notification),
+            libc::SYS_socket => calls::make::socket(self, notification),
             libc::SYS_socketpair if self.tasks.vault().is_some() => calls::make::pair(self, notification),
-            libc::SYS_socket | libc::SYS_socketpair => self.opened(notification),
+            libc::SYS_socketpair => self.opened(notification),
             libc::SYS_sched_setaffinity
             | libc::SYS_sched_setscheduler
             | libc::SYS_sched_setparam

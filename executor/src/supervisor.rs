@@ -165,12 +165,11 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     let names = walls.names.then(start_names).transpose()?;
     let command = spawn::spawn(request, &confinement)?;
     let vault = if walls.holds_sockets { Some(start_vault(!abi.has_scopes()).map_err(&own)?) } else { None };
-    let reach = Reach { table, named, names, outside, watch, vault };
-    let mut warden =
-        Warden::new(command, Arc::clone(events), reach, abi, proven, linger).map_err(|error| {
-            tree::end(proven);
-            own(error)
-        })?;
+    let reach = Reach { table, walls, named, names, outside, watch, vault };
+    let mut warden = Warden::new(command, Arc::clone(events), reach, proven, linger).map_err(|error| {
+        tree::end(proven);
+        own(error)
+    })?;
     warden.tells_connects = walls.looks_at_connects();
     warden.watch();
     Ok(())
@@ -257,6 +256,7 @@ fn stand_apart() -> Result<()> {
 /// What may be reached, and how.
 struct Reach {
     table: Arc<Table<Mapping>>,
+    walls: Walls,
     named: Vec<Named>,
     names: Option<Redirect>,
     outside: Option<Outside>,
@@ -304,7 +304,6 @@ impl Warden {
         command: Command,
         events: Arc<Events>,
         reach: Reach,
-        abi: Abi,
         proven: Option<Proven>,
         linger: Option<Duration>,
     ) -> Result<Self> {
@@ -335,7 +334,7 @@ impl Warden {
                 None => Tasks::new(usize::try_from(hard / 4).unwrap_or(1).min(4096)),
             },
             inside: Inside::default(),
-            abstract_names: (!abi.has_scopes()).then(|| AbstractNames::new(allows_networks)),
+            abstract_names: (!reach.walls.scoped).then(|| AbstractNames::new(allows_networks)),
             callers: Callers::default(),
             freezer,
             opaque: HashSet::new(),
@@ -343,6 +342,7 @@ impl Warden {
             names: reach.names,
             closed: Closed::default(),
             outside: reach.outside,
+            walls: reach.walls,
             waits_are_killable,
             ring: OnceCell::new(),
             watch: reach.watch,

@@ -29,7 +29,7 @@ pub struct Walls {
     pub namespaces: bool,
     /// The command lives in a Landlock domain, which keeps ptrace and its kin inside, and TCP to what it allows.
     pub confined: bool,
-    /// Landlock keeps signals inside (ABI 6); without that, the supervisor does.
+    /// Landlock keeps signals and abstract unix sockets inside (ABI 6); without that, the supervisor does.
     pub scoped: bool,
     /// Nothing is refused that a policy could allow, and more is seen: sends to the peer, and sockets of families that are not there by default.
     pub observed: bool,
@@ -91,6 +91,14 @@ impl Walls {
     /// There are UDP sockets: programs that ping, and servers, have one whether UDP may leave or not.
     pub fn has_udp_sockets(self) -> bool {
         self.udp != Mode::Closed || self.icmp != Mode::Closed || self.udp_bind || self.names
+    }
+
+    /// UDP is closed, and programs that may connect by TCP have UDP sockets all the same: they ask one for the source that a destination would be reached from (RFC 6724), or
+    /// whether there is IPv6. Such a socket is mute: the supervisor makes it and shuts it for sending before anybody has it. So messages need no look for it.
+    pub fn has_mute_udp_sockets(self) -> bool {
+        let has_datagrams = self.has(families::INET_DGRAM | families::INET6_DGRAM);
+        // It could be bound, and then hear, where nobody looks at that.
+        has_datagrams && !self.has_udp_sockets() && self.tcp != Mode::Closed && self.inspected
     }
 
     /// A message can carry a destination that has to be looked at: then sendmsg, sendmmsg and sendto with an address are trapped. Otherwise the sandbox has no socket
@@ -192,10 +200,16 @@ mod tests {
     fn what_runs_unseen_can_do_no_harm_on_any_socket_that_may_exist() {
         for walls in every() {
             let filter = program(walls);
-            let makes = |domain, kind, protocol| {
+            let makes = |domain: u64, kind: u64, protocol: u64| {
                 let made = answer(&filter, libc::SYS_socket, [domain, kind, protocol, 0, 0, 0]);
-                let by_us = walls.holds_sockets && made == Action::Notify.code();
-                by_us || made == Action::Allow.code()
+                let by_us = made == Action::Notify.code();
+                let is_udp = matches!(domain, 2 | 10) && kind == 2 && matches!(protocol, 0 | 17);
+                if is_udp && walls.has_mute_udp_sockets() {
+                    // Nothing can be sent by what calls/make.rs gives the caller.
+                    assert!(by_us, "{walls:?}");
+                    return false;
+                }
+                by_us && walls.holds_sockets || made == Action::Allow.code()
             };
             let pairs = |kind| {
                 let made = answer(&filter, libc::SYS_socketpair, [1, kind, 0, 0, 0, 0]);
@@ -233,6 +247,7 @@ mod tests {
             // Nobody may look: then there is nothing that a bind could give but what Landlock leaves of TCP.
             if runs(&filter, libc::SYS_bind, [3, 1, 16, 0, 0, 0]) {
                 assert!(!udp && !ping && !connectable && !honours_paths && !walls.inspected, "{walls:?}");
+                assert!(!walls.has_mute_udp_sockets(), "{walls:?}");
             }
             assert!(!runs(&filter, libc::SYS_listen, [3, 1, 0, 0, 0, 0]), "{walls:?}");
         }

@@ -12,6 +12,8 @@ import { openWitness } from './harness/witness.ts';
 const FAMILIES = 'allow_families = ["inet", "inet6", "unix/pair", "netlink/route"]';
 const policyFor = (allow: readonly string[]): string => `${policyOf(allow)}${FAMILIES}\n`;
 const PORT = policyFor([':7001']);
+/** Connects are looked at, messages are not. */
+const ADDRESSES = policyOf(['127.0.0.1:7001', '[::1]:7001']);
 const NOTHING = policyFor([]);
 /** TCP is closed and UDP open: neither is looked at. */
 const DATAGRAMS = policyFor(['udp://*:*']);
@@ -19,6 +21,13 @@ const DATAGRAMS = policyFor(['udp://*:*']);
 const REFUSED = ['-1 EACCES'];
 /** A disconnect with 2 bytes is looked at, and nothing can be where descriptors are not taken and the policy needs no look. */
 const SHORT = isHeld ? '-1 EPERM' : '0 -';
+/** What `unmute` prints of one family: sockets that stay shut through everything, and have no port. */
+const shut = (family: 4 | 6): string[] => {
+  const round = ['-1 EPIPE', '-1 EPIPE', '0 -', '-1 EPIPE'];
+  const turned = family === 6 ? ['0 -', '-1 EPIPE'] : [];
+  const last = [...times(3, '-1 EPIPE'), '-1 EACCES', '-1 EPIPE'];
+  return ['-1 EPIPE', ...round, ...round, ...turned, ...last];
+};
 const times = (count: number, answer: string): string[] =>
   Array.from({ length: count }, () => answer);
 const row = (
@@ -56,7 +65,7 @@ const rows: readonly Row[] = [
   row('plans', 'pair-stream', 'unix stream', times(5, '-1 EISCONN')),
   row('plans', 'pair-seqpacket', 'unix seqpacket', times(5, '-1 EISCONN')),
   row('plans', 'named', 'unix dgram', [
-    ...times(2, '-1 EACCES'),
+    ...(isHeld ? times(2, '-1 EACCES') : times(6, '-1 EPIPE')),
     '-1 EAFNOSUPPORT',
     '-1 ESOCKTNOSUPPORT',
     ...times(3, '-1 EISCONN'),
@@ -71,6 +80,10 @@ const rows: readonly Row[] = [
   row('plans', 'turned', 'unix stream', ['0 -']), // bare, the port is reached as well
   row('plans', 'flipped', TCP, ['1 -']),
   row('plans', 'reused', TCP, ['-1 EACCES', SHORT, '0 -', '-1 EACCES'], { policy: NOTHING }),
+  row('plans', 'unmute', 'udp 127.0.0.1:7004', [...shut(4), ...shut(6)], {
+    policy: isHeld ? ADDRESSES : PORT, // UDP sockets exist where binds are looked at
+  }),
+  row('plans', 'unmute', 'udp ::1:7004', [...shut(4), ...shut(6)], { policy: ADDRESSES }),
   row('calls', 'plain', TCP, REFUSED, { policy: NOTHING }),
   row('calls', 'fastopen-sendto', TCP, ['-1 EOPNOTSUPP'], { policy: NOTHING }),
   row('calls', 'plain', TCP, REFUSED, { policy: DATAGRAMS }),

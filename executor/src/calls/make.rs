@@ -1,5 +1,6 @@
-//! socket(2) and socketpair(2) on behalf, where the caller's descriptors can not be taken and sockets are held in the vault (`vault.rs`). The filter has decided by the three
-//! registers, which can not change, that such a socket may exist; that is what is made here. The caller gets descriptors of it as its own.
+//! socket(2) and socketpair(2) on behalf. The filter has decided by the three registers, which can not change, that such a socket may exist; that is what is made here, for two
+//! reasons: the caller's descriptors can not be taken, and sockets are held in the vault (`vault.rs`); or it is a UDP socket that has to be mute before anybody has it
+//! (`Walls::has_mute_udp_sockets`). The caller gets descriptors of it as its own.
 
 use std::os::fd::OwnedFd;
 
@@ -18,13 +19,31 @@ pub fn socket(receiver: &mut Receiver, notification: &Notification) -> Result<Ou
     let is_datagram = matches!(kind_and_flags & 0xf, libc::SOCK_DGRAM | libc::SOCK_RAW);
     if domain == libc::AF_ALG || receiver.observes() && domain == libc::AF_UNIX && is_datagram {
         let outcome = receiver.opened(notification)?;
-        if domain == libc::AF_ALG {
+        if domain == libc::AF_ALG || receiver.tasks.vault().is_none() {
             return Ok(outcome);
         }
     }
-    let vault = vault_of(receiver, notification)?;
+    same_network(receiver, notification)?;
+    let is_mute = receiver.walls.has_mute_udp_sockets()
+        && is_datagram
+        && matches!(domain, libc::AF_INET | libc::AF_INET6);
+    let make_one = || {
+        let made = socket::new(domain, kind_and_flags, protocol)?;
+        if is_mute {
+            socket::mute(&made)?;
+        }
+        Ok(made)
+    };
+    let Some(vault) = receiver.tasks.vault().cloned() else {
+        let given =
+            receiver.listener.answer_with(notification.id, &make_one()?, closes_on_exec(kind_and_flags));
+        return match given {
+            Err(Errno(libc::EINVAL)) => Err(Errno(libc::EACCES)), // it can not be given before Linux 5.14
+            given => given.map(|()| Outcome::Answered),
+        };
+    };
     vault.make_room(1)?;
-    let [(made, inode)] = make(&vault, || socket::new(domain, kind_and_flags, protocol).map(|made| [made]))?;
+    let [(made, inode)] = make(&vault, || make_one().map(|made| [made]))?;
     let kind = kind(&made)?;
     receiver.listener.answer_with(notification.id, &made, closes_on_exec(kind_and_flags))?;
     // The caller can use it from now on, but its next call comes to this thread.
@@ -39,7 +58,8 @@ pub fn pair(receiver: &mut Receiver, notification: &Notification) -> Result<Outc
     if receiver.observes() {
         receiver.opened(notification)?;
     }
-    let vault = vault_of(receiver, notification)?;
+    same_network(receiver, notification)?;
+    let vault = receiver.tasks.vault().cloned().ok_or(Errno(libc::EAFNOSUPPORT))?;
     vault.make_room(2)?;
     let made = make(&vault, || socket::pair(domain, kind_and_flags, protocol))?;
     let [(first, _), _] = &made;
@@ -58,18 +78,17 @@ pub fn pair(receiver: &mut Receiver, notification: &Notification) -> Result<Outc
     Ok(Outcome::Done(0))
 }
 
-/// Where what is made will be held. EACCES: it would be a socket of another network than the caller's; EPERM: whom we may not look at we could not serve later.
-fn vault_of(receiver: &mut Receiver, notification: &Notification) -> Result<Vault> {
+/// EACCES: it would be a socket of another network than the caller's; EPERM: whom we may not look at we could not serve later.
+fn same_network(receiver: &mut Receiver, notification: &Notification) -> Result<()> {
     match task::network(&notification.tid.to_string()) {
-        Ok(network) if network == task::network("self")? => {}
-        Ok(_) => return Err(Errno(libc::EACCES)),
+        Ok(network) if network == task::network("self")? => Ok(()),
+        Ok(_) => Err(Errno(libc::EACCES)),
         Err(Errno(libc::EACCES)) => {
             receiver.tell_opaque(notification);
-            return Err(Errno(libc::EPERM));
+            Err(Errno(libc::EPERM))
         }
-        Err(error) => return Err(error),
+        Err(error) => Err(error),
     }
-    receiver.tasks.vault().cloned().ok_or(Errno(libc::EAFNOSUPPORT))
 }
 
 /// Sockets and their inodes, which no other has that is held. Those that will not do are kept meanwhile, or the next would get the same.

@@ -39,10 +39,17 @@ impl Closed {
     }
 }
 
-/// Whether a refused connect is one: UDP may not go there but TCP on that port, or an echo request, may, or it is an address of a name (which port it is for, resolvers do not say).
+/// Ports that resolvers take when they were given none: glibc, Go (net/addrselect.go), musl (src/network/lookup_name.c).
+const PROBED: [u16; 3] = [0, 9, 65535];
+
+/// Whether a refused connect is one: UDP may not go there but TCP on that port, or an echo request, may; or its port is one that resolvers take; or it is an address of a name (which port
+/// it is for, resolvers do not say).
 pub(super) fn is_one(receiver: &mut Receiver, kind: Kind, inet: &Inet) -> bool {
     if !matches!(kind, Kind::Udp { .. }) {
         return false;
+    }
+    if PROBED.contains(&inet.port) {
+        return true;
     }
     if receiver.names.as_mut().is_some_and(|names| names.is_named(inet.canonical())) {
         return true;

@@ -176,7 +176,7 @@ fn names_bring_datagram_sockets_and_have_receives_seen_that_tell_a_source() {
     const NAMES: Walls = Walls { names: true, ..CLOSED };
     let (allow, notify) = (Action::Allow.code(), Action::Notify.code());
     assert_eq!(run(NAMES, libc::SYS_socket, args(&[2, 2, 17])), allow);
-    assert_eq!(run(CLOSED, libc::SYS_socket, args(&[2, 2, 17])), Action::Refuse(libc::EACCES).code());
+    assert_eq!(run(CLOSED, libc::SYS_socket, args(&[2, 2, 17])), notify, "a mute one");
     for call in [libc::SYS_sendmsg, libc::SYS_sendmmsg, libc::SYS_recvmsg, libc::SYS_recvmmsg] {
         assert_eq!(run(NAMES, call, args(&[3, 4, 0])), notify, "call {call}");
         assert_eq!(run(CLOSED, call, args(&[3, 4, 0])), allow, "call {call}");
@@ -203,8 +203,11 @@ fn sockets_are_an_allowlist_by_family_type_and_protocol() {
         (CLOSED, [0x1_0000_0002, 1, 0], allow),
         (CLOSED, [2, 1, 262], refuse(libc::EPROTONOSUPPORT)),
         (CLOSED, [2, 1, 132], refuse(libc::EPROTONOSUPPORT)),
-        (CLOSED, [2, 2, 0], refuse(libc::EACCES)),
-        (CLOSED, [10, 2, 17], refuse(libc::EACCES)),
+        (CLOSED, [2, 2, 0], Action::Notify.code()),
+        (CLOSED, [10, 2, 17], Action::Notify.code()),
+        (KERNEL, [10, 2, 17], Action::Notify.code()),
+        (Walls { tcp: Mode::Closed, ..CLOSED }, [2, 2, 0], refuse(libc::EACCES)),
+        (Walls { inspected: false, ..KERNEL }, [2, 2, 0], refuse(libc::EACCES)),
         (CLOSED, [2, 2, 1], refuse(libc::EACCES)),
         (CLOSED, [2, 2, 136], refuse(libc::EPROTONOSUPPORT)),
         (UDP, [2, 2, 0], allow),

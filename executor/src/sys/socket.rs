@@ -3,7 +3,7 @@
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use super::errno::{Result, check, check_size};
+use super::errno::{Errno, Result, check, check_size};
 
 /// A socket address in the form the kernel takes, at most `sockaddr_storage` (128 bytes).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -244,6 +244,17 @@ pub fn tcp_state(fd: &impl AsRawFd) -> Result<u8> {
         )
     })?;
     Ok(state)
+}
+
+/// Shuts a socket for sending, for whoever has it and for good: of a datagram socket no connect, disconnect, bind or option takes that back, and every send is EPIPE
+/// (net/core/sock.c, `sock_alloc_send_pskb`).
+pub fn mute(fd: &impl AsRawFd) -> Result<()> {
+    // SAFETY: takes no pointers.
+    match check(unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_WR) }) {
+        // It has no peer, and is shut all the same (net/ipv4/af_inet.c, inet_shutdown).
+        Ok(_) | Err(Errno(libc::ENOTCONN)) => Ok(()),
+        Err(error) => Err(error),
+    }
 }
 
 /// shutdown(2), both directions, for whoever has the socket.

@@ -3,6 +3,8 @@
  * the witness has its unix sockets. */
 #include "hostile.h"
 #include <linux/netlink.h>
+#include <netinet/udp.h>
+#include <sys/sendfile.h>
 
 static size_t payload(void) { return strlen(nonce); }
 
@@ -213,10 +215,74 @@ static void serve_udp(const char *way) {
   close(s);
 }
 
+/* Every way to send by a UDP socket, to a name where it can be given, and to the peer. 0: one was taken; else as the last one, which has a name. */
+static long send_all(int s, const void *to, socklen_t length) {
+  static const int flags[] = {MSG_MORE, MSG_CONFIRM, MSG_DONTROUTE, MSG_ZEROCOPY, MSG_DONTWAIT};
+  struct iovec part = {(void *)nonce, payload()};
+  struct mmsghdr m = {.msg_hdr = {.msg_name = (void *)to, .msg_namelen = length, .msg_iov = &part, .msg_iovlen = 1}};
+  int on = 1, off = 0, size = (int)payload() / 2, file = memfd_create("nonce", 0), ends[2];
+  long taken = 0;
+  taken |= write(file, nonce, payload()) != (long)payload() || pipe(ends) < 0 || write(ends[1], nonce, payload()) < 0;
+  off_t start = 0;
+  taken |= send(s, nonce, payload(), 0) >= 0;
+  taken |= write(s, nonce, payload()) >= 0;
+  taken |= sendfile(s, file, &start, payload()) > 0;
+  taken |= splice(ends[0], NULL, s, NULL, payload(), 0) > 0;
+  for (int round = 0; round < 3; round++) {
+    if (round == 1) setsockopt(s, IPPROTO_UDP, UDP_CORK, &on, sizeof on);
+    if (round == 2) setsockopt(s, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof size);
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) taken |= sendto(s, nonce, payload(), flags[i], to, length) >= 0;
+    taken |= sendto(s, NULL, 0, 0, to, length) >= 0;
+    taken |= sendmsg(s, &m.msg_hdr, 0) >= 0;
+    taken |= sendmmsg(s, &m, 1, 0) >= 0;
+    setsockopt(s, IPPROTO_UDP, UDP_CORK, &off, sizeof off);
+  }
+  setsockopt(s, IPPROTO_UDP, UDP_SEGMENT, &off, sizeof off);
+  close(file), close(ends[0]), close(ends[1]);
+  long last = sendto(s, nonce, payload(), 0, to, length);
+  return taken || last >= 0 ? 0 : -1;
+}
+
+/* UDP sockets that were made shut for sending, and whatever might open them again. */
+static void unmute(const char *way) {
+  struct sockaddr_in bad = ip4("127.0.0.1", BAD_UDP), good = ip4("127.0.0.1", GOOD_TCP);
+  struct sockaddr_in6 bad6 = ip6("::1", BAD_UDP), good6 = ip6("::1", GOOD_TCP), mapped = ip6("::ffff:127.0.0.1", GOOD_TCP);
+  struct sockaddr none = {0};
+  for (int v6 = 0; v6 < 2; v6++) {
+    const void *to = v6 ? (void *)&bad6 : (void *)&bad, *probe = v6 ? (void *)&good6 : (void *)&good;
+    socklen_t length = v6 ? sizeof bad6 : sizeof bad;
+    int s = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM | (v6 ? SOCK_NONBLOCK : SOCK_CLOEXEC), v6 ? IPPROTO_UDP : 0), v4 = AF_INET;
+    tell(way, send_all(s, to, length));
+    for (int round = 0; round < 2; round++) {
+      connect(s, to, length);
+      tell(way, send_all(s, to, length));
+      connect(s, probe, length);
+      tell(way, send_all(s, to, length));
+      tell(way, connect(s, &none, sizeof none));
+      tell(way, send_all(s, to, length));
+    }
+    if (v6) {
+      connect(s, (void *)&mapped, sizeof mapped);
+      tell(way, setsockopt(s, IPPROTO_IPV6, IPV6_ADDRFORM, &v4, sizeof v4));
+      tell(way, send_all(s, &bad, sizeof bad));
+    }
+    for (int how = SHUT_RD; how <= SHUT_RDWR; how++) {
+      shutdown(s, how);
+      tell(way, v6 ? send_all(s, &bad, sizeof bad) : send_all(s, to, length));
+    }
+    close(s);
+    s = socket(v6 ? AF_INET6 : AF_INET, SOCK_DGRAM, 0);
+    struct sockaddr_in6 any = {.sin6_family = v6 ? AF_INET6 : AF_INET};
+    tell(way, bind(s, (void *)&any, length));
+    tell(way, send_all(s, to, length));
+    close(s);
+  }
+}
+
 static const struct way ways[] = {
   {"pair-stream", pair_stream}, {"pair-seqpacket", pair_seqpacket}, {"named", named}, {"deferred", deferred},
   {"reused", reused}, {"inherited", inherited}, {"passed", passed}, {"turned", turned}, {"flipped", flipped},
-  {"serve-udp", serve_udp},
+  {"serve-udp", serve_udp}, {"unmute", unmute},
 };
 
 int main(int argc, char **argv) { return RUN_WAYS(argc, argv, ways); }
