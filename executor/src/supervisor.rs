@@ -34,7 +34,7 @@ use crate::named::Named;
 use crate::names::hosts;
 use crate::names::listed::Listed;
 use crate::names::redirect::Redirect;
-use crate::names::server::Telling;
+use crate::names::telling::Telling;
 use crate::outside::Outside;
 use crate::pending::{INTERRUPT, Pending};
 use crate::probe;

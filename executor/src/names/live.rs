@@ -17,6 +17,8 @@ use super::published::{Reader, Writer, publish};
 use crate::table::{Ports, Protocol};
 
 const FLOOR_MS: u64 = 60 * 1000;
+/// Time to live of what stays open to the end.
+pub const FOR_GOOD: u32 = u32::MAX;
 const MOST_AGE_MS: u64 = 24 * 3600 * 1000;
 /// Addresses of one name. Large services answer with 8 of hundreds, others each time.
 const MOST_OF_NAME: usize = 128;
@@ -120,10 +122,13 @@ pub fn channel() -> (Learner, Live) {
 }
 
 impl Learner {
-    /// Opens what a name opens at each of these addresses for `ttl` seconds, within the bounds. When it returns they are open.
+    /// Opens what a name opens at each of these addresses for `ttl` seconds, within the bounds, or `FOR_GOOD`. When it returns they are open.
     pub fn learn(&mut self, name: &str, addresses: Vec<(IpAddr, Vec<Ports>)>, ttl: u32) {
         let now = since(self.start);
-        let expires = now + (u64::from(ttl) * 1000).clamp(FLOOR_MS, MOST_AGE_MS);
+        let expires = match ttl {
+            FOR_GOOD => u64::MAX,
+            _ => now + (u64::from(ttl) * 1000).clamp(FLOOR_MS, MOST_AGE_MS),
+        };
         let mut own = self.known.remove(name).unwrap_or_default();
         self.count -= own.len();
         for (address, opens) in addresses {
@@ -223,6 +228,15 @@ mod tests {
         assert!(!live.allows(Protocol::Tcp, ip(1), 443));
         assert!(live.allows(Protocol::Tcp, ip(2), 443));
         assert!(opening(&learner, 2).expires.load(Ordering::Relaxed) >= FLOOR_MS);
+    }
+
+    #[test]
+    fn what_is_open_for_good_does_not_expire_and_no_later_answer_shortens_that() {
+        let (mut learner, mut live) = channel();
+        learner.learn("a", vec![(ip(1), web())], FOR_GOOD);
+        learner.learn("a", vec![(ip(1), web())], 1);
+        assert!(live.allows(Protocol::Tcp, ip(1), 443));
+        assert_eq!(learner.known["a"][&ip(1)].expires(), u64::MAX);
     }
 
     #[test]

@@ -14,5 +14,6 @@ mod published;
 pub mod redirect;
 pub mod server;
 mod streams;
+pub mod telling;
 pub mod upstream;
 pub mod wire;

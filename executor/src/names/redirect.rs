@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::listed::Listed;
 use super::live::Live;
-use super::server::{Server, Telling};
+use super::server::Server;
+use super::telling::Telling;
 use crate::event::Events;
 use crate::sockaddr::{Form, Inet, Kind, from_kernel};
 use crate::sys::mapping::Mapping;

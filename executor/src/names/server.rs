@@ -9,16 +9,16 @@ use std::time::{Duration, Instant};
 use super::hosts;
 use super::limit::{Limit, MOST_FREE_BYTES};
 use super::listed::{Listed, Meaning, Rules};
-use super::live::{self, Learner, Live};
+use super::live::{self, FOR_GOOD, Learner, Live};
 use super::redirect::Shared;
 use super::streams::Stream;
+use super::telling::{Reason, Teller, Telling};
 use super::upstream::{Flight, Servers};
 use super::wire::{self, Answer, Heard, HostName, Question, Rcode, Rtype};
-use crate::event::{Events, Kind as RecordKind, Record};
+use crate::event::Events;
 use crate::sys::mapping::Mapping;
 use crate::sys::{Result, fd};
 use crate::table::Table;
-use crate::task::Callers;
 
 /// Questions upstream at once; those beyond fail.
 const MOST_FLIGHTS: usize = 128;
@@ -30,36 +30,10 @@ const MOST_STREAMS: usize = 64;
 const MOST_KEPT: usize = 4096;
 /// Messages read from one socket before the others have their turn.
 const MOST_AT_ONCE: usize = 32;
-/// A denial that has been told is not told again for so long.
-const QUIET: Duration = Duration::from_secs(10);
-const MOST_TOLD: usize = 256;
 /// How long an answer is kept, whatever it says; and how long a failure.
 const MOST_KEPT_SECONDS: u32 = 24 * 3600;
 const FAILURE: Duration = Duration::from_secs(2);
 const LARGEST: usize = 65535;
-
-/// What is told beside refusals.
-#[derive(Clone, Copy, Debug)]
-pub struct Telling {
-    /// Each address that is answered.
-    pub answers: bool,
-    /// The same, and every name is answered: the sandbox is only observed.
-    pub everything: bool,
-}
-
-/// Why a name is told, by its number in a record (docs/native.md).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-enum Reason {
-    /// It was answered.
-    Answered = 0,
-    /// No rule names it.
-    Unlisted = 1,
-    /// It has an address of the inside, and the policy does not say that it may.
-    Inside = 2,
-    /// Only a wildcard allows it, and it is too long, or too many new names were asked for.
-    Limit = 3,
-}
 
 /// Where an answer goes.
 #[derive(Clone, Copy, Debug)]
@@ -83,19 +57,18 @@ pub struct Server {
     shared: Arc<Shared>,
     listed: Arc<Listed>,
     table: Arc<Table<Mapping>>,
-    events: Arc<Events>,
-    callers: Callers,
+    teller: Teller,
     sockets: Vec<UdpSocket>,
     listeners: [Option<TcpListener>; 2],
     streams: Vec<Stream>,
     next_stream: u64,
     servers: Servers,
     flights: Vec<(Flight, Rules, Vec<Waiter>)>,
+    /// Live names that the host's own file has, for good.
+    own: HashMap<HostName, Vec<IpAddr>>,
     kept: HashMap<(HostName, Rtype), (Known, Instant)>,
     learner: Learner,
     limit: Limit,
-    told: HashMap<HostName, Instant>,
-    telling: Telling,
     /// Turns answers that do not fit whole.
     turn: usize,
 }
@@ -121,8 +94,8 @@ impl Server {
             shared,
             listed,
             table,
-            events,
-            callers: Callers::default(),
+            teller: Teller::new(events, telling),
+            own: HashMap::new(),
             sockets: Vec::new(),
             listeners,
             streams: Vec::new(),
@@ -132,30 +105,24 @@ impl Server {
             kept: HashMap::new(),
             learner,
             limit: Limit::new(now),
-            told: HashMap::new(),
-            telling,
             turn: 0,
         };
-        server.learn_hosts(hosts, now);
+        server.learn_hosts(hosts);
         Ok((server, live))
     }
 
-    /// Programs read the host's file before they ask anyone, so what it says of live names is learnt like an answer.
-    fn learn_hosts(&mut self, text: &str, now: Instant) {
+    /// Programs read the host's file before they ask anyone, so what it says of live names is open from the start, and what they are answered.
+    fn learn_hosts(&mut self, text: &str) {
         if !self.listed.asks() {
             return;
         }
-        let mut found: HashMap<(HostName, Rtype), Vec<IpAddr>> = HashMap::new();
+        let listed = Arc::clone(&self.listed);
         for (address, name) in hosts::entries(text) {
             let name = name.trim_end_matches('.').to_ascii_lowercase().into_boxed_str();
-            if matches!(self.listed.find(&name), Meaning::Live(_)) {
-                let kind = wire::kind_of(address);
-                found.entry((name, kind)).or_default().push(address);
+            if let Meaning::Live(rules) = listed.find(&name) {
+                self.open(&name, &rules, &[address], FOR_GOOD);
+                self.own.entry(name).or_default().push(address);
             }
-        }
-        for ((name, kind), addresses) in found {
-            let Meaning::Live(rules) = self.listed.find(&name) else { continue };
-            self.take(&name, kind, &rules, Answer::Addresses(addresses, MOST_KEPT_SECONDS), now, None);
         }
     }
 
@@ -300,7 +267,7 @@ impl Server {
         };
         let listed = Arc::clone(&self.listed);
         let meaning = match listed.find(name) {
-            Meaning::Unlisted if self.telling.everything => Meaning::Live(Rules::none()),
+            Meaning::Unlisted if self.teller.telling.everything => Meaning::Live(Rules::none()),
             meaning => meaning,
         };
         match meaning {
@@ -310,7 +277,7 @@ impl Server {
             }
             Meaning::Unlisted => {
                 if !listed.is_echo(name) {
-                    self.tell(Reason::Unlisted, name, None, tid, now);
+                    self.teller.refused(Reason::Unlisted, name, None, tid, now);
                 }
                 self.reply(question, asker, &Known::Not(Rcode::NXDOMAIN), 0);
             }
@@ -334,12 +301,20 @@ impl Server {
             // Also service bindings (HTTPS, SVCB): the addresses they hint at would not be open.
             return self.reply(question, asker, &Known::Addresses(Vec::new()), 0);
         }
+        if let Some(own) = self.own.get(name) {
+            // As resolvers do: a name that the file has is looked up nowhere else, though it lack addresses of that family.
+            let own = own.iter().copied().filter(|address| wire::kind_of(*address) == kind).collect();
+            let addresses = self.allowed(name, &rules, own, now, Some(tid));
+            return self.reply(question, asker, &Known::Addresses(addresses), 0);
+        }
         if let Some((known, until)) = self.kept.get(&(name.into(), kind))
             && now < *until
         {
             let (known, left) = (known.clone(), until.saturating_duration_since(now));
             let ttl = u32::try_from(left.as_secs()).unwrap_or(u32::MAX);
-            self.open(name, &rules, &known, ttl);
+            if let Known::Addresses(addresses) = &known {
+                self.open(name, &rules, addresses, ttl);
+            }
             return self.reply(question, asker, &known, ttl);
         }
         let waiter = (message.to_vec(), asker);
@@ -354,7 +329,7 @@ impl Server {
         let is_too_free =
             rules.free_bytes.is_some_and(|bytes| bytes > MOST_FREE_BYTES || !self.limit.take(now));
         if is_too_free {
-            self.tell(Reason::Limit, name, None, tid, now);
+            self.teller.refused(Reason::Limit, name, None, tid, now);
         }
         if is_too_free || self.flights.len() >= MOST_FLIGHTS {
             return self.reply(question, asker, &Known::Not(Rcode::SERVFAIL), 0);
@@ -375,19 +350,15 @@ impl Server {
     ) -> (Known, u32) {
         let (known, ttl) = match answer {
             Answer::Addresses(addresses, ttl) => {
-                let is_allowed =
-                    |address: &IpAddr| self.listed.opens(&*self.table, name, rules, *address).is_some();
-                let (kept, dropped): (Vec<IpAddr>, Vec<IpAddr>) = addresses.into_iter().partition(is_allowed);
-                if let (Some(address), Some(tid)) = (dropped.first(), tid) {
-                    self.tell(Reason::Inside, name, Some(*address), tid, now);
-                }
-                (Known::Addresses(kept), ttl.min(MOST_KEPT_SECONDS))
+                (Known::Addresses(self.allowed(name, rules, addresses, now, tid)), ttl.min(MOST_KEPT_SECONDS))
             }
             Answer::None(ttl) => (Known::Addresses(Vec::new()), ttl.min(MOST_KEPT_SECONDS)),
             Answer::NoSuchName(ttl) => (Known::Not(Rcode::NXDOMAIN), ttl.min(MOST_KEPT_SECONDS)),
             Answer::Elsewhere(_) | Answer::Truncated | Answer::Failed => (Known::Not(Rcode::SERVFAIL), 0),
         };
-        self.open(name, rules, &known, ttl);
+        if let Known::Addresses(addresses) = &known {
+            self.open(name, rules, addresses, ttl);
+        }
         let lasts = match known {
             Known::Not(Rcode::SERVFAIL) => FAILURE,
             _ => Duration::from_secs(ttl.into()),
@@ -401,8 +372,24 @@ impl Server {
         (known, ttl)
     }
 
-    fn open(&mut self, name: &str, rules: &Rules, known: &Known, ttl: u32) {
-        let Known::Addresses(addresses) = known else { return };
+    /// The addresses that the name may have. Those it may not are told.
+    fn allowed(
+        &mut self,
+        name: &str,
+        rules: &Rules,
+        addresses: Vec<IpAddr>,
+        now: Instant,
+        tid: Option<u32>,
+    ) -> Vec<IpAddr> {
+        let is_allowed = |address: &IpAddr| self.listed.opens(&*self.table, name, rules, *address).is_some();
+        let (allowed, dropped): (Vec<IpAddr>, Vec<IpAddr>) = addresses.into_iter().partition(is_allowed);
+        if let (Some(address), Some(tid)) = (dropped.first(), tid) {
+            self.teller.refused(Reason::Inside, name, Some(*address), tid, now);
+        }
+        allowed
+    }
+
+    fn open(&mut self, name: &str, rules: &Rules, addresses: &[IpAddr], ttl: u32) {
         let opened = addresses.iter().filter_map(|address| {
             let opens = self.listed.opens(&*self.table, name, rules, *address)?;
             (!opens.is_empty()).then(|| (address.to_canonical(), opens))
@@ -422,8 +409,10 @@ impl Server {
             Known::Addresses(addresses) => (Rcode::NOERROR, addresses.clone()),
             Known::Not(code) => (*code, Vec::new()),
         };
-        if self.telling.answers {
-            self.tell_answer(question, asker, code, &addresses);
+        if self.teller.telling.answers
+            && let Some(tid) = self.tid_of(asker)
+        {
+            self.teller.answered(question, code, &addresses, tid);
         }
         if addresses.len() > 1 {
             // Not all may fit, and the first is often the only one tried.
@@ -432,21 +421,6 @@ impl Server {
             addresses.rotate_left(by);
         }
         self.send(asker, &question.reply(code, &addresses, ttl, most));
-    }
-
-    /// Tells what was answered: a record for each address, or one that there was none.
-    fn tell_answer(&mut self, question: &Question<'_>, asker: Asker, code: Rcode, addresses: &[IpAddr]) {
-        let (Some(name), Some(tid)) = (question.name.as_deref(), self.tid_of(asker)) else { return };
-        let wanted = addresses.iter().filter(|address| question.wants(wire::kind_of(**address)));
-        let wanted: Vec<Option<IpAddr>> = wanted.copied().map(Some).collect();
-        let none = [None];
-        // What a name has not is told once, by the question for IPv4.
-        let is_told = !wanted.is_empty() || code == Rcode::NOERROR && question.kind == Rtype::A;
-        for address in if wanted.is_empty() { &none[..] } else { &wanted } {
-            if is_told {
-                self.record(Reason::Answered, name, *address, tid);
-            }
-        }
     }
 
     fn send(&mut self, asker: Asker, message: &[u8]) {
@@ -461,36 +435,5 @@ impl Server {
                 }
             }
         }
-    }
-
-    /// Tells the front of a refusal, unless it was told just now.
-    fn tell(&mut self, reason: Reason, name: &str, address: Option<IpAddr>, tid: u32, now: Instant) {
-        if self.told.get(name).is_some_and(|then| now.duration_since(*then) < QUIET) {
-            return;
-        }
-        if self.told.len() >= MOST_TOLD {
-            self.told.clear();
-        }
-        self.told.insert(name.into(), now);
-        self.record(reason, name, address, tid);
-    }
-
-    fn record(&mut self, reason: Reason, name: &str, address: Option<IpAddr>, tid: u32) {
-        let (pid, program) = self.callers.who(tid);
-        let code = match reason {
-            Reason::Answered => Rcode::NOERROR,
-            Reason::Unlisted => Rcode::NXDOMAIN,
-            Reason::Inside | Reason::Limit => Rcode::REFUSED,
-        };
-        let record = Record {
-            protocol: reason as u8,
-            pid,
-            tid,
-            code: code.to_int().into(),
-            address,
-            name: program,
-            ..Record::new(RecordKind::Name)
-        };
-        self.events.tell_with(name.as_bytes(), &record);
     }
 }
