@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openTcp } from '../e2e/harness/listen.ts';
-import { processesWith, until } from '../e2e/harness/processes.ts';
+import { processesWith, readProc, until } from '../e2e/harness/processes.ts';
 import { policyOf, run, sandlock, start } from '../e2e/harness/run.ts';
 import { type User, users } from '../e2e/harness/stage.ts';
 import { type Host, landlock, noLandlock, without } from './host.ts';
@@ -197,9 +197,8 @@ describe.each(users)('as $name', (user) => {
     ]);
     onTestFinished(() => void killed.kill('SIGKILL'));
     const sleeping = (): number =>
-      processesWith(`sleep ${mark}`).filter(
-        (pid) => readFileSync(`/proc/${pid}/comm`, 'utf8') === 'sleep\n',
-      ).length;
+      processesWith(`sleep ${mark}`).filter((pid) => readProc(String(pid), 'comm') === 'sleep\n')
+        .length;
     await until('both sleep', () => sleeping() === 2);
     killed.kill('SIGKILL');
     await until('none sleeps', () => sleeping() === 0);

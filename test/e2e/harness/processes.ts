@@ -36,7 +36,8 @@ export function sleep(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-function readProc(pid: string, file: string): string {
+/** A file of /proc/PID; `` when the process is gone, which it may be between any two looks. */
+export function readProc(pid: string, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, 'utf8');
   } catch {
