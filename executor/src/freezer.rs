@@ -19,13 +19,14 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::event::{Events, Kind as RecordKind, Record, padded};
 use crate::frozen::Frozen;
 use crate::receiver::kind;
 use crate::sockaddr::Kind;
 use crate::sys::process::{self, pidfd_getfd};
 use crate::sys::seccomp::{Listener, Notification};
 use crate::sys::{Errno, Result, ptrace};
-use crate::task::open_thread;
+use crate::task::{Status, open_thread};
 use crate::vault::{Found, Vault};
 
 /// How long one attempt may take. So long at most a process stands still for nothing.
@@ -37,6 +38,8 @@ const PAUSE: Duration = Duration::from_millis(20);
 /// How long a call that found no room is put off, at first and at most.
 const FIRST_DELAY: Duration = Duration::from_micros(500);
 const MOST_DELAY: Duration = Duration::from_millis(16);
+/// Threads of a process of which it is remembered.
+const MOST_DELAYS: usize = 1024;
 /// How long a thread of ours waits for the next call of its process.
 const LINGER: Duration = Duration::from_secs(1);
 /// How late a pause may end.
@@ -61,6 +64,7 @@ pub struct Freezer(Arc<Shared>);
 
 struct Shared {
     listener: Arc<Listener>,
+    events: Arc<Events>,
     /// Where the sockets are that we made; none: descriptors are taken from programs.
     vault: Option<Vault>,
     /// Processes may have shared their descriptor tables with others; for good.
@@ -70,10 +74,16 @@ struct Shared {
 }
 
 impl Freezer {
-    /// Answers go to `listener`. `waits_are_killable`: of those that wait for us (Linux 5.19); else nothing is frozen.
-    pub fn new(listener: Arc<Listener>, vault: Option<Vault>, waits_are_killable: bool) -> Self {
+    /// Answers go to `listener`, and to `events` which processes may not be traced. `waits_are_killable`: of those that wait for us (Linux 5.19); else nothing is frozen.
+    pub fn new(
+        listener: Arc<Listener>,
+        events: Arc<Events>,
+        vault: Option<Vault>,
+        waits_are_killable: bool,
+    ) -> Self {
         Self(Arc::new(Shared {
             listener,
+            events,
             vault,
             has_common_tables: AtomicBool::new(false),
             is_able: waits_are_killable,
@@ -117,6 +127,7 @@ impl Freezer {
             incoming,
             queue: VecDeque::new(),
             delays: HashMap::new(),
+            is_told: false,
         };
         worker.start().map_err(|_| Errno(libc::EAGAIN))?;
         processes.insert(group, sender);
@@ -154,6 +165,8 @@ struct Worker {
     queue: VecDeque<Job>,
     /// By how much the next call of a thread is put off whose last one found no room.
     delays: HashMap<u32, Duration>,
+    /// It was told that the process can not be looked at.
+    is_told: bool,
 }
 
 impl Worker {
@@ -218,6 +231,9 @@ impl Worker {
     fn make(&mut self, jobs: Vec<Job>) -> bool {
         let mut frozen = Frozen::new(self.group);
         let outcome = frozen.freeze(Instant::now() + ATTEMPT);
+        if outcome == Err(Errno(libc::EPERM)) && self.shared.vault.is_some() {
+            self.tell_opaque();
+        }
         for job in jobs {
             match outcome {
                 Ok(()) => self.let_run(&mut frozen, &job),
@@ -263,10 +279,23 @@ impl Worker {
         let next = job.notification.instruction_pointer;
         if ptrace::is_repeating(tid, next) == Ok(true) {
             let delay = self.delays.get(&tid).map_or(FIRST_DELAY, |delay| (*delay * 2).min(MOST_DELAY));
+            if self.delays.len() >= MOST_DELAYS {
+                self.delays.clear();
+            }
             self.delays.insert(tid, delay);
         } else {
             self.delays.remove(&tid);
         }
+    }
+
+    /// Where every message on a connection depends on it, it is told, once.
+    fn tell_opaque(&mut self) {
+        if std::mem::replace(&mut self.is_told, true) {
+            return;
+        }
+        let (pid, tid) = (self.group, self.group);
+        let name = Status::read(tid).map_or([0; 16], |status| padded(&status.name));
+        self.shared.events.tell(&Record { pid, tid, name, ..Record::new(RecordKind::Opaque) });
     }
 
     fn answer(&self, job: &Job, error: Errno) {
@@ -277,6 +306,7 @@ impl Worker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::fd;
     use std::os::fd::IntoRawFd;
 
     #[test]
@@ -285,11 +315,12 @@ mod tests {
             let file = std::fs::File::open("/dev/null").unwrap();
             Arc::new(Listener::adopt(file.into_raw_fd()))
         };
-        let group = process::own_pid().cast_unsigned();
+        let (_records, write) = fd::pipe().unwrap();
+        let events = Arc::new(Events::new(write).unwrap());
         let call = Notification::default();
-        let old = Freezer::new(listener(), None, false);
-        assert_eq!(old.hand_over(&call, group), Err(Errno(libc::EPERM)));
-        let able = Freezer::new(listener(), None, true);
+        let old = Freezer::new(listener(), Arc::clone(&events), None, false);
+        assert_eq!(old.hand_over(&call, u32::MAX), Err(Errno(libc::EPERM)));
+        let able = Freezer::new(listener(), events, None, true);
         // Nobody is frozen for a process that is not there.
         assert_eq!(able.hand_over(&call, u32::MAX), Ok(()));
         assert!(!able.tables_are_shared());

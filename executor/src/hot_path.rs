@@ -76,14 +76,15 @@ fn receiver(listener: Listener) -> (Receiver, Keeper, [OwnedFd; 2]) {
     let (waiting, began) = fd::pipe().unwrap();
     let pending = Pending::new(Arc::clone(&listener), began.try_clone().unwrap());
     let (handshakes, keeper) = handshakes::pair(Arc::clone(&listener), pending.clone(), began).unwrap();
+    let teller = Arc::new(Events::new(records).unwrap());
     let receiver = Receiver {
-        freezer: Freezer::new(Arc::clone(&listener), None, true),
+        freezer: Freezer::new(Arc::clone(&listener), Arc::clone(&teller), None, true),
         listener,
         counts: Arc::new(Counts::default()),
         table: table(Protocol::Tcp),
         names: None,
         closed: Closed::default(),
-        events: Arc::new(Events::new(records).unwrap()),
+        events: teller,
         pending,
         handshakes,
         wary_until: None,

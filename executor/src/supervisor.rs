@@ -319,7 +319,8 @@ impl Warden {
         let counts = Arc::new(Counts::default());
         let allows_networks = reach.table.allows_user_namespaces();
         let waits_are_killable = seccomp::has_killable_waits();
-        let freezer = Freezer::new(Arc::clone(&listener), reach.vault.clone(), waits_are_killable);
+        let freezer =
+            Freezer::new(Arc::clone(&listener), Arc::clone(&events), reach.vault.clone(), waits_are_killable);
         let mut receiver = Receiver {
             listener: Arc::clone(&listener),
             counts: Arc::clone(&counts),

@@ -239,6 +239,25 @@ os.wait(); print(told(lambda: x.sendmsg([b'x']))); end.set()
     expect(outcome).toMatchObject({ stdout: 'sent\nEPERM\n', status: 0 });
   });
 
+  test('where ptrace is forbidden as well, or a debugger is faster: refused, and told once', async () => {
+    const script = `
+import errno, socket, threading
+x, y = socket.socketpair(); end = threading.Event(); threading.Thread(target=end.wait).start()
+def told(f):
+    try: f(); return 'sent'
+    except OSError as e: return errno.errorcode[e.errno]
+print(*[told(lambda: x.sendmsg([b'x'])) for _ in range(3)], told(lambda: x.send(b'x'))); end.set()
+`;
+    const policy = policyOf(['udp://127.0.0.1:*']);
+    const forbidden = container(user, ...TAKING, 'ptrace=EPERM');
+    const options = unsealed(user).filter((option) => option !== '--quiet');
+    const outcome = await run(user, [...forbidden, ...sandlock(policy, python(script), options)]);
+    expect(outcome).toMatchObject({ stdout: 'EPERM EPERM EPERM sent\n', status: 0 });
+    expect(outcome.stderr).toMatch(/^sandlock: can not look into python3\[\d+\][^\n]*\n$/);
+    const traced = ['strace', '-f', '-o', '/dev/null', ...python(script)];
+    expect((await under(policy, traced)).stdout).toBe('EPERM EPERM EPERM sent\n');
+  });
+
   test('handles handed to other processes, by node and by multiprocessing', async () => {
     const script = `
 const { fork } = require('child_process'), net = require('net');

@@ -4,7 +4,7 @@
 //! Why that can not be raced. Between our look and the kernel's, everything that lies in memory may change, but nothing of that matters for such a socket. What must
 //! not change is the socket behind the number. The caller stands still in its call; a table changes only by tasks that use it; and those are the threads of
 //! one process, unless somebody cloned a process with CLONE_FILES. Such a clone comes here before it is made, and from then on no message is let through in the whole sandbox. A process with
-//! one thread can make no second while that one stands still. One with more is made to stand still (`freezer.rs`), which costs it some 10 µs a thread: that is done only for what can not be made on behalf.
+//! one thread can make no second while that one stands still. One with more is made to stand still (`freezer.rs`), which costs 0.1 ms and some 10 µs a thread: that is done only for what can not be made on behalf.
 
 use crate::receiver::{Outcome, Receiver};
 use crate::sockaddr::Kind;
