@@ -6,6 +6,7 @@
 import { canonicalAddress, formatAddress, isMapped } from './address.ts';
 import { familiesFor } from './families.ts';
 import type { Action, FamilyName, Protocol, Rule } from './model.ts';
+import { DNS_PORT } from './name-servers.ts';
 import { isBind, toCanonical, widen } from './stored-address.ts';
 import type { Table } from './table.ts';
 
@@ -139,8 +140,12 @@ function findCause(table: Table, protocol: Protocol, covering: readonly number[]
   return table.index().group('allow', protocol).all.length > 0 ? 'address' : 'protocol';
 }
 
+/** Who is refused a name server wants a name, as a rule, and a rule with the name opens less. */
+const NO_NAME_SERVER = 'no rule allows udp (to reach a host by its name, allow the name instead)';
+
 function describeCause(cause: Cause, protocol: Protocol, port: number): string {
   const what = protocol.replace('-', ' ');
+  if (cause === 'protocol' && protocol === 'udp' && port === DNS_PORT) return NO_NAME_SERVER;
   if (cause === 'protocol') return `no rule allows ${isBind(protocol) ? `a ${what}` : what}`;
   return cause === 'port'
     ? `no ${what} rule for port ${port} of this address`

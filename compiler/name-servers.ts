@@ -17,7 +17,8 @@ const SERVERS: ReadonlySet<string> = new Set([
   ...['94.140.14.14', '94.140.15.15', 'dns.adguard-dns.com', 'dns.nextdns.io'],
 ]);
 
-const DNS_PORT = 53;
+/** RFC 1035 §4.2. */
+export const DNS_PORT = 53;
 /** DNS over TLS and QUIC (RFC 7858, RFC 9250), over HTTPS (RFC 8484). */
 const SECURE_PORTS: readonly number[] = [853, 443];
 

@@ -166,6 +166,16 @@ test.each([
   },
 );
 
+test('who is refused a name server, where no rule allows udp, is told of rules with names', () => {
+  const onlyTcp = draftOf([rule('allow', 'tcp://192.0.2.1/32:443', 0)]);
+  expect(formatHint(explained(onlyTcp, 'udp', '192.0.2.53', 53))).toBe(
+    'no rule allows udp (to reach a host by its name, allow the name instead); to allow: "udp://192.0.2.53:53"',
+  );
+  expect(formatHint(explained(onlyTcp, 'udp', '192.0.2.53', 54))).toBe(
+    'no rule allows udp; to allow: "udp://192.0.2.53:54"',
+  );
+});
+
 test('the half line about a refused call names the rule to add, by the name that the program used', () => {
   expect(formatHint(explained(SITE, 'tcp', '93.184.216.34', 443, 'api.example.org'))).toBe(
     'no tcp rule for this address; to allow: "api.example.org:443"',
