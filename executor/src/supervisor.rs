@@ -12,7 +12,7 @@
 //! | 6 | the request, sealed |
 //! | 7 | write end: one byte once it is proven that we can signal nothing outside |
 //!
-//! Should: have no capabilities, not be dumpable, be in a process group of its own, be subreaper (orphans come to it), outlive the command until the listener
+//! Should: have no capabilities, not be dumpable, be in a session of its own, be subreaper (orphans come to it), outlive the command until the listener
 //! says that no task is left. A panic ends it, and so the tree (the front sees to that).
 //! Must not: end while a task of the sandbox lives; touch stdio of the caller after the command has started.
 
@@ -246,13 +246,6 @@ pub fn harden() -> Result<()> {
     signal::install_interrupt(INTERRUPT)
 }
 
-/// Leaves the process group of the host, whose signals are not for us. Where there is a terminal its session, too: keys go to whichever group the command puts in front, and whether a job
-/// can be stopped depends on parents in other groups of its session, which we would be. Elsewhere not, since kernels with autogroups (sched(7)) share the processor between sessions: a call that
-/// passes from one to the other and back took 5 % longer, and up to twice as long beside other busy processes. Signals are blocked here either way.
-fn stand_apart() -> Result<()> {
-    if process::may_have_terminal() { process::new_session() } else { process::new_group() }
-}
-
 /// What may be reached, and how.
 struct Reach {
     table: Arc<Table<Mapping>>,
@@ -361,7 +354,7 @@ impl Warden {
             drop(ended);
         })?;
         // The command's first calls need not wait for this.
-        stand_apart()?;
+        process::new_session()?;
         fd::close_stdio()?;
         let changes = signal::child_changes()?;
         Ok(Self {

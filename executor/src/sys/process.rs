@@ -226,18 +226,6 @@ pub fn new_session() -> Result<()> {
     check(unsafe { libc::setsid() }).map(drop)
 }
 
-/// setpgid(2): a process group of this process's own, in the same session.
-pub fn new_group() -> Result<()> {
-    // SAFETY: takes no pointers.
-    check(unsafe { libc::setpgid(0, 0) }).map(drop)
-}
-
-/// Whether the session may have a controlling terminal (`tty(4)`): ENXIO alone says that it has none.
-pub fn may_have_terminal() -> bool {
-    let terminal = std::fs::File::open("/dev/tty");
-    !terminal.is_err_and(|error| error.raw_os_error() == Some(libc::ENXIO))
-}
-
 /// Ends this process at once.
 pub fn exit_now(code: i32) -> ! {
     // SAFETY: never returns and runs no handlers.
