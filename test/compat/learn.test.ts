@@ -93,7 +93,9 @@ describe.each(users)('as $name', (user) => {
       }
     });
     const url = `http://127.0.0.1:${web.port}/`;
-    const script = `git clone -q ${url} copy; cat copy/file; git -C copy fetch -q`;
+    // Without a name for its user git asks for that of the machine, which no rule has.
+    const script = `export GIT_COMMITTER_NAME=t GIT_COMMITTER_EMAIL=t@example.com
+      git clone -q ${url} copy; cat copy/file; git -C copy fetch -q`;
     const policy = await relearn(user, script, 'one\n');
     expect(rules(policy)).toContain(`"127.0.0.1:${web.port}"`);
   });
