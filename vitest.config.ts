@@ -11,7 +11,7 @@ const config: ViteUserConfig = defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['test/{compiler,policy,src,scripts,reference}/**/*.test.ts'],
+          include: ['test/{compiler,policy,src,reference}/**/*.test.ts', 'test/scripts/*.test.mjs'],
           globalSetup: ['test/setup/build.ts'],
           testTimeout: 60_000,
         },

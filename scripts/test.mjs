@@ -1,12 +1,14 @@
 // `npm test`: from a fresh clone to one line, `N passed, N failed`, added up over every runner. It fails
 // when a test failed, when a runner ended without saying how many tests it ran, and when a program
-// that the tests need is missing; nothing is skipped for want of a tool.
+// that the tests need is missing; nothing is skipped for want of a tool. Whatever failed is named again at
+// the end, with its message, so that the last lines of a long run say what is to be mended.
 //
 // `npm test -- unit` (or rust, e2e, launcher, held, walls, fidelity, hostile, hosts, compat, names, docs, playground, fuzz, instructions) runs one part.
 
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { build } from './build.mjs';
+import { ofCargo, ofScript, ofVitest, told } from './results.mjs';
 import { install, main, missingTools, root, runCaptured, ScriptError } from './setup.mjs';
 import { installSystemPackages } from './system-packages.mjs';
 
@@ -63,6 +65,7 @@ await main(async (names) => {
   if (unknown !== undefined) throw new ScriptError(`no tests named ${unknown}`);
 
   const total = { passed: 0, failed: 0 };
+  const failures = [];
   const needsPrograms = parts.some(
     (name) => SUITES.includes(name) || ['launcher', 'instructions'].includes(name),
   );
@@ -72,13 +75,15 @@ await main(async (names) => {
   if (missing.length === 0) {
     await buildOnce();
     for (const name of parts) {
-      const { passed, failed } = await RUNNERS[name]();
-      total.passed += passed;
-      total.failed += failed;
+      const result = await RUNNERS[name]();
+      total.passed += result.passed;
+      total.failed += result.failed;
+      failures.push(...told(name, result));
     }
   } else {
     total.failed = missing.length;
   }
+  if (failures.length > 0) console.log(`\n${failures.join('\n')}\n`);
   console.log(`${total.passed} passed, ${total.failed} failed`);
   process.exitCode = total.failed === 0 && total.passed > 0 ? 0 : 1;
 });
@@ -106,7 +111,7 @@ async function runUnit() {
     '--reporter=json',
     `--outputFile.json=${report}`,
   ]);
-  return readReport(report, status);
+  return ofVitest(report, status);
 }
 
 async function runSuite(name, ...more) {
@@ -115,14 +120,13 @@ async function runSuite(name, ...more) {
     `test/${name}/run.mjs`,
     ...['--json', report, ...more],
   ]);
-  return readReport(report, status);
+  return ofVitest(report, status);
 }
 
 /** A script that ends with a line of its own, `N passed, N failed`. */
 async function runScript(name, ...args) {
   const { status, output } = await runCaptured(process.execPath, [`scripts/${name}.mjs`, ...args]);
-  const [, passed, failed] = /^(\d+) passed, (\d+) failed$/m.exec(output) ?? ['', '0', '1'];
-  return withStatus({ passed: Number(passed), failed: Number(failed) }, status);
+  return ofScript(output, status);
 }
 
 async function runRust() {
@@ -134,40 +138,11 @@ async function runRust() {
     '--manifest-path=executor/Cargo.toml',
     '--target-dir=executor/target',
   ]);
-  const count = { passed: 0, failed: 0 };
-  for (const [, passed, failed] of output.matchAll(
-    /^test result: .*?(\d+) passed; (\d+) failed/gm,
-  )) {
-    count.passed += Number(passed);
-    count.failed += Number(failed);
-  }
-  return withStatus(count, status);
+  return ofCargo(output, status);
 }
 
 function freshReport(name) {
   const path = join(root, 'build', `test-${name}.json`);
   rmSync(path, { force: true });
   return path;
-}
-
-/** A test file that could not be loaded has no tests; it counts as one failure, as does a runner that died. */
-function readReport(path, status) {
-  let report;
-  try {
-    report = JSON.parse(readFileSync(path, 'utf8'));
-  } catch {
-    return { passed: 0, failed: 1 };
-  }
-  const unloaded = report.testResults.filter(
-    (file) =>
-      file.status === 'failed' && !file.assertionResults.some((test) => test.status === 'failed'),
-  );
-  const skipped = report.numPendingTests + report.numTodoTests;
-  if (skipped > 0) console.error(`${skipped} tests were skipped; they count as failed`);
-  const failed = report.numFailedTests + unloaded.length + skipped;
-  return withStatus({ passed: report.numPassedTests, failed }, status);
-}
-
-function withStatus({ passed, failed }, status) {
-  return { passed, failed: status !== 0 && failed === 0 ? 1 : failed };
 }
