@@ -1,12 +1,12 @@
 //! sandlock's native half. Two files are made of it: the library that Node loads (`abi.rs`), and a program with three faces, told apart by the name it is executed under: the
-//! launcher that needs no Node (`launcher/`), the supervisor process that both start (`front.rs`; `supervisor.rs` and what it uses), and the probe.
+//! launcher that needs no Node (`launcher/`), the supervisor process that both start (`front.rs`; `supervisor.rs`, `warden.rs` and what they use), and the probe.
 //! Knows policy.bin, the kernel and DNS; nothing of TOML or JavaScript.
 //!
 //! ```text
 //! abi, launcher → front ┈┈executes┈┈▸ supervisor → spawn (the command: filter, domain)
-//!                                          └─▸ receiver → calls → sockaddr · cmsg · task · inside · pending · handshakes
-//!                                                  ├─▸ table (look-up)
-//!                                                  └─▸ names (the resolver, live addresses)
+//!                                          └─▸ warden → receiver → calls → sockaddr · cmsg · task · inside · pending · handshakes
+//!                                                             ├─▸ table (look-up)
+//!                                                             └─▸ names (the resolver, live addresses)
 //! ```
 //!
 //! The probe (`probe.rs`) is executed when the host asks what this kernel offers. Everything that touches the kernel is in `sys/`, the only place with unsafe code; `abi.rs` alone also exports symbols.
@@ -54,6 +54,7 @@ mod task;
 mod tree;
 mod vault;
 mod walls;
+mod warden;
 mod watch;
 mod yama;
 
