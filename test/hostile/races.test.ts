@@ -50,6 +50,7 @@ const RACES: readonly (readonly [row: string, way: string, outcomes: Outcomes])[
  * them is a refusal the program asked for, here about half are sent.
  */
 const FROZEN_RACES: readonly (readonly [way: string, outcomes: Outcomes])[] = [
+  ['swap-ending', 'refused only'],
   ['credentials-swap', 'both'],
   ['credentials-swap-many', 'both'],
   ['credentials-reopen', 'both'],

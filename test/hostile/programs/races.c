@@ -240,6 +240,34 @@ static void swap_shared_table(void) {
   waitpid(other_process, NULL, 0);
 }
 
+/* The caller has one other thread, which changes the number and ends at once: who looks at the number first and counts threads afterwards finds a stream, and a caller that is
+ * alone. */
+static volatile int is_there;
+
+static int swap_and_end(void *after) {
+  nanosleep(after, NULL);
+  dup2(sources[1], number);
+  syscall(SYS_exit, 0);
+  return 0;
+}
+
+static void swap_ending(void) {
+  static char stack[65536] __attribute__((aligned(16)));
+  int flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD | CLONE_SYSVSEM | CLONE_CHILD_CLEARTID;
+  unsigned seed = 1;
+  prctl(PR_SET_TIMERSLACK, 1);
+  send_swapped();
+  while (goes_on()) {
+    struct timespec after = {0, seed % 100000};
+    pause_a_little(&seed, 1);
+    dup2(sources[0], number);
+    is_there = 1;
+    if (clone(swap_and_end, stack + sizeof stack, flags, &after, NULL, NULL, &is_there) < 0) exit(3);
+    count(sendmsg(number, &messages[0].msg_hdr, MSG_DONTWAIT));
+    while (is_there) sched_yield();
+  }
+}
+
 /* The port is allowed for UDP alone: a stream that gets there was judged as the datagram socket. */
 static void swap_udp_tcp(void) {
   sources[0] = udp(), sources[1] = socket(AF_INET, SOCK_STREAM, 0), number = dup(sources[0]);
@@ -470,7 +498,7 @@ static const struct { const char *name; void (*run)(void); } races[] = {
   {"sendmmsg-name", sendmmsg_name}, {"sendmsg-parts", sendmsg_parts}, {"page-protected", page_protected},
   {"page-unmapped", page_unmapped}, {"page-exchanged", page_exchanged}, {"swap-unix-udp", swap_unix_udp},
   {"swap-stream-udp", swap_stream_udp},
-  {"swap-shared-table", swap_shared_table}, {"swap-udp-tcp", swap_udp_tcp}, {"split-table", split_table}, {"exec-takeover", exec_takeover}, {"one-call", one_call},
+  {"swap-shared-table", swap_shared_table}, {"swap-ending", swap_ending}, {"swap-udp-tcp", swap_udp_tcp}, {"split-table", split_table}, {"exec-takeover", exec_takeover}, {"one-call", one_call},
   {"credentials-swap", credentials_swap}, {"credentials-swap-many", credentials_swap_many}, {"credentials-reopen", credentials_reopen},
   {"credentials-receive", credentials_receive}, {"credentials-relay", credentials_relay}, {"credentials-shared-table", credentials_shared_table},
   {"credentials-stopped", credentials_stopped}, {"credentials-exec", credentials_exec},
