@@ -76,19 +76,23 @@ pub enum Test {
 pub enum Decision {
     /// The answer.
     Return(Action),
-    /// Load `word`, keep the bits of `mask`, ask `test`.
-    Ask {
-        /// Which word.
-        word: Word,
-        /// Bits of it that count.
-        mask: u32,
-        /// The question.
-        test: Test,
-        /// When it holds.
-        yes: Rc<Decision>,
-        /// When it does not.
-        no: Rc<Decision>,
-    },
+    /// It depends.
+    Ask(Rc<Question>),
+}
+
+/// Load `word`, keep the bits of `mask`, ask `test`.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Question {
+    /// Which word.
+    pub word: Word,
+    /// Bits of it that count.
+    pub mask: u32,
+    /// What is asked.
+    pub test: Test,
+    /// When it holds.
+    pub yes: Decision,
+    /// When it does not.
+    pub no: Decision,
 }
 
 impl From<Action> for Decision {
@@ -110,7 +114,7 @@ pub fn ask_masked(
     yes: impl Into<Decision>,
     no: impl Into<Decision>,
 ) -> Decision {
-    Decision::Ask { word, mask, test, yes: Rc::new(yes.into()), no: Rc::new(no.into()) }
+    Decision::Ask(Rc::new(Question { word, mask, test, yes: yes.into(), no: no.into() }))
 }
 
 /// `if any of values equals word & mask { yes } else { no }`

@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::*;
-use crate::bpf::{Sample, interpret};
+use crate::bpf::{Question, Sample, interpret};
 
 const CLOSED: Walls = Walls {
     families: 0xff & !families::UNIX_DGRAM,
@@ -42,7 +42,8 @@ fn args(values: &[u64]) -> [u64; 6] {
 fn decide(decision: &Decision, sample: &Sample) -> Action {
     match decision {
         Decision::Return(action) => *action,
-        Decision::Ask { word, mask, test, yes, no } => {
+        Decision::Ask(question) => {
+            let Question { word, mask, test, yes, no } = question.as_ref();
             let value = mask
                 & match *word {
                     Word::Number => sample.nr,
@@ -62,7 +63,8 @@ fn decide(decision: &Decision, sample: &Sample) -> Action {
 
 /// For each word of an argument the values around everything that a decision asks of it.
 fn corners(decision: &Decision, found: &mut HashMap<Word, BTreeSet<u32>>) {
-    let Decision::Ask { word, mask, test, yes, no } = decision else { return };
+    let Decision::Ask(question) = decision else { return };
+    let Question { word, mask, test, yes, no } = question.as_ref();
     let values = match test {
         Test::Is(value) => [*value, value.wrapping_add(1), value | !mask],
         Test::AtLeast(value) => [*value, value.wrapping_sub(1), u32::MAX],
