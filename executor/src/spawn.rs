@@ -3,7 +3,7 @@
 //! The child runs on our memory while we are suspended (`clone_vfork`), so it makes plain system calls only, and shares our descriptor table, so the
 //! listener it installs appears in ours. Its stages, in order, and what each must have before it:
 //!
-//! 1. signals to default: before any of ours could run a handler of the parent;
+//! 1. the one signal that the supervisor handles to default, as the front has left all others: before it could run the parent's handler;
 //! 2. die with the parent: before it could be left alone;
 //! 3. limit of open files, working directory: as the caller had them;
 //! 4. `no_new_privs`: before Landlock and seccomp, which demand it;
@@ -19,6 +19,7 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 
 use crate::event::Stage;
+use crate::pending::INTERRUPT;
 use crate::request::Request;
 use crate::sys::landlock::Ports;
 use crate::sys::process::{self, Vector, child};
@@ -80,7 +81,7 @@ pub fn spawn(request: Request, confinement: &Confinement) -> std::result::Result
     let mut report = Report { listener: None, failure: None };
 
     let prepare = |report: &mut Report| -> std::result::Result<(), Failure> {
-        signal::default_all();
+        signal::default(INTERRUPT);
         child::die_with_parent(parent).map_err(Failure::at(Stage::Spawn))?;
         process::set_limit(libc::RLIMIT_NOFILE, soft, hard).map_err(Failure::at(Stage::Spawn))?;
         if !request.directory.is_empty() {

@@ -91,7 +91,8 @@ impl Keys {
     /// The root leads from 0 to the number of boundaries and never descends.
     fn check_root(&self, view: View<'_>) -> Result<(), Defect> {
         let root = self.root_cells(view)?;
-        let descents = wide(|| count_pairs(root, u32::from_le_bytes, |before, after| before > after));
+        let descents =
+            wide(root.len(), || count_pairs(root, u32::from_le_bytes, |before, after| before > after));
         let ends = [root.first(), root.last()].map(|cell| cell.map(|&cell| u32::from_le_bytes(cell)));
         if descents == 0 && ends == [Some(0), Some(self.count)] {
             return Ok(());
@@ -177,7 +178,7 @@ impl Keys {
         });
         starts.first().is_some_and(|&first| read(first) == T::default())
             && strays.count() == 0
-            && wide(|| count_pairs(starts, &read, |before, after| before >= after)) == 0
+            && wide(starts.len(), || count_pairs(starts, &read, |before, after| before >= after)) == 0
     }
 
     /// The same for halves of IPv4 addresses under a root of 16 bits, where any start may stand in any child: within a child they ascend, so
@@ -198,7 +199,8 @@ impl Keys {
         let first_is_zero = starts.first() == Some(&[0, 0]) && root.get(1) != Some(&[0; 4]);
         self.root_bits == 16
             && first_is_zero
-            && wide(|| count_pairs(starts, u16::from_le_bytes, |before, after| before >= after)) == between
+            && wide(starts.len(), || count_pairs(starts, u16::from_le_bytes, |before, after| before >= after))
+                == between
     }
 
     /// Walks the starts one by one; `upper` gives the upper half of the key of a start in a child.
@@ -270,7 +272,7 @@ impl Cells {
         let sets = self.array(view)?;
         let mut highest = sets.first().map_or(0, |&first| u16::from_le_bytes(first));
         let mut repeats = 0;
-        wide(|| {
+        wide(sets.len(), || {
             for (&before, &set) in sets.iter().zip(sets.get(1..).unwrap_or_default()) {
                 let [before, set] = [before, set].map(u16::from_le_bytes);
                 highest = highest.max(set);
@@ -299,7 +301,7 @@ impl Cells {
     /// The same, and spans have possible lengths.
     fn check_spans(&self, view: View<'_>, spans: Spans) -> Result<(), Defect> {
         let cells = self.array(view)?;
-        let seen = wide(|| Seen::in_cells(cells, spans.background));
+        let seen = wide(cells.len(), || Seen::in_cells(cells, spans.background));
         let least = spans.least.max(1);
         let lengths_fit =
             seen.highest <= ((spans.most << 16) | 0xffff) && seen.lowest_span >= ((least - 1) << 16);
