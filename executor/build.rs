@@ -4,8 +4,6 @@ use std::path::Path;
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
-    // Stays mapped for good: a worker thread of Node that ends gives up what it has loaded, while the front thread of its sandbox still runs.
-    println!("cargo:rustc-cdylib-link-arg=-Wl,-z,nodelete");
     // rustc asks for libgcc_s; a linker script of that name gives the static half of the same library.
     let folder = std::env::var("OUT_DIR").unwrap_or_default();
     if std::fs::write(Path::new(&folder).join("libgcc_s.so"), "INPUT(-lgcc_eh -lgcc)\n").is_ok() {

@@ -17,3 +17,8 @@ pub extern "C" fn main(
 ) -> c_int {
     sandlock::program(arguments, environment)
 }
+
+/// musl's own heap makes a mapping for every size that it is first asked for, some dozens in a start.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static HEAP: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;

@@ -207,17 +207,26 @@ pub fn open_file_limit() -> Result<(u64, u64)> {
     Ok((limit.rlim_cur, limit.rlim_max))
 }
 
+/// The type that this C library gives the names of resource limits.
+#[cfg(target_env = "gnu")]
+type Resource = libc::__rlimit_resource_t;
+#[cfg(not(target_env = "gnu"))]
+type Resource = c_int;
+
 /// Sets a resource limit of this process.
-pub fn set_limit(resource: libc::__rlimit_resource_t, soft: u64, hard: u64) -> Result<()> {
+pub fn set_limit(resource: Resource, soft: u64, hard: u64) -> Result<()> {
     let limit = libc::rlimit { rlim_cur: soft, rlim_max: hard };
     // SAFETY: `limit` is the structure the call reads.
     check(unsafe { libc::setrlimit(resource, &raw const limit) }).map(drop)
 }
 
-/// One heap for all threads of this process. libc gives each thread one of its own, which takes four calls and a page or two; threads here allocate little.
+/// One heap for all threads of this process. glibc gives each thread one of its own, which takes four calls and a page or two; threads here allocate little.
 pub fn share_heap() {
+    #[cfg(target_env = "gnu")]
     // SAFETY: sets a number that the allocator looks at when a thread first asks it.
-    unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+    unsafe {
+        libc::mallopt(libc::M_ARENA_MAX, 1)
+    };
 }
 
 /// setsid(2).

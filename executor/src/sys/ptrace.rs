@@ -17,10 +17,11 @@ pub enum Stop {
 /// `PTRACE_EVENT_STOP` in the code of a stop.
 const EVENT_STOP: i32 = 128;
 
-fn request(request: libc::c_uint, tid: u32, data: *mut c_void) -> Result<()> {
+/// The number of a request is an int in one C library and unsigned in another.
+fn request(request: impl Into<libc::c_long>, tid: u32, data: *mut c_void) -> Result<()> {
     let none = std::ptr::null_mut::<c_void>();
     // SAFETY: the requests of this file write to nothing but what `data` points to, which fits them; they do nothing to a thread that is not ours.
-    check_long(unsafe { libc::ptrace(request, tid, none, data) }).map(drop)
+    check_long(unsafe { libc::syscall(libc::SYS_ptrace, request.into(), tid, none, data) }).map(drop)
 }
 
 /// Takes a thread, which runs on. EPERM: another traces it, it has ended, or it may not be traced; ESRCH: it is gone.

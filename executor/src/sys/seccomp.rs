@@ -3,7 +3,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use super::errno::{Errno, Result, check, check_long};
+use super::errno::{Errno, Result, check_long};
 use super::fd::{self, own};
 use super::tick;
 
@@ -46,6 +46,7 @@ struct Response {
     flags: u32,
 }
 
+// Requests of ioctl(2) are made by syscall(2): each C library has another type for them.
 const IOC_RECV: libc::c_ulong = 0xc050_2100; // SECCOMP_IOWR(0, struct seccomp_notif), 80 bytes
 const IOC_SEND: libc::c_ulong = 0xc018_2101; // SECCOMP_IOWR(1, struct seccomp_notif_resp), 24 bytes
 const IOC_ID_VALID: libc::c_ulong = 0x4008_2102; // SECCOMP_IOW(2, __u64), Linux 5.8
@@ -114,7 +115,8 @@ impl Listener {
     /// Wakes the other side on the same processor (`SYNC_WAKE_UP`); EINVAL: kernels before 6.6 have no such flag.
     pub fn wake_synchronously(&self) -> Result<()> {
         // SAFETY: the argument is passed by value.
-        check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_SET_FLAGS, SYNC_WAKE_UP) }).map(drop)
+        check_long(unsafe { libc::syscall(libc::SYS_ioctl, self.as_raw_fd(), IOC_SET_FLAGS, SYNC_WAKE_UP) })
+            .map(drop)
     }
 
     /// Takes one notification; blocks while there is none. ENOENT: the caller has gone meanwhile, or all of them have. Before Linux 6.11 it
@@ -122,7 +124,9 @@ impl Listener {
     pub fn receive(&self) -> Result<Notification> {
         let mut notification = Notification::default();
         // SAFETY: `notification` has the layout and, being zero, the content that the ioctl demands.
-        check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_RECV, &raw mut notification) })?;
+        check_long(unsafe {
+            libc::syscall(libc::SYS_ioctl, self.as_raw_fd(), IOC_RECV, &raw mut notification)
+        })?;
         Ok(notification)
     }
 
@@ -137,7 +141,9 @@ impl Listener {
     pub fn is_waiting(&self, id: u64) -> bool {
         loop {
             // SAFETY: the ioctl reads one u64.
-            match check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_ID_VALID, &raw const id) }) {
+            match check_long(unsafe {
+                libc::syscall(libc::SYS_ioctl, self.as_raw_fd(), IOC_ID_VALID, &raw const id)
+            }) {
                 Err(Errno(libc::EINTR)) => {}
                 result => return result.is_ok(),
             }
@@ -181,9 +187,12 @@ impl Listener {
         tick::stop();
         loop {
             // SAFETY: `addition` has the layout the ioctl reads.
-            match check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_ADDFD, &raw const addition) }) {
+            match check_long(unsafe {
+                libc::syscall(libc::SYS_ioctl, self.as_raw_fd(), IOC_ADDFD, &raw const addition)
+            }) {
                 Err(Errno(libc::EINTR)) => {}
-                result => return result,
+                // A descriptor's number, which the kernel keeps far below.
+                result => return result.map(|number| i32::try_from(number).unwrap_or(i32::MAX)),
             }
         }
     }
@@ -191,7 +200,9 @@ impl Listener {
     fn send(&self, response: &Response) -> bool {
         loop {
             // SAFETY: `response` has the layout the ioctl reads.
-            match check(unsafe { libc::ioctl(self.as_raw_fd(), IOC_SEND, &raw const *response) }) {
+            match check_long(unsafe {
+                libc::syscall(libc::SYS_ioctl, self.as_raw_fd(), IOC_SEND, &raw const *response)
+            }) {
                 Err(Errno(libc::EINTR)) => {}
                 result => return result.is_ok(),
             }

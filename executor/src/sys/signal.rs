@@ -5,75 +5,50 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
-use super::errno::{Result, check};
+use super::errno::{Errno, Result, check, check_long};
 use super::fd::own;
 
 /// A signal mask of the kernel: bit n−1 stands for signal n.
 pub type Mask = u64;
 
-fn full() -> libc::sigset_t {
-    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: sigfillset initialises the whole set.
-    unsafe { libc::sigfillset(set.as_mut_ptr()) };
-    // SAFETY: initialised by the line above.
-    unsafe { set.assume_init() }
-}
+/// How many bytes a mask has, as the kernel's calls want to be told.
+const MASK_BYTES: usize = size_of::<Mask>();
 
-fn from_mask(mask: Mask) -> libc::sigset_t {
-    let mut set = MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: sigemptyset initialises the whole set.
-    unsafe { libc::sigemptyset(set.as_mut_ptr()) };
-    // SAFETY: initialised by the line above.
-    let mut set = unsafe { set.assume_init() };
-    for signal in 1..=64 {
-        if mask >> (signal - 1) & 1 == 1 {
-            // SAFETY: `set` is initialised and the number is in range; libc refuses its own two signals.
-            unsafe { libc::sigaddset(&raw mut set, signal) };
-        }
-    }
-    set
+/// What C libraries interrupt threads of their own with, for pthread_cancel(3) and for setuid(2) in all threads: a thread that blocked them would keep a host waiting.
+const OF_LIBC: Mask = 1 << (32 - 1) | 1 << (33 - 1);
+
+/// rt_sigprocmask(2), `SIG_SETMASK`, where there is a new mask; returns the one before. The call itself, since each C library leaves other signals out of its sets,
+/// and a command is to have the mask of whoever started it.
+fn exchange(new: Option<Mask>) -> Mask {
+    let mut old: Mask = 0;
+    let new = new.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: both masks have the bytes that are said; only this thread's changes. It can not fail.
+    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, new, &raw mut old, MASK_BYTES) };
+    old
 }
 
 /// Blocks every signal for the calling thread; returns the mask it had.
 pub fn block_all() -> Mask {
-    let all = full();
-    let mut old = from_mask(0);
-    // SAFETY: both sets are initialised; only this thread's mask changes.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut old) };
-    to_mask(&old)
+    exchange(Some(!OF_LIBC))
 }
 
 /// Sets the calling thread's mask.
 pub fn set_mask(mask: Mask) {
-    let set = from_mask(mask);
-    // SAFETY: the set is initialised; only this thread's mask changes.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut()) };
+    exchange(Some(mask));
 }
 
 /// The calling thread's mask.
 pub fn mask() -> Mask {
-    let mut set = from_mask(0);
-    // SAFETY: a null new set only reads the mask.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, std::ptr::null(), &raw mut set) };
-    to_mask(&set)
-}
-
-fn to_mask(set: &libc::sigset_t) -> Mask {
-    let mut mask = 0;
-    for signal in 1..=64 {
-        // SAFETY: `set` is initialised and the number is in range.
-        if unsafe { libc::sigismember(set, signal) } == 1 {
-            mask |= 1 << (signal - 1);
-        }
-    }
-    mask
+    exchange(None)
 }
 
 /// Sets every disposition to its default. In a `CLONE_VM` child without `CLONE_SIGHAND` this changes the child only.
 pub fn default_all() {
+    let action = [0u64; 4]; // no less than a struct sigaction of the kernel's has; all zero is SIG_DFL
+    let none = std::ptr::null_mut::<u64>();
     for signal in 1..=64 {
-        // SAFETY: SIG_DFL installs no handler; SIGKILL, SIGSTOP and libc's own two are refused, as they should be.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // SAFETY: installs no handler; SIGKILL and SIGSTOP are refused, as they should be.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, action.as_ptr(), none, MASK_BYTES) };
     }
 }
 
@@ -91,9 +66,12 @@ pub fn default(signal: i32) {
 
 /// signalfd(2) for SIGCHLD, which must be blocked.
 pub fn child_changes() -> Result<OwnedFd> {
-    let set = from_mask(1 << (libc::SIGCHLD - 1));
-    // SAFETY: the set is initialised.
-    check(unsafe { libc::signalfd(-1, &raw const set, libc::SFD_CLOEXEC | libc::SFD_NONBLOCK) }).map(own)
+    let set: Mask = 1 << (libc::SIGCHLD - 1);
+    let flags = libc::SFD_CLOEXEC | libc::SFD_NONBLOCK;
+    // SAFETY: the set has the bytes that are said.
+    let fd =
+        check_long(unsafe { libc::syscall(libc::SYS_signalfd4, -1, &raw const set, MASK_BYTES, flags) })?;
+    i32::try_from(fd).map(own).map_err(|_| Errno(libc::EBADF))
 }
 
 extern "C" fn wake(_signal: i32) {}

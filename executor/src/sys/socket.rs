@@ -3,7 +3,7 @@
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-use super::errno::{Errno, Result, check, check_size};
+use super::errno::{Errno, Result, check, check_long, check_size};
 
 /// A socket address in the form the kernel takes, at most `sockaddr_storage` (128 bytes).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -163,8 +163,10 @@ pub fn send(
     {
         message.msg_controllen = control.len().try_into().unwrap_or(0);
     }
+    // The call itself: musl's own copies the control messages first, into room of a limited size.
     // SAFETY: every pointer of `message` is to a live buffer of the stated length; sendmsg only reads them.
-    check_size(unsafe { libc::sendmsg(fd.as_raw_fd(), &raw const message, flags) })
+    check_long(unsafe { libc::syscall(libc::SYS_sendmsg, fd.as_raw_fd(), &raw const message, flags) })
+        .map(|count| usize::try_from(count).unwrap_or(0))
 }
 
 /// sendmsg(2) of one buffer to `name`, as a program makes it.
