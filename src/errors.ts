@@ -67,6 +67,11 @@ export class SandlockError extends Error {
   }
 }
 
+/** Arguments that can not be meant. */
+export function usageError(message: string): SandlockError {
+  return new SandlockError('usage', message);
+}
+
 /** Is this a SandlockError? Each file of the bundle has its own copy of the class, so `instanceof` can not tell. */
 export function isSandlockError(error: unknown): error is SandlockError {
   return error instanceof Error && error.name === 'SandlockError';

@@ -31,13 +31,9 @@ export {
 export type { Decision } from './decision.ts';
 export { ERROR_CODES, type ErrorKind, SandlockError } from './errors.ts';
 export { resolveBySystem } from './resolve.ts';
-export {
-  type Sandboxed,
-  type SandboxedEvents,
-  type SpawnOptions,
-  type Stdio,
-  spawn,
-} from './spawn.ts';
+export type { Sandboxed, SandboxedEvents } from './sandboxed.ts';
+export { type SpawnOptions, spawn } from './spawn.ts';
+export type { Stdio } from './streams.ts';
 export type { Verdict } from './verdicts.ts';
 
 /** A policy: a file, its text, rules by themselves, or a file or text with more rules. */

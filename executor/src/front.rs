@@ -19,10 +19,10 @@ use crate::records::Records;
 use crate::request::{Request, TERMINAL};
 use crate::spawn::Failure;
 use crate::supervisor::{self, CONTROL, EVENTS, NAME, PROOF, REQUEST, TABLE};
+use crate::sys::child::{self, Vector};
 use crate::sys::landlock::Abi;
-use crate::sys::process::{self, Vector, child};
 use crate::sys::signal::Mask;
-use crate::sys::{Errno, Result, entry, fd, landlock, signal};
+use crate::sys::{Errno, Result, entry, fd, landlock, process, signal};
 use crate::tree::{self, Proven};
 
 /// Descriptors handed to the supervisor are first moved here, out of the way of the numbers they get there.
@@ -270,12 +270,12 @@ fn place(stdio: &[OwnedFd; 3], descriptors: [(&OwnedFd, i32); 5]) -> Result<()> 
 }
 
 fn copy_as_supervisor(stdio: &[OwnedFd; 3], descriptors: [(&OwnedFd, i32); 5]) -> Result<i32> {
-    process::fork(|| {
+    child::fork(|| {
         signal::default_all();
         entry::show_as(NAME);
         match place(stdio, descriptors) {
             Ok(()) => supervisor::main(),
-            Err(_) => child::exit(127),
+            Err(_) => process::exit_now(127),
         }
     })
 }
@@ -295,9 +295,9 @@ fn execute_supervisor(
             Ok(()) => child::execute(program, &arguments, &environment),
             Err(error) => error,
         });
-        child::exit(127)
+        process::exit_now(127)
     };
-    let pid = process::clone_vfork(false, &mut body)?;
+    let pid = child::clone_vfork(false, &mut body)?;
     if let Some(error) = failure {
         let _ = process::wait_for(pid);
         return Err(error);

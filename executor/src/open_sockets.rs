@@ -107,6 +107,7 @@ fn numbers<N: std::str::FromStr>(folder: &str) -> Result<impl Iterator<Item = N>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::child;
 
     #[test]
     fn links_and_parents_are_read() {
@@ -120,7 +121,7 @@ mod tests {
         let socket = crate::sys::socket::new(libc::AF_UNIX, libc::SOCK_STREAM, 0).unwrap();
         let inode = fd::identity(&socket).unwrap().inode;
         let number = std::os::fd::AsRawFd::as_raw_fd(&socket);
-        let other = process::fork(|| {
+        let other = child::fork(|| {
             process::pause();
             0
         })

@@ -9,13 +9,13 @@ use std::ffi::{CStr, CString};
 use std::os::fd::AsRawFd;
 
 use crate::bpf::{self, Action, Test, Word};
+use crate::sys::child::{self, Vector};
 use crate::sys::landlock::{self, Abi};
 use crate::sys::mapping::Mapping;
-use crate::sys::process::{self, Vector, child};
 use crate::sys::seccomp::{self, Instruction, Listener};
 use crate::sys::socket::{self, Name};
 use crate::sys::uring::Ring;
-use crate::sys::{Errno, Result, fd, memory, mounts, signal};
+use crate::sys::{Errno, Result, fd, memory, mounts, process, signal};
 use crate::{inside, settings, supervisor, vault};
 
 /// The name under which this ELF is executed to probe.
@@ -79,7 +79,7 @@ fn answer(name: &str, value: i32) -> Vec<u8> {
 
 /// Runs this in a child. Error numbers fit an exit status.
 pub fn forked(body: impl FnOnce() -> Result<()>) -> Result<()> {
-    match process::fork(|| body().map_or_else(|Errno(error)| error, |()| 0)).and_then(process::wait_for)? {
+    match child::fork(|| body().map_or_else(|Errno(error)| error, |()| 0)).and_then(process::wait_for)? {
         0 => Ok(()),
         error => Err(Errno(error)),
     }
@@ -93,7 +93,7 @@ fn run(probe: Probe) -> i32 {
         let result = child::die_with_parent(parent).and_then(|()| probe());
         result.map_or_else(|Errno(error)| error, |()| 0)
     };
-    match process::fork(body).and_then(process::wait_for) {
+    match child::fork(body).and_then(process::wait_for) {
         Ok(HUNG) => -libc::ETIMEDOUT,
         Ok(error @ 0..) | Err(Errno(error)) => -error,
         Ok(_) => -libc::ECHILD,
@@ -113,9 +113,9 @@ pub fn ask(program: &CString, answers: &mut [u8]) -> Result<i32> {
             Ok(()) => child::execute(program, &arguments, &environment),
             Err(error) => error,
         });
-        child::exit(127)
+        process::exit_now(127)
     };
-    let started = process::clone_vfork(false, &mut body);
+    let started = child::clone_vfork(false, &mut body);
     signal::set_mask(before);
     let pid = started?;
     drop(to);
@@ -182,7 +182,7 @@ fn waits_killably() -> Result<()> {
     let listener = install(true)?;
     let parent = process::own_pid();
     signal::install_interrupt(libc::SIGUSR1)?;
-    let caller = process::fork(move || {
+    let caller = child::fork(move || {
         let call = child::die_with_parent(parent).and_then(|()| process::group_of_self());
         i32::from(call != Ok(ANSWER))
     })?;
@@ -240,7 +240,7 @@ fn inspects_child() -> Result<()> {
     process::prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
     process::drop_capabilities()?;
     let parent = process::own_pid();
-    let other = process::fork(move || {
+    let other = child::fork(move || {
         if child::die_with_parent(parent).is_ok() {
             process::pause();
         }

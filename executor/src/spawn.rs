@@ -21,10 +21,10 @@ use std::os::fd::OwnedFd;
 use crate::event::Stage;
 use crate::pending::INTERRUPT;
 use crate::request::Request;
+use crate::sys::child::{self, Vector};
 use crate::sys::landlock::Ports;
-use crate::sys::process::{self, Vector, child};
 use crate::sys::seccomp::{self, Instruction, Listener};
-use crate::sys::{Errno, Result, landlock, signal};
+use crate::sys::{Errno, Result, landlock, process, signal};
 use crate::table::{Mode, Protocol, Table};
 use crate::walls::Walls;
 
@@ -109,10 +109,10 @@ pub fn spawn(request: Request, confinement: &Confinement) -> std::result::Result
             Err(failure) => failure,
             Ok(()) => Failure { stage: Stage::Exec, error: execute(&candidates, &arguments, &environment) },
         });
-        child::exit(127)
+        process::exit_now(127)
     };
     // exec does not return, so a report without a failure is one of a running command.
-    let pid = process::clone_vfork(true, &mut body).map_err(Failure::at(Stage::Spawn))?;
+    let pid = child::clone_vfork(true, &mut body).map_err(Failure::at(Stage::Spawn))?;
     let listener = report.listener.map(Listener::adopt);
     match (report.failure, listener) {
         (None, Some(listener)) => Ok(Command { pid, listener }),

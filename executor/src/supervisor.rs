@@ -37,7 +37,7 @@ use crate::sockaddr::Kind as SocketKind;
 use crate::spawn::{self, Confinement, Failure};
 use crate::sys::landlock::Abi;
 use crate::sys::mapping::Mapping;
-use crate::sys::{Errno, Result, fd, landlock, mounts, process, signal, socket};
+use crate::sys::{Errno, Result, child, fd, landlock, mounts, process, signal, socket};
 use crate::table::{Table, UnixRule};
 use crate::tree::{self, Proven};
 use crate::vault::Vault;
@@ -187,7 +187,7 @@ fn probe_inspection() -> Result<()> {
 /// The same for where sockets are made and held instead. It takes a filter to try, so a process of its own does.
 fn probe_vault() -> Result<()> {
     let own = process::own_pid();
-    probe::forked(|| process::child::die_with_parent(own).and_then(|()| probe::holds_sockets()))
+    probe::forked(|| child::die_with_parent(own).and_then(|()| probe::holds_sockets()))
 }
 
 /// Enters the domain that keeps us, and whatever thread we make from now on, from outside abstract unix sockets: it is the kernel that knows which are outside. If

@@ -307,6 +307,7 @@ fn remove_open(inodes: &mut HashSet<u64>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::child;
     use std::net::{Ipv4Addr, TcpListener, UdpSocket};
     use std::os::fd::AsRawFd;
 
@@ -392,7 +393,7 @@ mod tests {
         let name = socket::local_name(&peer).unwrap();
         let hidden = socket::new(libc::AF_INET, libc::SOCK_DGRAM, 0).unwrap();
         let (vault, _) = holding(&hidden, UDP);
-        let other = process::fork(|| {
+        let other = child::fork(|| {
             process::pause();
             0
         })

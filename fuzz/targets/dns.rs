@@ -8,15 +8,17 @@
 use std::net::IpAddr;
 
 use libfuzzer_sys::fuzz_target;
-use sandlock::fuzz::dns::{Answer, Heard, MOST_ADDRESSES, Rcode, Rtype, answer, ask, read};
+use sandlock::fuzz::dns::answer::{self, Answer, MOST_ADDRESSES};
+use sandlock::fuzz::dns::question::{self, Heard};
+use sandlock::fuzz::dns::{Rcode, Rtype};
 
 fuzz_target!(|input: &[u8]| {
     let Some((side, message)) = input.split_first() else { return };
-    if side & 1 == 0 { question(message) } else { upstream(message, *side) }
+    if side & 1 == 0 { command(message) } else { upstream(message, *side) }
 });
 
-fn question(message: &[u8]) {
-    match read(message) {
+fn command(message: &[u8]) {
+    match question::read(message) {
         Heard::Nothing => assert!(message.len() < 12 || message[2] & 0x80 != 0),
         Heard::Strange(reply) => {
             assert_eq!((reply.len(), &reply[..2]), (12, &message[..2]));
@@ -44,7 +46,7 @@ fn question(message: &[u8]) {
 fn upstream(message: &[u8], side: u8) {
     let kind = if side & 2 == 0 { Rtype::A } else { Rtype::AAAA };
     // Half of the inputs begin as the answer to our question does, or nothing would get further.
-    let mut whole = ask(0x1234, "a.example", kind).expect("a name");
+    let mut whole = answer::ask(0x1234, "a.example", kind).expect("a name");
     whole.truncate(whole.len() - 11);
     whole[2..4].copy_from_slice(&[0x81, 0x80]);
     let whole = if side & 4 == 0 {
@@ -55,7 +57,7 @@ fn upstream(message: &[u8], side: u8) {
     } else {
         message.to_vec()
     };
-    let Some(answer) = answer(&whole, 0x1234, "a.example", kind) else { return };
+    let Some(answer) = answer::read(&whole, 0x1234, "a.example", kind) else { return };
     assert_eq!(&whole[..2], &[0x12, 0x34]);
     if let Answer::Addresses(addresses, _) = answer {
         assert!(!addresses.is_empty() && addresses.len() <= MOST_ADDRESSES);

@@ -1,20 +1,19 @@
 //! The resolver: one thread that answers every question of the sandbox and waits for none of them. A name that no rule names is told at once not to exist (never refused or failed: some
-//! resolvers would ask again for seconds), and told to the front. A live name is asked for upstream, once however many ask, and opened before it is answered.
+//! resolvers would ask again for seconds), and told to the front. A live name is asked for upstream, once however many ask.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::hosts;
-use super::limit::{Limit, MOST_FREE_BYTES};
+use super::known::{Asked, Known, KnownNames};
 use super::listed::{Listed, Meaning, Rules};
-use super::live::{self, FOR_GOOD, Learner, Live};
+use super::live::Live;
+use super::question::{self, Heard, Question};
 use super::redirect::Shared;
 use super::streams::Stream;
 use super::telling::{Reason, Teller, Telling};
 use super::upstream::{Flight, Servers};
-use super::wire::{self, Answer, Heard, HostName, Question, Rcode, Rtype};
+use super::wire::{Rcode, Rtype};
 use crate::event::Events;
 use crate::sys::mapping::Mapping;
 use crate::sys::{Result, fd};
@@ -26,13 +25,9 @@ const MOST_FLIGHTS: usize = 128;
 const MOST_WAITERS: usize = 256;
 /// Connections at once.
 const MOST_STREAMS: usize = 64;
-/// Answers kept.
-const MOST_KEPT: usize = 4096;
 /// Messages read from one socket before the others have their turn.
 const MOST_AT_ONCE: usize = 32;
-/// How long an answer is kept, whatever it says; and how long a failure.
-const MOST_KEPT_SECONDS: u32 = 24 * 3600;
-const FAILURE: Duration = Duration::from_secs(2);
+/// Largest message over TCP.
 const LARGEST: usize = 65535;
 
 /// Where an answer goes.
@@ -42,13 +37,6 @@ enum Asker {
     Stream(u64),
 }
 
-/// An answer of an upstream server.
-#[derive(Clone, Debug)]
-enum Known {
-    Addresses(Vec<IpAddr>),
-    Not(Rcode),
-}
-
 /// A question that waits for an upstream answer: the message as it came.
 type Waiter = (Vec<u8>, Asker);
 
@@ -56,7 +44,6 @@ type Waiter = (Vec<u8>, Asker);
 pub struct Server {
     shared: Arc<Shared>,
     listed: Arc<Listed>,
-    table: Arc<Table<Mapping>>,
     teller: Teller,
     sockets: Vec<UdpSocket>,
     listeners: [Option<TcpListener>; 2],
@@ -64,11 +51,7 @@ pub struct Server {
     next_stream: u64,
     servers: Servers,
     flights: Vec<(Flight, Rules, Vec<Waiter>)>,
-    /// Live names that the host's own file has, for good.
-    own: HashMap<HostName, Vec<IpAddr>>,
-    kept: HashMap<(HostName, Rtype), (Known, Instant)>,
-    learner: Learner,
-    limit: Limit,
+    known: KnownNames,
     /// Turns answers that do not fit whole.
     turn: usize,
 }
@@ -87,43 +70,22 @@ impl Server {
         for listener in listeners.iter().flatten() {
             listener.set_nonblocking(true)?;
         }
-        let (learner, live) = live::channel();
+        let (known, live) = KnownNames::new(Arc::clone(&listed), table, hosts);
         let servers = Servers::of(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
-        let now = Instant::now();
-        let mut server = Self {
+        let server = Self {
             shared,
             listed,
-            table,
             teller: Teller::new(events, telling),
-            own: HashMap::new(),
             sockets: Vec::new(),
             listeners,
             streams: Vec::new(),
             next_stream: 0,
             servers,
             flights: Vec::new(),
-            kept: HashMap::new(),
-            learner,
-            limit: Limit::new(now),
+            known,
             turn: 0,
         };
-        server.learn_hosts(hosts);
         Ok((server, live))
-    }
-
-    /// Programs read the host's file before they ask anyone, so what it says of live names is open from the start, and what they are answered.
-    fn learn_hosts(&mut self, text: &str) {
-        if !self.listed.asks() {
-            return;
-        }
-        let listed = Arc::clone(&self.listed);
-        for (address, name) in hosts::entries(text) {
-            let name = name.trim_end_matches('.').to_ascii_lowercase().into_boxed_str();
-            if let Meaning::Live(rules) = listed.find(&name) {
-                self.open(&name, &rules, &[address], FOR_GOOD);
-                self.own.entry(name).or_default().push(address);
-            }
-        }
     }
 
     /// Serves until the other end of the pipe is closed: then nobody is left to ask.
@@ -199,9 +161,10 @@ impl Server {
         for (index, answer) in landed.into_iter().rev() {
             let (flight, rules, waiters) = self.flights.swap_remove(index);
             let tid = waiters.first().and_then(|(_, asker)| self.tid_of(*asker));
-            let (known, ttl) = self.take(&flight.asked, flight.kind, &rules, answer, now, tid);
+            let asked = Asked { name: &flight.asked, kind: flight.kind, rules: &rules, tid, now };
+            let (known, ttl) = self.known.take(&asked, answer, &mut self.teller);
             for (message, asker) in waiters {
-                if let Heard::Question(question) = wire::read(&message) {
+                if let Heard::Question(question) = question::read(&message) {
                     self.reply(&question, asker, &known, ttl);
                 }
             }
@@ -251,7 +214,7 @@ impl Server {
 
     fn hear(&mut self, message: &[u8], asker: Asker, now: Instant) {
         let Some(tid) = self.tid_of(asker) else { return };
-        match wire::read(message) {
+        match question::read(message) {
             Heard::Question(question) => self.answer(message, &question, asker, tid, now),
             Heard::Strange(reply) => self.send(asker, &reply),
             Heard::Nothing => {}
@@ -281,123 +244,36 @@ impl Server {
                 }
                 self.reply(question, asker, &Known::Not(Rcode::NXDOMAIN), 0);
             }
-            Meaning::Live(rules) => self.answer_live(message, question, name, rules, asker, tid, now),
+            Meaning::Live(rules) => {
+                let kind = if question.wants(Rtype::A) { Rtype::A } else { question.kind };
+                if !matches!(kind, Rtype::A | Rtype::AAAA) {
+                    // Also service bindings (HTTPS, SVCB): the addresses they hint at would not be open.
+                    return self.reply(question, asker, &Known::Addresses(Vec::new()), 0);
+                }
+                let asked = Asked { name, kind, rules: &rules, tid: Some(tid), now };
+                self.answer_live(message, question, asker, &asked);
+            }
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "one question, and who asks it")]
-    fn answer_live(
-        &mut self,
-        message: &[u8],
-        question: &Question<'_>,
-        name: &str,
-        rules: Rules,
-        asker: Asker,
-        tid: u32,
-        now: Instant,
-    ) {
-        let kind = if question.wants(Rtype::A) { Rtype::A } else { question.kind };
-        if !matches!(kind, Rtype::A | Rtype::AAAA) {
-            // Also service bindings (HTTPS, SVCB): the addresses they hint at would not be open.
-            return self.reply(question, asker, &Known::Addresses(Vec::new()), 0);
-        }
-        if let Some(own) = self.own.get(name) {
-            // As resolvers do: a name that the file has is looked up nowhere else, though it lack addresses of that family.
-            let own = own.iter().copied().filter(|address| wire::kind_of(*address) == kind).collect();
-            let addresses = self.allowed(name, &rules, own, now, Some(tid));
-            return self.reply(question, asker, &Known::Addresses(addresses), 0);
-        }
-        if let Some((known, until)) = self.kept.get(&(name.into(), kind))
-            && now < *until
-        {
-            let (known, left) = (known.clone(), until.saturating_duration_since(now));
-            let ttl = u32::try_from(left.as_secs()).unwrap_or(u32::MAX);
-            if let Known::Addresses(addresses) = &known {
-                self.open(name, &rules, addresses, ttl);
-            }
+    /// Answers from what is known, or lets the question wait for a flight.
+    fn answer_live(&mut self, message: &[u8], question: &Question<'_>, asker: Asker, asked: &Asked<'_>) {
+        if let Some((known, ttl)) = self.known.find(asked, &mut self.teller) {
             return self.reply(question, asker, &known, ttl);
         }
         let waiter = (message.to_vec(), asker);
-        let under_way =
-            self.flights.iter_mut().find(|(flight, ..)| *flight.asked == *name && flight.kind == kind);
-        if let Some((_, _, waiters)) = under_way {
+        let is_it = |flight: &Flight| *flight.asked == *asked.name && flight.kind == asked.kind;
+        if let Some((_, _, waiters)) = self.flights.iter_mut().find(|(flight, ..)| is_it(flight)) {
             if waiters.len() < MOST_WAITERS {
                 waiters.push(waiter);
             }
             return;
         }
-        let is_too_free =
-            rules.free_bytes.is_some_and(|bytes| bytes > MOST_FREE_BYTES || !self.limit.take(now));
-        if is_too_free {
-            self.teller.refused(Reason::Limit, name, None, tid, now);
-        }
-        if is_too_free || self.flights.len() >= MOST_FLIGHTS {
+        if !self.known.may_ask(asked, &mut self.teller) || self.flights.len() >= MOST_FLIGHTS {
             return self.reply(question, asker, &Known::Not(Rcode::SERVFAIL), 0);
         }
-        let flight = Flight::start(&self.servers, name.into(), kind, now);
-        self.flights.push((flight, rules, vec![waiter]));
-    }
-
-    /// Takes an upstream answer: leaves out what the name may not have, opens the rest, keeps it.
-    fn take(
-        &mut self,
-        name: &str,
-        kind: Rtype,
-        rules: &Rules,
-        answer: Answer,
-        now: Instant,
-        tid: Option<u32>,
-    ) -> (Known, u32) {
-        let (known, ttl) = match answer {
-            Answer::Addresses(addresses, ttl) => {
-                (Known::Addresses(self.allowed(name, rules, addresses, now, tid)), ttl.min(MOST_KEPT_SECONDS))
-            }
-            Answer::None(ttl) => (Known::Addresses(Vec::new()), ttl.min(MOST_KEPT_SECONDS)),
-            Answer::NoSuchName(ttl) => (Known::Not(Rcode::NXDOMAIN), ttl.min(MOST_KEPT_SECONDS)),
-            Answer::Elsewhere(_) | Answer::Truncated | Answer::Failed => (Known::Not(Rcode::SERVFAIL), 0),
-        };
-        if let Known::Addresses(addresses) = &known {
-            self.open(name, rules, addresses, ttl);
-        }
-        let lasts = match known {
-            Known::Not(Rcode::SERVFAIL) => FAILURE,
-            _ => Duration::from_secs(ttl.into()),
-        };
-        if self.kept.len() >= MOST_KEPT {
-            self.kept.retain(|_, (_, until)| *until > now);
-        }
-        if self.kept.len() < MOST_KEPT {
-            self.kept.insert((name.into(), kind), (known.clone(), now + lasts));
-        }
-        (known, ttl)
-    }
-
-    /// The addresses that the name may have. Those it may not are told.
-    fn allowed(
-        &mut self,
-        name: &str,
-        rules: &Rules,
-        addresses: Vec<IpAddr>,
-        now: Instant,
-        tid: Option<u32>,
-    ) -> Vec<IpAddr> {
-        let is_allowed = |address: &IpAddr| self.listed.opens(&*self.table, name, rules, *address).is_some();
-        let (allowed, dropped): (Vec<IpAddr>, Vec<IpAddr>) = addresses.into_iter().partition(is_allowed);
-        if let (Some(address), Some(tid)) = (dropped.first(), tid) {
-            self.teller.refused(Reason::Inside, name, Some(*address), tid, now);
-        }
-        allowed
-    }
-
-    fn open(&mut self, name: &str, rules: &Rules, addresses: &[IpAddr], ttl: u32) {
-        let opened = addresses.iter().filter_map(|address| {
-            let opens = self.listed.opens(&*self.table, name, rules, *address)?;
-            (!opens.is_empty()).then(|| (address.to_canonical(), opens))
-        });
-        let opened: Vec<_> = opened.collect();
-        if !opened.is_empty() {
-            self.learner.learn(name, opened, ttl);
-        }
+        let flight = Flight::start(&self.servers, asked.name.into(), asked.kind, asked.now);
+        self.flights.push((flight, asked.rules.clone(), vec![waiter]));
     }
 
     fn reply(&mut self, question: &Question<'_>, asker: Asker, known: &Known, ttl: u32) {

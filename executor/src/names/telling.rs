@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::wire::{self, HostName, Question, Rcode, Rtype};
+use super::question::Question;
+use super::wire::{self, HostName, Rcode, Rtype};
 use crate::event::{Events, Kind as RecordKind, Record};
 use crate::task::Callers;
 

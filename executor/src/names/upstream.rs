@@ -6,7 +6,8 @@ use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
-use super::wire::{self, Answer, HostName, Rtype};
+use super::answer::{self, Answer};
+use super::wire::{HostName, Rtype};
 use crate::sockaddr::{Form, Inet};
 use crate::sys::{Errno, Result, fd, socket};
 
@@ -126,7 +127,7 @@ impl Flight {
         let received = match &mut self.way {
             Way::Udp(socket) => receive(socket, self.id, &self.target, self.kind),
             Way::Tcp { stream, out, into } => exchange(stream, out, into).map(|message| {
-                wire::answer(message, self.id, &self.target, self.kind)
+                answer::read(message, self.id, &self.target, self.kind)
                     .filter(|answer| *answer != Answer::Truncated)
                     .unwrap_or(Answer::Failed)
             }),
@@ -188,7 +189,7 @@ impl Flight {
     }
 
     fn question(&self) -> Result<Vec<u8>> {
-        wire::ask(self.id, &self.target, self.kind).ok_or(Errno(libc::EINVAL))
+        answer::ask(self.id, &self.target, self.kind).ok_or(Errno(libc::EINVAL))
     }
 
     /// Begins to ask the same over TCP.
@@ -213,7 +214,7 @@ fn receive(socket: &UdpSocket, id: u16, name: &str, kind: Rtype) -> Option<Answe
     for _ in 0..16 {
         match socket.recv(&mut message) {
             Ok(length) => {
-                let answer = wire::answer(message.get(..length)?, id, name, kind);
+                let answer = answer::read(message.get(..length)?, id, name, kind);
                 if answer.is_some() {
                     return answer;
                 }

@@ -3,7 +3,13 @@
 use std::ffi::{CStr, CString, c_char};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-use super::process::Start;
+/// How this program was started.
+pub struct Start {
+    /// Its own name first.
+    pub arguments: Vec<CString>,
+    /// `NAME=value` each.
+    pub environment: Vec<CString>,
+}
 
 /// Copies both. They are those of C's `main`: rows of strings that a null pointer ends.
 pub fn start(arguments: *const *const c_char, environment: *const *const c_char) -> Start {

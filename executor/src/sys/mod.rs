@@ -3,6 +3,7 @@
 
 #[cfg(test)]
 pub mod allocations;
+pub mod child;
 pub mod crc;
 pub mod entry;
 pub mod epoll;
