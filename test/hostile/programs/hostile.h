@@ -32,6 +32,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include "errno_name.h"
 
 #define GOOD_TCP 7001 /* allowed on 127.0.0.1 and ::1 */
 #define GOOD_UDP 7002 /* allowed on 127.0.0.1 and ::1 */
@@ -41,23 +42,6 @@
 #define TAKEN_UDP 7006 /* a port that an outside program has bound, shareable */
 
 static const char *nonce = "";
-
-static inline const char *errno_name(int error) {
-  static const struct { int number; const char *name; } names[] = {
-#define N(e) {e, #e}
-    N(EPERM), N(ENOENT), N(ESRCH), N(EINTR), N(EIO), N(ENXIO), N(EBADF), N(EAGAIN), N(ENOMEM), N(EACCES), N(EFAULT),
-    N(EBUSY), N(EEXIST), N(ENODEV), N(EINVAL), N(EMFILE), N(ENOTTY), N(EPIPE), N(ENOSYS), N(ENOTSOCK), N(EDESTADDRREQ),
-    N(EMSGSIZE), N(EPROTOTYPE), N(ENOPROTOOPT), N(EPROTONOSUPPORT), N(ESOCKTNOSUPPORT), N(EOPNOTSUPP), N(EPFNOSUPPORT),
-    N(EAFNOSUPPORT), N(EADDRINUSE), N(EADDRNOTAVAIL), N(ENETUNREACH), N(ECONNRESET), N(ENOBUFS), N(EISCONN), N(ENOTCONN),
-    N(ETIMEDOUT), N(ECONNREFUSED), N(EHOSTUNREACH), N(EALREADY), N(EINPROGRESS), N(ENOKEY), N(EUSERS), N(E2BIG), N(EROFS),
-#undef N
-  };
-  static char other[16];
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-    if (names[i].number == error) return names[i].name;
-  snprintf(other, sizeof other, "%d", error);
-  return other;
-}
 
 /* One line, flushed at once: the next try may end the program. */
 __attribute__((unused)) static void say(const char *way, long result) {

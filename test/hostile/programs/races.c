@@ -296,22 +296,15 @@ static void split_table(void) {
   pthread_join(thread, NULL);
 }
 
-/* A thread calls while its leader executes: the new program gets the number of the old one and other memory. Children do it, again and again;
- * each tells by its exit how the thread's call would have come out, had it not been swept away. */
-static void *call_bad(void *nothing) {
-  (void)nothing;
-  for (int s = udp();;) sendto(s, nonce, strlen(nonce), MSG_DONTWAIT, (void *)(tries % 2 ? &bad_udp : &good_udp), sizeof bad_udp);
-  return NULL;
-}
-
-static void exec_takeover(void) {
+/* Children begin something in threads and execute in the midst of it: the new program gets the number of the old one and other memory. Each tells by its
+ * exit how the new program's one call came out. `most`: how long it goes on before. */
+static void execute_amid(void (*begin)(void), unsigned most) {
   unsigned seed = 1;
   while (tries < wanted_tries && now() < deadline) {
     pid_t child = fork();
     if (child == 0) {
-      pthread_t threads[3];
-      for (int i = 0; i < 3; i++) pthread_create(&threads[i], NULL, call_bad, NULL);
-      pause_a_little(&seed, 200000);
+      begin();
+      pause_a_little(&seed, most);
       execl("/proc/self/exe", "races", nonce, "one-call", "1", "1", (char *)NULL);
       _exit(127);
     }
@@ -322,6 +315,19 @@ static void exec_takeover(void) {
     pause_a_little(&seed, 1000);
   }
 }
+
+static void *call_bad(void *nothing) {
+  (void)nothing;
+  for (int s = udp();;) sendto(s, nonce, strlen(nonce), MSG_DONTWAIT, (void *)(tries % 2 ? &bad_udp : &good_udp), sizeof bad_udp);
+  return NULL;
+}
+
+static void call_in_threads(void) {
+  pthread_t threads[3];
+  for (int i = 0; i < 3; i++) pthread_create(&threads[i], NULL, call_bad, NULL);
+}
+
+static void exec_takeover(void) { execute_amid(call_in_threads, 200000); }
 
 /* What the executed program does: one call to the denied place. */
 static void one_call(void) {
@@ -469,26 +475,14 @@ static void *send_always(void *nothing) {
   return nothing;
 }
 
-static void credentials_exec(void) {
-  unsigned seed = 1;
-  while (tries < wanted_tries && now() < deadline) {
-    pid_t child = fork();
-    if (child == 0) {
-      pthread_t threads[3];
-      prepare_credentials();
-      for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, send_always, NULL);
-      start(flip_descriptor);
-      pause_a_little(&seed, 2000000);
-      execl("/proc/self/exe", "races", nonce, "one-call", "1", "1", (char *)NULL);
-      _exit(127);
-    }
-    int status;
-    waitpid(child, &status, 0);
-    errno = WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;
-    count(errno ? -1 : 0);
-    pause_a_little(&seed, 1000);
-  }
+static void send_in_threads(void) {
+  pthread_t threads[2];
+  prepare_credentials();
+  for (int i = 0; i < 2; i++) pthread_create(&threads[i], NULL, send_always, NULL);
+  start(flip_descriptor);
 }
+
+static void credentials_exec(void) { execute_amid(send_in_threads, 2000000); }
 
 static const struct { const char *name; void (*run)(void); } races[] = {
   {"connect-port", connect_port}, {"connect-host", connect_host}, {"connect-family-none", connect_family_none},
