@@ -7,8 +7,8 @@ use std::io::Read as _;
 
 use crate::sys::{mounts, process};
 
-/// File systems that are the kernel's own.
-const KINDS: [&str; 11] = [
+/// File systems that are the kernel's own. What is mounted below one (`binfmt_misc` by a trigger of autofs, `nfsd`, `fusectl`, `selinuxfs`) counts as well.
+const KINDS: [&str; 13] = [
     "proc",
     "sysfs",
     "cgroup",
@@ -20,6 +20,8 @@ const KINDS: [&str; 11] = [
     "bpf",
     "pstore",
     "efivarfs",
+    "binfmt_misc",
+    "rpc_pipefs",
 ];
 
 /// The file by which it is checked afterwards: whoever may write it can run programs as root outside.
@@ -34,17 +36,25 @@ fn mounted() -> std::io::Result<String> {
     File::open("/proc/self/mountinfo")?.read_to_string(&mut text).map(|_| text)
 }
 
-/// Lines of `/proc/self/mountinfo` (proc_pid_mountinfo(5)): `id parent device root path options … - kind source options`.
+/// Lines of `/proc/self/mountinfo` (proc_pid_mountinfo(5)): `id parent device root path options … - kind source options`. What lies below something comes after it.
 fn parse(text: &str) -> Mounts {
-    text.lines()
-        .filter_map(|line| {
-            let (place, origin) = line.split_once(" - ")?;
-            let kind = origin.split(' ').next()?;
-            let mut fields = place.split(' ').skip(4);
-            let (path, options) = (fields.next()?, fields.next()?);
-            KINDS.contains(&kind).then(|| Some((CString::new(unescape(path)).ok()?, flags(options))))?
-        })
-        .collect()
+    let mut mounts = Mounts::new();
+    for line in text.lines() {
+        let Some((place, origin)) = line.split_once(" - ") else { continue };
+        let mut fields = place.split(' ').skip(4);
+        let (Some(path), Some(options)) = (fields.next(), fields.next()) else { continue };
+        let path = unescape(path);
+        let is_below = |(above, _): &(CString, libc::c_ulong)| {
+            path.strip_prefix(above.as_bytes()).is_some_and(|rest| rest.starts_with(b"/"))
+        };
+        let is_own = origin.split(' ').next().is_some_and(|kind| KINDS.contains(&kind));
+        if (is_own || mounts.iter().any(is_below))
+            && let Ok(path) = CString::new(path)
+        {
+            mounts.push((path, flags(options)));
+        }
+    }
+    mounts
 }
 
 /// Space, tab, newline and backslash are written as octal there.
@@ -92,6 +102,8 @@ pub fn seal() -> bool {
     for (path, flags) in parse(&mounted().unwrap_or_default()) {
         // EINVAL: hidden below another mount, so out of reach.
         let _ = mounts::make_read_only(&path, flags);
+        // What the host mounts there later could be written to.
+        let _ = mounts::make_private(&path);
     }
     is_alone
 }
@@ -110,9 +122,12 @@ mod tests {
         let text = "21 1 8:1 / / rw,relatime shared:1 - ext4 /dev/sda1 rw\n\
             22 21 0:20 / /proc rw,nosuid,nodev,noexec,relatime shared:5 - proc proc rw\n\
             23 21 0:21 / /mnt/a\\040b\\134 ro - cgroup2 cgroup rw\n\
-            24 21 0:22 / /dev rw,nosuid - devtmpfs udev rw\n";
+            24 21 0:22 / /dev rw,nosuid - devtmpfs udev rw\n\
+            25 22 0:23 / /proc/sys/fs/binfmt_misc rw,relatime shared:6 - autofs systemd-1 rw,fd=29\n\
+            26 21 0:24 / /process rw - tmpfs none rw\n";
         let all = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC | libc::MS_RELATIME;
-        assert_eq!(parse(text), [(c"/proc".to_owned(), all), (c"/mnt/a b\\".to_owned(), 0)]);
+        let trigger = (c"/proc/sys/fs/binfmt_misc".to_owned(), libc::MS_RELATIME);
+        assert_eq!(parse(text), [(c"/proc".to_owned(), all), (c"/mnt/a b\\".to_owned(), 0), trigger]);
         assert_eq!(parse("nonsense\n"), []);
     }
 }

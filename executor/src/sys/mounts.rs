@@ -26,6 +26,13 @@ pub fn make_read_only(path: &CStr, flags: libc::c_ulong) -> Result<()> {
     check(unsafe { libc::mount(NONE, path.as_ptr(), NONE, flags, std::ptr::null()) }).map(drop)
 }
 
+/// Keeps what the host mounts later at `path`, or at anything mounted below it, from appearing here.
+pub fn make_private(path: &CStr) -> Result<()> {
+    let flags = libc::MS_REC | libc::MS_PRIVATE;
+    // SAFETY: the path ends in NUL; the other pointers may be null for a change of propagation.
+    check(unsafe { libc::mount(NONE, path.as_ptr(), NONE, flags, std::ptr::null()) }).map(drop)
+}
+
 /// Lays a file with this text over the file at `path`, read-only, for this process and what it creates. Needs a mount namespace of our own and one thread: for a moment
 /// a file system in memory, in which the file lives on, covers `/tmp`.
 pub fn cover(path: &CStr, text: &[u8]) -> Result<()> {
