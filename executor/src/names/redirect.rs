@@ -18,7 +18,7 @@ use crate::table::{Protocol, Table};
 
 /// The port of DNS.
 pub const PORT: u16 = 53;
-/// Servers that a sandbox may believe in.
+/// Servers that a sandbox may believe in at once. Of more, the one that was not asked for longest gives its socket to the next: an answer that is under way then is taken for one of that.
 const MOST_SERVERS: usize = 256;
 /// Sockets known to be redirected; the oldest are forgotten.
 const MOST_SOCKETS: usize = 8192;
@@ -53,7 +53,9 @@ pub(super) struct Shared {
 pub struct Redirect {
     shared: Arc<Shared>,
     told: OwnedFd,
-    by_server: HashMap<IpAddr, u16>,
+    by_server: HashMap<IpAddr, SocketAddr>,
+    /// Those servers, each once; the one asked last stands last.
+    turns: VecDeque<IpAddr>,
     streams: [Option<u16>; 2],
     sockets: HashSet<u64>,
     order: VecDeque<u64>,
@@ -123,6 +125,7 @@ impl Redirect {
             shared,
             told,
             by_server: HashMap::new(),
+            turns: VecDeque::new(),
             streams,
             sockets: HashSet::new(),
             order: VecDeque::new(),
@@ -160,21 +163,40 @@ impl Redirect {
 
     /// The port of the socket that stands for a server, made when it is first asked.
     fn datagrams(&mut self, server: IpAddr, loopback: IpAddr) -> Result<u16> {
-        if let Some(port) = self.by_server.get(&server) {
-            return Ok(*port);
+        if let Some(own) = self.by_server.get(&server) {
+            if self.turns.back() != Some(&server) {
+                self.turns.retain(|other| *other != server);
+                self.turns.push_back(server);
+            }
+            return Ok(own.port());
         }
-        if self.by_server.len() >= MOST_SERVERS {
-            return Err(Errno(libc::ENETUNREACH));
+        let own = self.taken_over(loopback).map_or_else(|| self.stand_in(loopback), Ok)?;
+        self.shared.servers.lock().unwrap_or_else(PoisonError::into_inner).insert(own, server);
+        self.by_server.insert(server, own);
+        self.turns.push_back(server);
+        Ok(own.port())
+    }
+
+    /// The socket of the server that was not asked for longest, of the same family, when there are too many; the server has none then.
+    fn taken_over(&mut self, loopback: IpAddr) -> Option<SocketAddr> {
+        if self.by_server.len() < MOST_SERVERS {
+            return None;
         }
+        let is_alike = |server| self.by_server.get(server).is_some_and(|own| own.ip() == loopback);
+        let at = self.turns.iter().position(is_alike)?;
+        let oldest = self.turns.remove(at)?;
+        self.by_server.remove(&oldest)
+    }
+
+    /// A new socket of ours.
+    fn stand_in(&self, loopback: IpAddr) -> Result<SocketAddr> {
         let socket = UdpSocket::bind((loopback, 0))?;
         socket.set_nonblocking(true)?;
         let own = socket.local_addr()?;
-        self.shared.servers.lock().unwrap_or_else(PoisonError::into_inner).insert(own, server);
         self.shared.made.lock().unwrap_or_else(PoisonError::into_inner).push(socket);
         // A full pipe has woken its reader already.
         let _ = fd::write(&self.told, b"m");
-        self.by_server.insert(server, own.port());
-        Ok(own.port())
+        Ok(own)
     }
 
     /// Notes that the socket is turned here by a thread, so that it is answered, and the source of what it receives made that of the server. It has a port already.
@@ -219,15 +241,40 @@ impl Redirect {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_thread_that_answers_ends_when_nobody_can_ask() {
+    fn started() -> Redirect {
         let bytes = include_bytes!("../../../test/vectors/mixed.bin");
         let table = Mapping::sealed(&fd::sealed(c"table", bytes).unwrap()).unwrap();
         let table = Arc::new(Table::open(table).unwrap());
         let (_records, events) = fd::pipe().unwrap();
         let events = Arc::new(Events::new(events).unwrap());
         let telling = Telling { answers: false, everything: false };
-        let redirect = Redirect::start(&table, &events, Listed::of(&table), "", telling).unwrap();
+        Redirect::start(&table, &events, Listed::of(&table), "", telling).unwrap()
+    }
+
+    #[test]
+    fn however_many_servers_are_asked_the_next_one_is_too_and_those_asked_again_keep_their_sockets() {
+        let mut redirect = started();
+        let mut asked = |number: u32| {
+            let inet = Inet { ip: IpAddr::V4(number.into()), port: PORT, scope: 0, form: Form::V4 };
+            redirect.instead(Kind::Udp { v6: false }, inet).unwrap().port
+        };
+        let first = asked(0);
+        let second = asked(1);
+        for number in 2..600 {
+            asked(number);
+            assert_eq!(asked(0), first);
+        }
+        assert_ne!(asked(1), second);
+        assert_eq!(redirect.by_server.len(), MOST_SERVERS);
+        assert_eq!(redirect.turns.len(), MOST_SERVERS);
+        let servers = redirect.shared.servers.lock().unwrap();
+        assert_eq!(servers.len(), MOST_SERVERS);
+        assert_eq!(servers[&redirect.by_server[&IpAddr::V4(599.into())]], IpAddr::V4(599.into()));
+    }
+
+    #[test]
+    fn the_thread_that_answers_ends_when_nobody_can_ask() {
+        let redirect = started();
         // The thread holds the other reference.
         let shared = Arc::downgrade(&redirect.shared);
         assert_eq!(shared.strong_count(), 2);
