@@ -8,6 +8,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::caller::{Caller, State as CallerState, Stopped};
@@ -26,6 +27,8 @@ pub const INTERRUPT: i32 = libc::SIGUSR1;
 /// Most calls that can wait at once. Each costs a thread with a stack of 64 KiB, of which one page is touched.
 const MOST_THREADS: usize = 2048;
 const STACK_BYTES: usize = 64 * 1024;
+/// Bytes of messages that can wait whole at once. Linux lets a unix datagram have 200 KB, so the threads alone are no bound.
+const MOST_BYTES: usize = 16 << 20;
 /// Idle threads kept; more end themselves.
 const MOST_IDLE: usize = 8;
 
@@ -51,8 +54,22 @@ struct State {
 struct Shared {
     listener: Arc<Listener>,
     began: OwnedFd,
+    /// Of messages that wait whole.
+    bytes: AtomicUsize,
     state: Mutex<State>,
     work: Condvar,
+}
+
+/// Room that a waiting message takes, until it is dropped.
+pub struct Room {
+    shared: Arc<Shared>,
+    bytes: usize,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.shared.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// The threads of the calls that wait.
@@ -62,7 +79,15 @@ pub struct Pending(Arc<Shared>);
 impl Pending {
     /// Answers go to `listener`. A byte goes to the pipe `began` when the first call begins to wait.
     pub fn new(listener: Arc<Listener>, began: OwnedFd) -> Self {
-        Self(Arc::new(Shared { listener, began, state: Mutex::default(), work: Condvar::new() }))
+        let (bytes, state, work) = (AtomicUsize::new(0), Mutex::default(), Condvar::new());
+        Self(Arc::new(Shared { listener, began, bytes, state, work }))
+    }
+
+    /// Room for a message that waits whole. ENOBUFS: too much waits already.
+    pub fn room(&self, bytes: usize) -> Result<Room> {
+        let before = self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let room = Room { shared: Arc::clone(&self.0), bytes };
+        if before.saturating_add(bytes) > MOST_BYTES { Err(Errno(libc::ENOBUFS)) } else { Ok(room) }
     }
 
     /// Holds the lock, so that a test sees who takes it.

@@ -24,6 +24,7 @@ const LOADS = [
   ['send-big', 5000],
   // Its threads send messages on a pair, which are refused where sockets are held.
   ...(isHeld ? [] : ([['hang-big', 5000]] as const)),
+  ['hang-datagrams', 5000],
   ['use-descriptors', 5000],
   ['bomb', 60_000],
   ['short-lived', 15_000],

@@ -102,13 +102,16 @@ fn transmit(
 ) -> Result<Outcome> {
     let progress = outgoing.advance(&receiver.listener, &mut receiver.copy, Progress::default(), false);
     match progress {
-        Advance::Finished(result) => outgoing.finish(result).map(Outcome::Done),
+        Advance::Finished(result) => outgoing.finish(&receiver.listener, result).map(Outcome::Done),
         Advance::WouldWait(progress) if may_wait && waits(&outgoing.socket)? => {
             let listener = Arc::clone(&receiver.listener);
             // A whole message is kept as it was decided on; of a stream the next piece is copied when there is room.
             let copy = &receiver.copy;
-            let mut copy = if outgoing.kind.is_stream() { copy.parts_only() } else { copy.clone() };
+            let is_whole = !outgoing.kind.is_stream();
+            let room = is_whole.then(|| receiver.pending.room(copy.data.len())).transpose()?;
+            let mut copy = if is_whole { copy.clone() } else { copy.parts_only() };
             let work = move || {
+                let _room = room;
                 let is_one_of_many = outgoing.count_at.is_some();
                 let result = outgoing.complete(&listener, &mut copy, progress, true);
                 result.map(|count| if is_one_of_many { 1 } else { count })
@@ -116,7 +119,8 @@ fn transmit(
             receiver.pending.hand_over(notification, Box::new(work)).map(|()| Outcome::Pending)
         }
         Advance::WouldWait(progress) => {
-            outgoing.finish(progress.result(Errno(libc::EAGAIN))).map(Outcome::Done)
+            let result = progress.result(Errno(libc::EAGAIN));
+            outgoing.finish(&receiver.listener, result).map(Outcome::Done)
         }
     }
 }
@@ -208,22 +212,23 @@ impl Outgoing {
         progress: Progress,
         wait: bool,
     ) -> Result<i64> {
-        self.finish(match self.advance(listener, copy, progress, wait) {
+        let result = match self.advance(listener, copy, progress, wait) {
             Advance::Finished(result) => result,
             Advance::WouldWait(progress) => progress.result(Errno(libc::EAGAIN)),
-        })
+        };
+        self.finish(listener, result)
     }
 
-    /// What remains to be done in the caller once the call is over: its SIGPIPE, its count.
-    fn finish(&self, result: Result<i64>) -> Result<i64> {
+    /// What remains to be done in the caller once the call is over: its SIGPIPE, its count. Whoever has the caller's number by now gets neither.
+    fn finish(&self, listener: &Listener, result: Result<i64>) -> Result<i64> {
         if result == Err(Errno(libc::EPIPE)) && self.kind.is_stream() && self.flags & libc::MSG_NOSIGNAL == 0
         {
             // ESRCH: the caller is gone.
-            let _ = task::open_thread(self.tid)
-                .and_then(|pidfd| process::pidfd_send_signal(&pidfd, libc::SIGPIPE));
+            let pidfd = task::open_thread(self.tid).ok().filter(|_| listener.is_waiting(self.id));
+            let _ = pidfd.map(|pidfd| process::pidfd_send_signal(&pidfd, libc::SIGPIPE));
         }
         let count = result?;
-        if let Some(pointer) = self.count_at {
+        if let Some(pointer) = self.count_at.filter(|_| listener.is_waiting(self.id)) {
             let count = u32::try_from(count).unwrap_or(u32::MAX);
             memory::write_exact(self.tid, pointer, &count.to_ne_bytes())?;
         }

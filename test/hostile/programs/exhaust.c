@@ -88,6 +88,23 @@ static void *wait_big(void *nothing) {
 
 static void hang_big(void) { in_threads(100, wait_big); }
 
+/* 1000 messages of 200 KB on one unix datagram socket: there is room for the first. */
+static int full;
+static void *wait_datagram(void *nothing) {
+  struct iovec whole = {block, 200000};
+  struct msghdr m = {.msg_iov = &whole, .msg_iovlen = 1};
+  sendmsg(full, &m, 0);
+  pause();
+  return nothing;
+}
+
+static void hang_datagrams(void) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_DGRAM, 0, pair) < 0) exit(3);
+  full = pair[0];
+  in_threads(1000, wait_datagram);
+}
+
 static void use_descriptors(void) {
   struct rlimit all;
   getrlimit(RLIMIT_NOFILE, &all);
@@ -159,7 +176,7 @@ static void measure(const char *load) {
 }
 
 static const struct { const char *name; void (*run)(void); } loads[] = {
-  {"idle", idle}, {"hang", hang}, {"storm", storm}, {"send-big", send_big}, {"hang-big", hang_big},
+  {"idle", idle}, {"hang", hang}, {"storm", storm}, {"send-big", send_big}, {"hang-big", hang_big}, {"hang-datagrams", hang_datagrams},
   {"use-descriptors", use_descriptors}, {"bomb", bomb}, {"short-lived", short_lived},
 };
 
