@@ -44,9 +44,11 @@ const NAMESPACES: u32 =
     0x0002_0000 | 0x0200_0000 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000;
 const NEW_TIME: u32 = 0x80;
 
-/// Requests of ioctl(2) and fcntl(2): asm-generic/ioctls.h, linux/tiocl.h, asm-generic/sockios.h, asm-generic/fcntl.h.
+/// Requests of ioctl(2) and fcntl(2): asm-generic/ioctls.h, linux/tiocl.h, linux/if_tun.h, linux/userfaultfd.h, asm-generic/sockios.h, asm-generic/fcntl.h.
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541c;
+const TUNSETIFF: u32 = 0x4004_54ca;
+const USERFAULTFD_IOC_NEW: u32 = 0xaa00;
 const FIOSETOWN: u32 = 0x8901;
 const SIOCSPGRP: u32 = 0x8902;
 const F_SETOWN: u32 = 8;
@@ -75,6 +77,7 @@ const OPTIONS: &[(u32, u32, i32)] = &[
     (41, 27, libc::EPERM),     // IPV6_JOIN_ANYCAST
     (41, 42, libc::EPERM),     // MCAST_JOIN_GROUP
     (41, 46, libc::EPERM),     // MCAST_JOIN_SOURCE_GROUP
+    (41, 50, libc::EPERM),     // IPV6_PKTINFO: names a link for good
     (41, 54, libc::EPERM),     // IPV6_HOPOPTS
     (41, 55, libc::EPERM),     // IPV6_RTHDRDSTOPTS
     (41, 57, libc::EPERM),     // IPV6_RTHDR: segment routing needs no capability
@@ -264,9 +267,12 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
     // fail. Saying yes without doing it costs a program nothing it can observe from inside.
     let dumpable = ask(Word::Low(1), Test::Is(0), Action::Refuse(0), allow());
     let listener = ask(Word::Low(1), Test::AnyOf(NEW_LISTENER), Action::Refuse(libc::EBUSY), allow());
-    // Typing into the user's terminal; and the owners of `signals`.
-    let requests: &[u32] =
-        if walls.scoped { &[TIOCSTI, TIOCLINUX] } else { &[TIOCSTI, TIOCLINUX, FIOSETOWN, SIOCSPGRP] };
+    // Typing into the user's terminal; packets by a link that waits for whoever takes it, which needs no right where it has no owner; memory that holds up who reads it, as
+    // userfaultfd(2); and the owners of `signals`.
+    let mut requests = vec![TIOCSTI, TIOCLINUX, TUNSETIFF, USERFAULTFD_IOC_NEW];
+    if !walls.scoped {
+        requests.extend([FIOSETOWN, SIOCSPGRP]);
+    }
     let mut calls = vec![
         (libc::SYS_connect, connect(walls)),
         (libc::SYS_sendto, sendto(walls)),
@@ -305,7 +311,7 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
         (libc::SYS_clone, namespaces(NAMESPACES, clone)),
         (libc::SYS_unshare, namespaces(NAMESPACES | NEW_TIME, allow())),
         (libc::SYS_setns, if walls.namespaces { allow() } else { refuse(libc::EPERM) }),
-        (libc::SYS_ioctl, ask_any(Word::Low(1), u32::MAX, requests, &refuse(libc::EPERM), allow())),
+        (libc::SYS_ioctl, ask_any(Word::Low(1), u32::MAX, &requests, &refuse(libc::EPERM), allow())),
     ];
     if !walls.scoped {
         signals(&mut calls);

@@ -37,6 +37,9 @@ const protocols = (row: string, way: string, leaks: string, answers: string[]): 
 const NO_SEND = ['-1 ECONNREFUSED', 'send -1 EPIPE'];
 const PROTOCOL = ['-1 EPROTONOSUPPORT'];
 const DENY_SITE = { allow: ['udp://*:7004'], deny: ['udp://10.88.0.0/16:*'] };
+/** An address of the loopback, looked for on another link. */
+const ELSEWHERE = 'udp fd00::66:7002 on out0';
+const TIED = ['bind 0 -', '-1 ENETUNREACH'];
 const AS_ROOT = { leaksFor: ['root'] } as const;
 
 const rows: readonly Row[] = [
@@ -112,6 +115,11 @@ const rows: readonly Row[] = [
   },
   protocols('E3', 'to-device', 'udp 127.0.0.1:7002 on out0', ['-1 EPERM']),
   protocols('E3', 'to-interface', 'udp 127.0.0.1:7002 on out0', ['-1 EPERM']),
+  protocols('E3', 'to-info', ELSEWHERE, ['-1 EPERM']),
+  protocols('E3', 'tied-datagram', ELSEWHERE, TIED),
+  protocols('E3', 'tied-connected', ELSEWHERE, [...TIED, 'send -1 EDESTADDRREQ']),
+  protocols('E3', 'tied-asking', 'udp fd00::66:9 on out0', [...TIED, 'send -1 EDESTADDRREQ']),
+  { ...protocols('E3', 'tied-stream', 'tcp fd00::66:7001 on out0', TIED), mute: true },
   ...(['joins', 'joins-group', 'joins-source'] as const).map(
     (way): Row => ({ ...protocols('E5', way, 'igmp', ['-1 EPERM']), mute: true }),
   ),

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::link;
 use super::probe;
 use super::unix::{self, Reach};
 use crate::abstract_names::Anchor;
@@ -94,6 +95,7 @@ fn to_inet(
     socket: OwnedFd,
     inet: Inet,
 ) -> Result<Outcome> {
+    link::leads_to(receiver, notification, Call::Connect, kind, &socket, &inet)?;
     if receiver.is_question(kind, &inet) {
         receiver.still_waiting(notification)?;
         return to_names(receiver, notification, kind, socket, inet);

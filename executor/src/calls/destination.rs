@@ -3,6 +3,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
 
+use super::link;
 use super::message::Message;
 use super::unix::{self, Reach};
 use crate::cmsg::{self, Control};
@@ -45,6 +46,9 @@ pub(super) fn destination(
         return Ok(Destination { name: stream.then(|| Name::new(&(1u16).to_ne_bytes())), ..PEER });
     }
     let target = send_target(kind, bytes.as_bytes())?;
+    if let Target::Inet(inet) = &target {
+        link::leads_to(receiver, notification, message.call, kind, socket, inet)?;
+    }
     match target {
         Target::NoName => {
             receiver.sent_to_peer(message.call, kind, socket);

@@ -11,8 +11,8 @@ use crate::sockaddr::{Form, Inet, Kind, from_kernel};
 use crate::sys::{Errno, Result, socket};
 use crate::table::{Mode, Protocol, Verdict};
 
-/// Source addresses that are kept; a machine has a handful.
-const MOST: usize = 64;
+/// Source addresses for which there is a port at most. A machine has a handful. None is given up again: sockets of the command may be connected to it, and it would become anybody's.
+const MOST: usize = 256;
 
 /// A port of ours at each source address, held by a socket that is connected to itself: so nobody else can have it, and what others send there finds no receiver.
 #[derive(Debug, Default)]
@@ -25,7 +25,7 @@ impl Closed {
             return Ok(*port);
         }
         if self.0.len() >= MOST {
-            self.0.clear();
+            return Err(Errno(libc::ENETUNREACH));
         }
         let (domain, form) =
             if ip.is_ipv4() { (libc::AF_INET, Form::V4) } else { (libc::AF_INET6, Form::V6) };

@@ -271,6 +271,25 @@ static void inner_domain(const char *way) {
   tcp_to(way, AF_INET, &to, sizeof to);
 }
 
+/* A socket that only asked for its source is connected to a port that nobody receives at. Then many others ask, each from another address of this machine. */
+static int asks(unsigned last) {
+  struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(0x0a420000 + last)}};
+  int s = socket(AF_INET, SOCK_DGRAM, 0);
+  return connect(s, (void *)&to, sizeof to) < 0 ? -1 : s;
+}
+
+static void keeps_asking(const char *way) {
+  struct sockaddr_in peer;
+  socklen_t length = sizeof peer;
+  char byte;
+  int s = asks(1);
+  if (getpeername(s, (void *)&peer, &length) < 0) exit(3);
+  for (unsigned i = 2; i <= 300; i++) close(asks(i));
+  say(way, ntohs(peer.sin_port));
+  if (read(0, &byte, 1) < 0) exit(3);
+  tell("send", send(s, nonce, payload(), 0));
+}
+
 static const struct way ways[] = {
   {"path-stream", path_stream}, {"path-seqpacket", path_seqpacket}, {"path-dgram", path_dgram}, {"path-sendto", path_sendto},
   {"path-sendmsg", path_sendmsg}, {"path-sendmmsg", path_sendmmsg}, {"path-relative", path_relative}, {"path-link", path_link},
@@ -280,7 +299,7 @@ static const struct way ways[] = {
   {"listen-unbound6", listen_unbound6}, {"listen-bound", listen_bound}, {"listen-port", listen_port},
   {"self-connect", self_connect}, {"bind-datagram", bind_datagram}, {"filter-allow", filter_allow}, {"filter-log", filter_log},
   {"own-listener", own_listener}, {"own-listener-killable", own_listener_killable}, {"own-listener-rubbish", own_listener_rubbish},
-  {"inner-domain", inner_domain},
+  {"inner-domain", inner_domain}, {"keeps-asking", keeps_asking},
 };
 
 int main(int argc, char **argv) { return RUN_WAYS(argc, argv, ways); }

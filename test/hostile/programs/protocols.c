@@ -1,10 +1,12 @@
 /* Rows D and E: protocols that carry traffic past rules for TCP and UDP, and options and control messages that send packets
  * elsewhere than their address says. */
 #include "hostile.h"
+#include <ifaddrs.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <net/if.h>
 #include <netinet/ip_icmp.h>
+#include <sys/ioctl.h>
 
 static size_t payload(void) { return strlen(nonce); }
 
@@ -142,6 +144,83 @@ static void on_link(const char *way, int option) {
 static void to_device(const char *way) { on_link(way, SO_BINDTODEVICE); }
 static void to_interface(const char *way) { on_link(way, 62); }
 
+/* The same for fd00::66, an address of the loopback, by a socket that says its link once and for all. */
+static void to_info(const char *way) {
+  struct sockaddr_in6 to = ip6("fd00::66", GOOD_UDP);
+  struct in6_pktinfo info = {.ipi6_ifindex = if_nametoindex("out0")};
+  int s = socket(AF_INET6, SOCK_DGRAM, 0);
+  long result = setsockopt(s, IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof info);
+  tell(way, result);
+  if (result == 0) tell("sendto", sendto(s, nonce, payload(), 0, (void *)&to, sizeof to));
+}
+
+/* A socket bound to the link-local address of out0, which ties it to that link. */
+static int tied(int type) {
+  struct ifaddrs *all, *one;
+  struct sockaddr_in6 own = {0};
+  if (getifaddrs(&all) < 0) exit(3);
+  for (one = all; one; one = one->ifa_next)
+    if (one->ifa_addr && one->ifa_addr->sa_family == AF_INET6 && strcmp(one->ifa_name, "out0") == 0 &&
+        IN6_IS_ADDR_LINKLOCAL(&((struct sockaddr_in6 *)one->ifa_addr)->sin6_addr)) memcpy(&own, one->ifa_addr, sizeof own);
+  int s = socket(AF_INET6, type, 0);
+  own.sin6_port = 0;
+  tell("bind", bind(s, (void *)&own, sizeof own));
+  return s;
+}
+
+static void tied_datagram(const char *way) {
+  struct sockaddr_in6 to = ip6("fd00::66", GOOD_UDP);
+  tell(way, sendto(tied(SOCK_DGRAM), nonce, payload(), 0, (void *)&to, sizeof to));
+}
+
+static void tied_connected(const char *way) {
+  struct sockaddr_in6 to = ip6("fd00::66", GOOD_UDP);
+  int s = tied(SOCK_DGRAM);
+  tell(way, connect(s, (void *)&to, sizeof to));
+  tell("send", send(s, nonce, payload(), 0));
+}
+
+/* Port 9 is one that is asked for the source: the socket is connected to a port of the supervisor. */
+static void tied_asking(const char *way) {
+  struct sockaddr_in6 to = ip6("fd00::66", 9);
+  int s = tied(SOCK_DGRAM);
+  tell(way, connect(s, (void *)&to, sizeof to));
+  tell("send", send(s, nonce, payload(), 0));
+}
+
+static void tied_stream(const char *way) {
+  struct sockaddr_in6 to = ip6("fd00::66", GOOD_TCP);
+  int s = tied(SOCK_STREAM | SOCK_NONBLOCK);
+  long result = connect(s, (void *)&to, sizeof to);
+  tell(way, result < 0 && errno != EINPROGRESS ? -1 : 0);
+  usleep(20000);
+}
+
+/* A packet written to a link of the machine that nobody has: a tun device without owner. It comes from the other end of it, for a port of this machine. */
+#define BEHIND_TUN 7007
+static unsigned sum(const unsigned char *bytes, size_t length) {
+  unsigned all = 0;
+  for (size_t i = 0; i < length; i += 2) all += (unsigned)bytes[i] << 8 | bytes[i + 1];
+  return ~((all & 0xffff) + (all >> 16)) & 0xffff;
+}
+
+static void ownerless(const char *way) {
+  struct ifreq name = {.ifr_flags = 0x1001}; /* IFF_TUN | IFF_NO_PI, linux/if_tun.h */
+  unsigned char packet[128] = {0x45, 0, 0, 0, 0, 1, 0, 0, 64, 17, 0, 0, 10, 99, 0, 2, 10, 99, 0, 1};
+  size_t length = 28 + payload();
+  const char *path = getenv("HOSTILE_TUN");
+  int device = open(path ? path : "/dev/net/tun", O_RDWR);
+  strcpy(name.ifr_name, "tun9");
+  packet[3] = (unsigned char)length;
+  unsigned check = sum(packet, 20);
+  packet[10] = (unsigned char)(check >> 8), packet[11] = (unsigned char)check;
+  packet[20] = 0x12, packet[22] = BEHIND_TUN >> 8, packet[23] = BEHIND_TUN & 0xff, packet[25] = (unsigned char)(length - 20);
+  memcpy(packet + 28, nonce, payload());
+  long result = ioctl(device, 0x400454ca, &name);
+  tell(way, result);
+  if (result == 0) tell("write", write(device, packet, length));
+}
+
 /* The kernel tells the link that it listens to a group: packets nobody sent. */
 static void joins(const char *way) {
   struct ip_mreqn group = {.imr_ifindex = (int)if_nametoindex("out0")};
@@ -177,7 +256,8 @@ static const struct way ways[] = {
   {"multipath", multipath}, {"multipath-rubbish", multipath_rubbish}, {"udplite", udplite}, {"ping", ping}, {"ping6", ping6},
   {"raw", raw}, {"frame", frame}, {"old-packet", old_packet}, {"route-datagram", route_datagram},
   {"route-stream", route_stream}, {"route-message", route_message}, {"source-route", source_route},
-  {"source-route-message", source_route_message}, {"to-device", to_device}, {"to-interface", to_interface},
+  {"source-route-message", source_route_message}, {"to-device", to_device}, {"to-interface", to_interface}, {"to-info", to_info},
+  {"tied-datagram", tied_datagram}, {"tied-connected", tied_connected}, {"tied-asking", tied_asking}, {"tied-stream", tied_stream}, {"ownerless", ownerless},
   {"joins", joins}, {"joins6", joins6}, {"joins-group", joins_group}, {"joins-source", joins_source},
 };
 

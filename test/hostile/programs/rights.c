@@ -99,6 +99,12 @@ static void counters(const char *way) {
 }
 
 static void faults(const char *way) { tell(way, syscall(SYS_userfaultfd, O_CLOEXEC | UFFD_USER_MODE_ONLY)); }
+/* The same by its device, which takes no right but that to open it. */
+static void faults_by_device(const char *way) {
+  const char *path = getenv("HOSTILE_USERFAULTFD");
+  tell(way, ioctl(open(path ? path : "/dev/userfaultfd", O_RDWR), 0xaa00, O_CLOEXEC)); /* USERFAULTFD_IOC_NEW */
+}
+
 static void adds_key(const char *way) { tell(way, syscall(SYS_add_key, "user", nonce, "x", 1, -2)); }
 static void reads_keys(const char *way) { tell(way, syscall(SYS_keyctl, 0, -2, 1)); }
 
@@ -128,7 +134,7 @@ static void types_rubbish(const char *way) {
 static const struct way ways[] = {
   {"unshare", unshares}, {"clone", clones}, {"clone3", clones3}, {"setns", joins}, {"capabilities", capabilities},
   {"set-user-id", set_user_id}, {"who", who}, {"mount", mounts}, {"chroot", changes_root}, {"tunnel", tunnel}, {"bpf", programs},
-  {"perf", counters}, {"userfaultfd", faults}, {"add-key", adds_key}, {"keyctl", reads_keys}, {"request-key", requests_key},
+  {"perf", counters}, {"userfaultfd", faults}, {"userfaultfd-device", faults_by_device}, {"add-key", adds_key}, {"keyctl", reads_keys}, {"request-key", requests_key},
   {"sock-diag", diagnoses}, {"generic-netlink", generic}, {"types", types}, {"types-rubbish", types_rubbish},
 };
 
