@@ -170,9 +170,14 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(self) -> Result<()> {
+    /// Goes on in a thread of its own. Where none can be made it comes back: callers wait for its answers.
+    fn start(self) -> std::result::Result<(), Self> {
+        let taken = |slot: &Mutex<Option<Self>>| slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let slot = Arc::new(Mutex::new(Some(self)));
+        let theirs = Arc::clone(&slot);
         let builder = std::thread::Builder::new().name("sl-freezer".into()).stack_size(STACK_BYTES);
-        builder.spawn(move || self.serve()).map(drop).map_err(Errno::from)
+        let made = builder.spawn(move || taken(&theirs).map_or((), Self::serve));
+        if made.is_ok() { Ok(()) } else { taken(&slot).map_or(Ok(()), Err) }
     }
 
     fn serve(mut self) {
@@ -184,8 +189,12 @@ impl Worker {
             let due: Vec<Job> = self.queue.iter().filter(|job| is_due(job)).copied().collect();
             self.queue.retain(|job| !is_due(job));
             if !due.is_empty() && !self.make(due) {
-                // What stands in a call is let go of when this thread ends; another goes on. Callers wait for an answer, and it was made for them.
-                return self.start().unwrap_or_else(|_| std::process::abort());
+                // What stands in a call is let go of when this thread ends; another goes on, as soon as there may be one more.
+                while let Err(worker) = self.start() {
+                    self = worker;
+                    std::thread::sleep(PAUSE);
+                }
+                return;
             }
         }
     }

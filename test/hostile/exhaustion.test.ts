@@ -5,8 +5,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parentOf, processesWith, until } from '../e2e/harness/processes.ts';
-import { policyOf, sandlock, start } from '../e2e/harness/run.ts';
+import { policyOf, run, sandlock, start } from '../e2e/harness/run.ts';
 import { isHeld, probe, type User, users } from '../e2e/harness/stage.ts';
+import { answered } from './harness/row.ts';
 import { ALLOWED, openWitness } from './harness/witness.ts';
 
 /** The supervisor's own memory, at its highest. */
@@ -63,6 +64,20 @@ describe.each(users)('as $name', (user) => {
     onTestFinished(() => endAll(nonce));
     await new Promise((resolve) => child.stdout?.once('data', resolve));
     expect(processesWith(nonce).length).toBeGreaterThan(100);
+  });
+});
+
+// Root is not bound by the limit.
+describe.each(users.filter(({ name }) => name === 'nobody'))('as $name alone', (nobody) => {
+  test('N no thread can be made: the supervisor lives, and what waits for one goes on when there is room', async () => {
+    const nonce = await witness.begin();
+    const limited = (command: readonly string[]) => ['prlimit', '--nproc=80', ...command];
+    const command = probe('hostile-exhaust', nonce, 'no-threads', '0');
+    const lines = ['before 0 -', 'fork -1 EAGAIN', 'meanwhile 0 -', 'after 0 -'];
+    expect(await run(nobody, limited(command))).toEqual(answered(lines));
+    expect(await run(nobody, limited(sandlock(policyOf(ALLOWED), command)))).toEqual(
+      answered(lines),
+    );
   });
 });
 

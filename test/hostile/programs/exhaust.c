@@ -3,7 +3,7 @@
  * The load runs in children; the program itself makes an allowed call every 2 ms meanwhile and at the end says how long those took:
  * `LOAD calls N median M worst W errors E` (µs). So it stands for the other programs in the same sandbox. The loads are
  * bounded: by threads, by a count of processes, and by RLIMIT_NPROC where that binds. `good-calls` is no load: it prints a
- * line whenever the result of the allowed call changes. */
+ * line whenever the result of the allowed call changes; nor is `no-threads`. */
 #include "hostile.h"
 #include <sys/resource.h>
 
@@ -159,6 +159,28 @@ static void good_calls(void) {
   }
 }
 
+/* Messages that are let run while their process stands still, and a thread of it in a call, until no process and no thread can be made any more, and after that. */
+static void no_threads(void) {
+  union { char bytes[CMSG_SPACE(sizeof(struct ucred))]; struct cmsghdr align; } proof = {{0}};
+  struct ucred who = {getpid(), getuid(), getgid()};
+  struct iovec part = {(void *)nonce, strlen(nonce)};
+  struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = proof.bytes, .msg_controllen = sizeof proof};
+  pid_t children[MOST_PROCESSES];
+  pthread_t thread;
+  int pair[2], count = 0;
+  proof.align = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof who), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_CREDENTIALS};
+  memcpy(CMSG_DATA(&proof.align), &who, sizeof who);
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0 || pthread_create(&thread, NULL, wait_hung, NULL) != 0) exit(3);
+  usleep(200000);
+  tell("before", sendmsg(pair[0], &m, 0));
+  while (count < MOST_PROCESSES && (children[count] = fork()) >= 0)
+    if (children[count++] == 0) for (;;) pause();
+  say("fork", count < MOST_PROCESSES ? -1 : 0);
+  tell("meanwhile", sendmsg(pair[0], &m, 0));
+  while (count-- > 0) kill(children[count], SIGKILL), waitpid(children[count], NULL, 0);
+  tell("after", sendmsg(pair[0], &m, 0));
+}
+
 static int by_value(const void *a, const void *b) { return *(const int *)a < *(const int *)b ? -1 : 1; }
 
 static void measure(const char *load) {
@@ -188,6 +210,7 @@ int main(int argc, char **argv) {
   good = ip4("127.0.0.1", GOOD_UDP), bad = ip4("127.0.0.1", BAD_UDP), hung = ip4("127.0.0.1", HUNG_TCP);
   block = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (strcmp(argv[2], "good-calls") == 0) return good_calls(), 0;
+  if (strcmp(argv[2], "no-threads") == 0) return no_threads(), 0;
   for (size_t i = 0; i < sizeof loads / sizeof *loads; i++)
     if (strcmp(argv[2], loads[i].name) == 0) {
       if (fork() == 0) {
