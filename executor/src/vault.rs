@@ -145,7 +145,7 @@ impl Vault {
         self.lock().held.get(&inode)?.socket.try_clone().ok()
     }
 
-    /// Holds a socket that the command has just been given.
+    /// Holds a socket that the command is about to be given.
     pub fn hold(&self, socket: OwnedFd, inode: u64, kind: Kind) {
         let mut state = self.lock();
         state.listeners.remove(&inode);
@@ -155,6 +155,15 @@ impl Vault {
             // A full pipe has woken its reader already.
             let _ = fd::write(&self.0.wake, b"w");
         }
+    }
+
+    /// Lets go of a socket that could not be given to the command.
+    pub fn forget(&self, inode: u64) {
+        let held = self.lock().held.remove(&inode);
+        if let Some(held) = &held {
+            held.shut_down();
+        }
+        self.let_go(held);
     }
 
     /// After a call on it: lets go of the socket if it has connected or listens; one that is connecting is watched until it has. `is_told`: the program knows how its

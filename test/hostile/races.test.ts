@@ -51,6 +51,7 @@ const RACES: readonly (readonly [row: string, way: string, outcomes: Outcomes])[
  */
 const FROZEN_RACES: readonly (readonly [way: string, outcomes: Outcomes])[] = [
   ['swap-ending', 'refused only'],
+  ['swap-fresh', 'refused only'],
   ['credentials-swap', 'both'],
   ['credentials-swap-many', 'both'],
   ['credentials-reopen', 'both'],

@@ -45,10 +45,10 @@ pub fn socket(receiver: &mut Receiver, notification: &Notification) -> Result<Ou
     vault.make_room(1)?;
     let [(made, inode)] = make(&vault, || make_one().map(|made| [made]))?;
     let kind = kind(&made)?;
-    receiver.listener.answer_with(notification.id, &made, closes_on_exec(kind_and_flags))?;
-    // The caller can use it from now on, but its next call comes to this thread.
-    vault.hold(made, inode, kind);
-    Ok(Outcome::Answered)
+    // Before the caller has it: another thread of its process may be sending on that number, and what is not held is let run (`freezer.rs`).
+    vault.hold(made.try_clone().map_err(Errno::from)?, inode, kind);
+    let given = receiver.listener.answer_with(notification.id, &made, closes_on_exec(kind_and_flags));
+    given.map(|()| Outcome::Answered).inspect_err(|_| vault.forget(inode))
 }
 
 /// socketpair(domain, type, protocol, numbers): of datagram sockets. Others are connections, which nobody holds.

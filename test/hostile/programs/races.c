@@ -268,6 +268,21 @@ static void swap_ending(void) {
   }
 }
 
+/* The number is closed, and the next socket that is made gets it. */
+static void make_anew(int second) {
+  if (!second) { dup2(sources[0], number); return; }
+  close(number);
+  int made = udp();
+  if (made != number) close(made);
+}
+
+static void swap_fresh(void) {
+  send_swapped();
+  pthread_t thread = start(make_anew);
+  while (goes_on()) count(sendmsg(number, &messages[0].msg_hdr, MSG_DONTWAIT));
+  stop(thread);
+}
+
 /* The port is allowed for UDP alone: a stream that gets there was judged as the datagram socket. */
 static void swap_udp_tcp(void) {
   sources[0] = udp(), sources[1] = socket(AF_INET, SOCK_STREAM, 0), number = dup(sources[0]);
@@ -492,7 +507,7 @@ static const struct { const char *name; void (*run)(void); } races[] = {
   {"sendmmsg-name", sendmmsg_name}, {"sendmsg-parts", sendmsg_parts}, {"page-protected", page_protected},
   {"page-unmapped", page_unmapped}, {"page-exchanged", page_exchanged}, {"swap-unix-udp", swap_unix_udp},
   {"swap-stream-udp", swap_stream_udp},
-  {"swap-shared-table", swap_shared_table}, {"swap-ending", swap_ending}, {"swap-udp-tcp", swap_udp_tcp}, {"split-table", split_table}, {"exec-takeover", exec_takeover}, {"one-call", one_call},
+  {"swap-shared-table", swap_shared_table}, {"swap-ending", swap_ending}, {"swap-fresh", swap_fresh}, {"swap-udp-tcp", swap_udp_tcp}, {"split-table", split_table}, {"exec-takeover", exec_takeover}, {"one-call", one_call},
   {"credentials-swap", credentials_swap}, {"credentials-swap-many", credentials_swap_many}, {"credentials-reopen", credentials_reopen},
   {"credentials-receive", credentials_receive}, {"credentials-relay", credentials_relay}, {"credentials-shared-table", credentials_shared_table},
   {"credentials-stopped", credentials_stopped}, {"credentials-exec", credentials_exec},
