@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use crate::bound::Bound;
 use crate::bpf;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
@@ -89,7 +90,8 @@ fn receiver(listener: Listener) -> (Receiver, Keeper, [OwnedFd; 2]) {
         handshakes,
         wary_until: None,
         tasks: Tasks::new(64),
-        inside: Inside::default(),
+        inside: Inside::new(1024),
+        bound: Bound::default(),
         callers: Callers::default(),
         opaque: HashSet::new(),
         named: Vec::new(),

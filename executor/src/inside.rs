@@ -7,16 +7,22 @@ use std::os::fd::OwnedFd;
 use crate::sys::fd::{self, FileIdentity};
 use crate::sys::{Errno, Result, socket};
 
-/// Most socket files remembered; the ones whose name is gone are forgotten first.
+/// Most socket files remembered.
 const MOST: usize = 4096;
 
 /// The socket files. Each is held open, so that its inode number can not become another file's.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Inside {
     files: HashMap<(u64, u64), OwnedFd>,
+    most: usize,
 }
 
 impl Inside {
+    /// Remembers at most an eighth of `descriptors`, since each file takes one, or `MOST`; those whose last name is gone are forgotten first.
+    pub fn new(descriptors: u64) -> Self {
+        Self { files: HashMap::new(), most: usize::try_from(descriptors / 8).unwrap_or(MOST).min(MOST) }
+    }
+
     /// Remembers the file that the socket has just been bound to, if `file` (opened by its path) really is that file. The kernel tells which file a
     /// socket is bound to (`sock_diag(7)`, `UDIAG_SHOW_VFS`); without that the file is not remembered and can not be connected to.
     pub fn remember(&mut self, bound: &OwnedFd, file: OwnedFd) -> Result<()> {
@@ -25,12 +31,10 @@ impl Inside {
         if bound_file(inode)? != (opened.inode & 0xffff_ffff, kernel_device(opened.device)) {
             return Err(Errno(libc::ESTALE));
         }
-        if self.files.len() >= MOST {
-            self.files.retain(|_, file| {
-                std::fs::exists(format!("/proc/self/fd/{}", number(file))).unwrap_or(false)
-            });
+        if self.files.len() >= self.most {
+            self.files.retain(|_, file| fd::has_name(file).unwrap_or(false));
         }
-        if self.files.len() >= MOST {
+        if self.files.len() >= self.most {
             return Err(Errno(libc::ENOSPC));
         }
         self.files.insert((opened.device, opened.inode), file);
@@ -41,10 +45,6 @@ impl Inside {
     pub fn has(&self, file: &FileIdentity) -> bool {
         self.files.contains_key(&(file.device, file.inode))
     }
-}
-
-fn number(file: &OwnedFd) -> i32 {
-    std::os::fd::AsRawFd::as_raw_fd(file)
 }
 
 /// `dev_t` as the kernel stores it (linux/kdev_t.h, MINORBITS 20) from stat(2)'s.
@@ -219,7 +219,7 @@ mod tests {
         let (ours, other) = (folder.join("ours"), folder.join("other"));
         let first = OwnedFd::from(UnixListener::bind(&ours).unwrap());
         let _second = UnixListener::bind(&other).unwrap();
-        let mut inside = Inside::default();
+        let mut inside = Inside::new(16);
         assert_eq!(inside.remember(&first, open(&other)), Err(Errno(libc::ESTALE)));
         assert!(!inside.has(&fd::identity(&open(&other)).unwrap()));
         assert_eq!(inside.remember(&first, open(&ours)), Ok(()));
@@ -228,6 +228,23 @@ mod tests {
         std::fs::hard_link(&other, &linked).unwrap();
         let names = bound_names(&fd::identity(&open(&linked)).unwrap()).unwrap();
         assert_eq!(names, [other.to_str().unwrap().as_bytes()]);
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_file_without_a_name_makes_room_and_one_with_a_name_does_not() {
+        let folder = std::env::temp_dir().join(format!("sandlock-inside-room-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let mut inside = Inside::new(16); // room for two
+        let mut remember = |name: &str| {
+            let path = folder.join(name);
+            let socket = OwnedFd::from(UnixListener::bind(&path).unwrap());
+            inside.remember(&socket, open(&path))
+        };
+        assert_eq!((remember("a"), remember("b")), (Ok(()), Ok(())));
+        assert_eq!(remember("c"), Err(Errno(libc::ENOSPC)));
+        std::fs::remove_file(folder.join("a")).unwrap();
+        assert_eq!((remember("d"), remember("e")), (Ok(()), Err(Errno(libc::ENOSPC))));
         std::fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -18,6 +18,7 @@ use std::ffi::{CString, c_char};
 #[expect(unsafe_code, reason = "exported symbols need an unsafe attribute; no unsafe operation is in it")]
 mod abi;
 mod abstract_names;
+mod bound;
 mod bpf;
 mod caller;
 mod calls;

@@ -27,6 +27,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::abstract_names::AbstractNames;
+use crate::bound::Bound;
 use crate::calls;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
@@ -80,6 +81,7 @@ pub struct Receiver {
     pub(crate) wary_until: Option<Instant>,
     pub(crate) tasks: Tasks,
     pub(crate) inside: Inside,
+    pub(crate) bound: Bound,
     /// Abstract names of the sandbox; none: Landlock keeps them inside (ABI 6).
     pub(crate) abstract_names: Option<AbstractNames>,
     pub(crate) callers: Callers,

@@ -5,7 +5,7 @@ use std::ffi::{CStr, CString};
 use std::fs::File;
 use std::io::Read as _;
 
-use crate::sys::{mounts, process};
+use crate::sys::{fd, mounts, process};
 
 /// File systems that are the kernel's own. What is mounted below one (`binfmt_misc` by a trigger of autofs, `nfsd`, `fusectl`, `selinuxfs`) counts as well.
 const KINDS: [&str; 13] = [
@@ -110,7 +110,7 @@ pub fn seal() -> bool {
 
 /// Whether this process, and so what it creates, is kept from them: by the seal, or as any user but root is. To be asked without capabilities.
 pub fn are_sealed() -> bool {
-    !mounts::may_write(PROOF)
+    !fd::may_write(PROOF)
 }
 
 #[cfg(test)]

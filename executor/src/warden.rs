@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::abstract_names::AbstractNames;
+use crate::bound::Bound;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
 use crate::event::{Events, Kind, Record};
@@ -122,7 +123,8 @@ impl Warden {
                 // Half of the descriptors for duplicates in use, a quarter for pidfds.
                 None => Tasks::new(usize::try_from(hard / 4).unwrap_or(1).min(4096)),
             },
-            inside: Inside::default(),
+            inside: Inside::new(hard),
+            bound: Bound::default(),
             abstract_names: (!reach.walls.scoped).then(|| AbstractNames::new(allows_networks)),
             callers: Callers::default(),
             freezer,

@@ -72,7 +72,7 @@ function formatRule(group: Group, [low, high]: readonly [number, number]): strin
   const isAny = list === 'allow_bind' && (host === '0.0.0.0' || host === '::');
   const written = host.includes(':') ? bracketed(host) : host;
   if (protocol === 'icmp') return `${scheme}${written}`;
-  // Listening without a bind is port 0 of every address, which only all ports cover.
+  // Listening without a bind: Linux chooses the port, and all ports are simpler to read than the range it chooses from.
   if (ports.has(0)) return `${scheme}${isAny ? '' : written}:*`;
   const list_ = formatPorts([...ports], isEphemeral ? [low, high] : undefined);
   return `${scheme}${written}:${list_}`;

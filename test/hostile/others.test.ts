@@ -2,9 +2,11 @@
  * Rows F, H, J, L: what a program can have others do (daemons at unix sockets), what comes to it from elsewhere (descriptors, callers from outside), and
  * filters and domains of its own.
  */
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { policyOf, run, runSandboxed, sandlock } from '../e2e/harness/run.ts';
-import { probe, users } from '../e2e/harness/stage.ts';
+import { makeDirectory, probe, users } from '../e2e/harness/stage.ts';
 import { answered, judge, type Row } from './harness/row.ts';
 import { ALLOWED, openWitness } from './harness/witness.ts';
 
@@ -44,6 +46,10 @@ const rows: readonly Row[] = [
   row('L1', 'listen-unbound6', 'inbound tcp', OUTSIDE),
   row('L1', 'listen-bound', 'inbound tcp', ['bind 0 -', '-1 EACCES']),
   row('L2', 'listen-port', 'inbound tcp', ['bind -1 EACCES', '-1 EACCES']),
+  {
+    ...row('L2', 'listen-anew', 'inbound tcp', OUTSIDE),
+    policy: `${policyOf(ALLOWED)}allow_bind = ["127.0.0.1:1-46000"]\n`,
+  },
   row('L3', 'bind-datagram', 'udp 127.0.0.1:7004', ['-1 EACCES', 'sendto -1 ECONNREFUSED']),
   row('H4', 'filter-allow', TCP, ['filter 0 -', '-1 ECONNREFUSED']),
   row('H4', 'filter-log', TCP, ['filter 0 -', '-1 ECONNREFUSED']),
@@ -56,6 +62,15 @@ const witness = openWitness();
 describe.each(users)('as $name', (user) => {
   test.each(rows)('$row $way: leaks bare, is refused under the policy', async (one) => {
     await judge(witness, user, one);
+  });
+
+  test('J1 a rule on a link that an earlier run has made: the daemon behind it is not reached', async () => {
+    const planted = join(makeDirectory(), 'app.sock');
+    symlinkSync(join(witness.directory, 'stream'), planted);
+    await judge(witness, user, {
+      ...row('J1', 'path-stream', 'unix stream', OUTSIDE),
+      policy: `${policyOf(ALLOWED)}allow_unix = ["${planted}"]\n`,
+    });
   });
 
   test('L4 a socket that connects to itself: a SYN to a port of its own, refused under the policy', async () => {

@@ -63,7 +63,11 @@ fn bind_inet(
         return Err(error);
     }
     // Not what was judged: to bind an unspecified address means every address, not loopback.
-    bound(receiver, socket, &inet.name())
+    let outcome = bound(receiver, socket, &inet.name())?;
+    if matches!(kind, Kind::Tcp { .. }) {
+        receiver.bound.remember(socket::cookie(socket)?, inet.ip, inet.port);
+    }
+    Ok(outcome)
 }
 
 /// The address of a bind on an IP socket. Linux takes AF_UNSPEC for AF_INET when the address is 0.0.0.0 (inet_bind).
@@ -164,8 +168,11 @@ pub fn listen(receiver: &mut Receiver, notification: &Notification) -> Result<Ou
     }
 }
 
-/// Without a bind before, the kernel would choose a port on every address: that is port 0 here, which only a rule for all ports covers. What the socket is bound
-/// to can not change in between: that takes a bind or a connect, which this same thread would have to make.
+/// `TCP_LISTEN` of net/tcp_states.h.
+const LISTENS: u8 = 10;
+
+/// What the socket shows as its name may have been taken from it already, or be a moment later, by calls that nobody looks at (shutdown, in some plans connect) or by its peer. So it is judged
+/// by what it was bound to (`bound.rs`): without a bind, by every address and all ports that Linux could choose. One that listens was judged so before, and keeps what it had then.
 fn listen_inet(
     receiver: &mut Receiver,
     notification: &Notification,
@@ -176,7 +183,11 @@ fn listen_inet(
     let error = Errno(libc::EACCES);
     let (ip, port) = sockaddr::from_kernel(&socket::local_name(socket)?).ok_or(error)?;
     let inet = Inet { ip, port, scope: 0, form: sockaddr::Form::V6 };
-    let is_allowed = receiver.table.lookup(Protocol::TcpBind, ip, port) == Verdict::Allow;
+    let is_allowed = socket::tcp_state(socket)? == LISTENS || {
+        let (ip, ports) =
+            receiver.bound.listens(socket::cookie(socket)?, matches!(kind, Kind::Tcp { v6: true }));
+        receiver.table.lookup_all(Protocol::TcpBind, ip, ports) == Verdict::Allow
+    };
     let decided = if is_allowed { Ok(inet) } else { Err(error) };
     if receiver.judged(notification, Call::Listen, kind, socket, inet, decided).is_ok() {
         return socket::listen(socket, backlog).map(|()| Outcome::Done(0));

@@ -147,6 +147,12 @@ pub fn links(path: &CStr) -> Result<u64> {
     Ok(stat.st_nlink.into())
 }
 
+/// Whether the calling task may write to the file, or make files in the directory, by its real user (access(2)).
+pub fn may_write(path: &CStr) -> bool {
+    // SAFETY: the path ends in NUL.
+    unsafe { libc::access(path.as_ptr(), libc::W_OK) == 0 }
+}
+
 /// fchdir(2).
 pub fn change_directory(fd: &impl AsRawFd) -> Result<()> {
     // SAFETY: takes no pointers.
@@ -170,14 +176,24 @@ pub struct FileIdentity {
     pub mode: u32,
 }
 
-/// fstat(2), works on `O_PATH` descriptors.
+/// The identity of an open file; works on `O_PATH` descriptors.
 pub fn identity(fd: &impl AsRawFd) -> Result<FileIdentity> {
+    let stat = stat_of(fd)?;
+    Ok(FileIdentity { device: stat.st_dev, inode: stat.st_ino, mode: stat.st_mode })
+}
+
+/// Whether an open file still has a name. (Its link in `/proc/self/fd` leads to it without one as well.)
+pub fn has_name(fd: &impl AsRawFd) -> Result<bool> {
+    Ok(stat_of(fd)?.st_nlink > 0)
+}
+
+/// fstat(2).
+fn stat_of(fd: &impl AsRawFd) -> Result<libc::stat> {
     let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
     // SAFETY: `stat` has the size the call writes.
     check(unsafe { libc::fstat(fd.as_raw_fd(), stat.as_mut_ptr()) })?;
     // SAFETY: fstat succeeded, so it has filled the structure.
-    let stat = unsafe { stat.assume_init() };
-    Ok(FileIdentity { device: stat.st_dev, inode: stat.st_ino, mode: stat.st_mode })
+    Ok(unsafe { stat.assume_init() })
 }
 
 /// One descriptor to wait for and what was seen on it.

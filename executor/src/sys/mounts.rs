@@ -54,9 +54,3 @@ pub fn cover(path: &CStr, text: &[u8]) -> Result<()> {
     bound?;
     make_read_only(path, flags)
 }
-
-/// Whether the calling task may write to the file, by its real user (access(2)).
-pub fn may_write(path: &CStr) -> bool {
-    // SAFETY: the path ends in NUL.
-    unsafe { libc::access(path.as_ptr(), libc::W_OK) == 0 }
-}

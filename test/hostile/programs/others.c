@@ -194,6 +194,29 @@ static void listen_unbound6(const char *way) { listen_by(way, AF_INET6, NULL, 0)
 static void listen_bound(const char *way) { struct sockaddr_in at = ip4("127.0.0.1", 0); listen_by(way, AF_INET, &at, sizeof at); }
 static void listen_port(const char *way) { struct sockaddr_in at = ip4("127.0.0.1", 7010); listen_by(way, AF_INET, &at, sizeof at); }
 
+/* Listens on a port that Linux chose, one of the policy's (1 to 46000), then shuts the queue: that takes the port away, and the next listen gets another, though
+ * getsockname still tells the old one. Until that is none of the policy's. */
+static void listen_anew(const char *way) {
+  struct sockaddr_in at, any = ip4("127.0.0.1", 0);
+  socklen_t length;
+  int s = -1;
+  do {
+    close(s);
+    s = socket(AF_INET, SOCK_STREAM, 0);
+    if (bind(s, (void *)&any, sizeof any) < 0) exit(3);
+    length = sizeof at;
+    getsockname(s, (void *)&at, &length);
+  } while (ntohs(at.sin_port) > 46000);
+  long result = listen(s, 8);
+  tell(way, result);
+  while (result == 0 && ntohs(at.sin_port) <= 46000) {
+    shutdown(s, SHUT_RDWR);
+    result = listen(s, 8);
+    getsockname(s, (void *)&at, &length);
+  }
+  if (result == 0) answer_caller(s, ntohs(at.sin_port), 0);
+}
+
 /* A socket that connects to itself is a listener without listen. Its own port must be chosen. */
 static void self_connect(const char *way) {
   struct sockaddr_in at = ip4("127.0.0.1", 0);
@@ -297,6 +320,7 @@ static const struct way ways[] = {
   {"abstract-sendto", abstract_sendto}, {"abstract-sendmsg", abstract_sendmsg}, {"handed-path", handed_path},
   {"handed-abstract", handed_abstract}, {"passed", passed}, {"inherited", inherited}, {"listen-unbound", listen_unbound},
   {"listen-unbound6", listen_unbound6}, {"listen-bound", listen_bound}, {"listen-port", listen_port},
+  {"listen-anew", listen_anew},
   {"self-connect", self_connect}, {"bind-datagram", bind_datagram}, {"filter-allow", filter_allow}, {"filter-log", filter_log},
   {"own-listener", own_listener}, {"own-listener-killable", own_listener_killable}, {"own-listener-rubbish", own_listener_rubbish},
   {"inner-domain", inner_domain}, {"keeps-asking", keeps_asking},
