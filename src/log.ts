@@ -5,7 +5,7 @@
  * Before each write it is seen whether the path still leads to the open file; if not, it is opened anew. So rotation needs no signal.
  * A file that was truncated goes on at its new end (O_APPEND).
  */
-import { closeSync, fstatSync, openSync, statSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from 'node:fs';
 import type { Decision } from './decision.ts';
 import type { DeniedName } from './denied-names.ts';
 import { describeCause, SandlockError } from './errors.ts';
@@ -21,6 +21,8 @@ export interface Log {
   /** Whether `flush` would write something. */
   readonly isPending: boolean;
 }
+
+const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
 
 /** Collected bytes from which on they are written. */
 const FLUSH_AT = 64 * 1024;
@@ -72,22 +74,33 @@ interface OpenFile {
 
 function open(path: string): OpenFile {
   try {
-    const descriptor = openSync(path, 'a');
-    const { dev, ino } = fstatSync(descriptor);
-    return { descriptor, device: dev, inode: ino };
+    return identify(openSync(path, 'a'));
   } catch (cause) {
     throw new SandlockError('file', `can not write ${path}: ${describeCause(cause)}`, { cause });
   }
 }
 
-/** The file that the path leads to now. Where none can be opened there, the old one is written to: nothing is lost. */
+function identify(descriptor: number): OpenFile {
+  const { dev, ino } = fstatSync(descriptor);
+  return { descriptor, device: dev, inode: ino };
+}
+
+/** `a` without waiting: a FIFO that nobody reads is ENXIO. */
+const ANEW = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY;
+
+/**
+ * The file that the path leads to now. Where none can be opened there, the old one is written to: nothing is lost. Nor is anything else than a regular file opened: the
+ * command may have put it there, and we would wait for it.
+ */
 function follow(path: string, file: OpenFile): OpenFile {
-  const now = statSync(path, { throwIfNoEntry: false });
-  if (now?.dev === file.device && now.ino === file.inode) return file;
   try {
-    const next = open(path);
-    closeSync(file.descriptor);
-    return next;
+    const now = statSync(path, { throwIfNoEntry: false });
+    if (now?.dev === file.device && now.ino === file.inode) return file;
+    if (now?.isFile() === false) return file;
+    const descriptor = openSync(path, ANEW, 0o666);
+    const isRegular = fstatSync(descriptor).isFile();
+    closeSync(isRegular ? file.descriptor : descriptor);
+    return isRegular ? identify(descriptor) : file;
   } catch {
     return file;
   }

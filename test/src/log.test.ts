@@ -1,6 +1,10 @@
 /** The log as a file: whole lines, rotation, errors; and the schema of its lines. */
+import { execFileSync } from 'node:child_process';
 import {
+  closeSync,
+  constants,
   mkdtempSync,
+  openSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -108,6 +112,20 @@ describe('a log', () => {
     log.flush();
     expect(ports(below)).toEqual([1]);
     rmSync(path, { recursive: true });
+  });
+
+  it('does not wait for a FIFO that has taken its place, read or not', () => {
+    const old = `${path}.old`;
+    const log = openLog(path, noError);
+    renameSync(path, old);
+    execFileSync('mkfifo', [path]);
+    log.add(decision(1));
+    log.flush();
+    const reader = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    log.add(decision(2));
+    log.flush();
+    expect(ports(old)).toEqual([1, 2]);
+    closeSync(reader);
   });
 
   it('that can not be written says so once and is given up', () => {
