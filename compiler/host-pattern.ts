@@ -18,7 +18,7 @@ export type ParsedPattern =
   | { readonly ok: false; readonly fault: Fault };
 
 /** Set names, also the keys of `[sets]`. */
-export const SET_NAME: RegExp = /^[A-Za-z0-9_-]+$/;
+const SET_NAME: RegExp = /^[A-Za-z0-9_-]+$/;
 
 /**
  * Parses a target, brackets included. `at` is where `text` stands in the rule that the fault's offsets count from.

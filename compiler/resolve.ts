@@ -62,7 +62,7 @@ async function ask(name: string, resolve: Resolver): Promise<ResolverAnswer> {
 }
 
 /** Ascending by the 16 bytes of the table (docs/format.md §1), duplicates removed. */
-export function sortAddresses(addresses: readonly Uint8Array[]): readonly Uint8Array[] {
+function sortAddresses(addresses: readonly Uint8Array[]): readonly Uint8Array[] {
   const keyed = new Map(addresses.map((address) => [sortKey(address), address]));
   return [...keyed].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, address]) => address);
 }

@@ -84,7 +84,7 @@ export function toDecision(record: DecidedRecord, explained: Explained): Decisio
 }
 
 /** The destination as a rule writes it, without scheme. */
-export function formatDestination({
+function formatDestination({
   protocol,
   address,
   port,

@@ -7,7 +7,7 @@ import { dirname, join, resolve } from 'node:path';
 import { SandlockError } from './errors.ts';
 
 /** File name of the library. */
-export const LIBRARY_NAME = 'libsandlock.so';
+const LIBRARY_NAME = 'libsandlock.so';
 
 /** File name of the program. */
 const PROGRAM_NAME = 'sandlock-exec';

@@ -281,13 +281,13 @@ function contains(outer: Block, block: Block, width: 32 | 128): boolean {
 }
 
 /** `10.0.0.0/8`; an address alone without length. */
-export function textOf({ address, bits }: Block, family: 4 | 6): string {
+function textOf({ address, bits }: Block, family: 4 | 6): string {
   const text = formatAddress(toBytes(address, family));
   return bits === widthOf(family) ? text : `${text}/${bits}`;
 }
 
 /** The span as a block, or from its first address to its last. */
-export function textOfSpan({ first, last }: Span, family: 4 | 6): string {
+function textOfSpan({ first, last }: Span, family: 4 | 6): string {
   const [block, ...others] = blocksOf(first, last, widthOf(family));
   if (block !== undefined && others.length === 0) return textOf(block, family);
   const ends = [first, last].map((address) => formatAddress(toBytes(address, family)));
@@ -301,7 +301,7 @@ function largest({ first, last }: Span, family: 4 | 6): Block {
 }
 
 /** `443, 6000–6010`, or `every port`. */
-export function textOfPorts(ports: readonly PortRange[]): string {
+function textOfPorts(ports: readonly PortRange[]): string {
   const [first] = ports;
   if (ports.length === 1 && first?.low === 1 && first.high === 65535) return 'every port';
   return ports.map(({ low, high }) => (low === high ? String(low) : `${low}–${high}`)).join(', ');

@@ -86,7 +86,7 @@ interface Summary {
 }
 
 /** `policy.toml → policy.bin: 7 rules, 12 prefixes, 1,832 bytes, 5.1 ms` and a newline. */
-export function formatSummary(path: string, output: string, summary: Summary): string {
+function formatSummary(path: string, output: string, summary: Summary): string {
   const { rules, prefixes, bytes, timeMs } = summary;
   const target = output === '-' ? 'standard output' : basename(output);
   const parts = [count(rules, 'rule'), count(prefixes, 'prefix', 'prefixes'), count(bytes, 'byte')];

@@ -59,7 +59,7 @@ function formatChange({ reach, unix, families, userns }: Change): readonly strin
 }
 
 /** `tcp://10.0.0.0/8:443`, or with `bind:` before it. */
-export function formatReach({ protocol, target, ports }: Reach): string {
+function formatReach({ protocol, target, ports }: Reach): string {
   const [scheme, bind] = protocol.split('-');
   const host = target.includes(':') ? `[${target}]` : target;
   return `${bind === undefined ? '' : 'bind:'}${scheme}://${host}${protocol === 'icmp' ? '' : `:${ports}`}`;

@@ -142,7 +142,7 @@ function randomRule(
 }
 
 /** Ports of one rule: all, or some ranges that begin and end at edges. */
-export function randomPorts(random: Random): readonly PortRange[] {
+function randomPorts(random: Random): readonly PortRange[] {
   if (random.oneIn(5)) return [{ low: 0, high: 65535 }];
   const ranges: PortRange[] = [];
   let from = 0;
