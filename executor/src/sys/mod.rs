@@ -14,6 +14,7 @@ pub mod landlock;
 pub mod mapping;
 pub mod memory;
 pub mod mounts;
+pub mod prefetch;
 pub mod process;
 pub mod ptrace;
 pub mod schedule;

@@ -6,14 +6,15 @@
 use std::hint::select_unpredictable;
 use std::ops::BitXor;
 
-use super::bytes::View;
+use super::bytes::{View, record_offset};
 use super::format_gen::{
-    MODE_CLOSED, MODE_KERNEL, MODE_OPEN, PLAN_BYTES, SECTION_PLAN, SECTION_PORT_RANGES, SECTION_PORT_SETS,
-    SECTION_TRIES, TRIE_BACKGROUND, TRIE_BYTES, TRIE_ROOT, TRIE_ROOT_BITS, TRIE_SETS, TRIE_SPANS,
-    TRIE_START_BYTES, TRIE_STARTS,
+    DIRECTORY_OFFSET, MODE_CLOSED, MODE_KERNEL, MODE_OPEN, PLAN_BYTES, SECTION_PLAN, SECTION_PORT_RANGES,
+    SECTION_PORT_SETS, SECTION_TRIES, TRIE_BACKGROUND, TRIE_BYTES, TRIE_ROOT, TRIE_ROOT_BITS, TRIE_SETS,
+    TRIE_SPANS, TRIE_START_BYTES, TRIE_STARTS,
 };
 use super::key::Key;
 use super::{Defect, Mode, Protocol};
+use crate::sys::prefetch::prefetch;
 
 /// Width of the starts of a trie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,9 +38,9 @@ pub(super) struct Trie {
     has_spans: bool,
     /// Port set behind spans.
     background: u16,
-    root: usize,
-    starts: usize,
-    cells: usize,
+    root: u32,
+    starts: u32,
+    cells: u32,
 }
 
 /// What a look-up needs to know of a table, read once.
@@ -48,8 +49,8 @@ pub(super) struct Layout {
     plan: [Mode; 5],
     /// IPv4 and IPv6 of each protocol.
     tries: [[Trie; 2]; 5],
-    port_sets: usize,
-    port_ranges: usize,
+    port_sets: u32,
+    port_ranges: u32,
 }
 
 impl Layout {
@@ -70,11 +71,12 @@ impl Layout {
             let first = tries.at(2 * protocol, TRIE_BYTES);
             Ok([Trie::read(view, first)?, Trie::read(view, first + u64::from(TRIE_BYTES))?])
         };
+        let offset_of = |kind| view.u32(record_offset(kind) + u64::from(DIRECTORY_OFFSET));
         Ok(Self {
             plan: [mode(0)?, mode(1)?, mode(2)?, mode(3)?, mode(4)?],
             tries: [pair(0)?, pair(1)?, pair(2)?, pair(3)?, pair(4)?],
-            port_sets: place(view.section(SECTION_PORT_SETS)?.offset)?,
-            port_ranges: place(view.section(SECTION_PORT_RANGES)?.offset)?,
+            port_sets: offset_of(SECTION_PORT_SETS)?,
+            port_ranges: offset_of(SECTION_PORT_RANGES)?,
         })
     }
 
@@ -96,7 +98,14 @@ impl Layout {
         if set == 0 {
             return Some(false);
         }
-        let ranges = cells::<4>(bytes, self.port_ranges, bounds(bytes, self.port_sets, usize::from(set))?)?;
+        let run = bounds(bytes, self.port_sets, u32::from(set))?;
+        let [first, end] = run;
+        if end.wrapping_sub(first) == 1 {
+            // Most port sets have one range.
+            let range = u32::from_le_bytes(cell(bytes, self.port_ranges, first)?);
+            return Some((range & 0xffff) <= u32::from(low) && u32::from(high) <= range >> 16);
+        }
+        let ranges = cells::<4>(bytes, self.port_ranges, run)?;
         // The last range that begins at or before the first port.
         let after = ranges.partition_point(|&[a, b, ..]| u16::from_le_bytes([a, b]) <= low);
         let range = after.checked_sub(1).and_then(|last| ranges.get(last));
@@ -116,9 +125,9 @@ impl Trie {
             },
             has_spans: view.u8(offset + u64::from(TRIE_SPANS))? != 0,
             background: u16::try_from(view.u16(offset + u64::from(TRIE_BACKGROUND))?).unwrap_or(0),
-            root: place(u64::from(view.u32(offset + u64::from(TRIE_ROOT))?))?,
-            starts: place(u64::from(view.u32(offset + u64::from(TRIE_STARTS))?))?,
-            cells: place(u64::from(view.u32(offset + u64::from(TRIE_SETS))?))?,
+            root: view.u32(offset + u64::from(TRIE_ROOT))?,
+            starts: view.u32(offset + u64::from(TRIE_STARTS))?,
+            cells: view.u32(offset + u64::from(TRIE_SETS))?,
         })
     }
 
@@ -126,22 +135,24 @@ impl Trie {
     #[inline]
     pub(super) fn find(&self, bytes: &[u8], key: Key) -> Option<u16> {
         let Key { upper, lower, .. } = key;
-        let child = usize::try_from(upper >> 1 >> (63 - self.root_bits)).ok()?;
-        let run = bounds(bytes, self.root, child)?;
+        let high = high(upper);
+        let run = bounds(bytes, self.root, high >> 1 >> (31 - self.root_bits))?;
+        // Which cell decides is known only when the starts have come. Most runs are so short that it shares a cache line with the first or the last.
+        let width = if self.has_spans { 4 } else { 2 };
+        for index in run {
+            prefetch(bytes, self.cells as usize + index as usize * width);
+        }
         match self.start {
             Start::Two => {
-                let key = u16::try_from((upper >> 32) & 0xffff).ok()?;
+                let key = u16::try_from(high & 0xffff).ok()?;
                 // The root has consumed the upper half: it is equal in all of a child.
                 self.search(bytes, run, key, u16::from_le_bytes, |differ, bits| {
                     u32::from(differ).wrapping_shr(32_u32.wrapping_sub(bits)) == 0
                 })
             }
-            Start::Four => {
-                let key = u32::try_from(upper >> 32).ok()?;
-                self.search(bytes, run, key, u32::from_le_bytes, |differ, bits| {
-                    differ.wrapping_shr(32_u32.wrapping_sub(bits)) == 0
-                })
-            }
+            Start::Four => self.search(bytes, run, high, u32::from_le_bytes, |differ, bits| {
+                differ.wrapping_shr(32_u32.wrapping_sub(bits)) == 0
+            }),
             Start::Eight => self.search(bytes, run, upper, u64::from_le_bytes, |differ, bits| {
                 differ.wrapping_shr(64_u32.wrapping_sub(bits)) == 0
             }),
@@ -162,22 +173,22 @@ impl Trie {
     fn search<const N: usize, T: Copy + PartialOrd + BitXor<Output = T>>(
         &self,
         bytes: &[u8],
-        run: [usize; 2],
+        run: [u32; 2],
         key: T,
         read: impl Fn([u8; N]) -> T,
         shares: impl Fn(T, u32) -> bool,
     ) -> Option<u16> {
         let [from, _] = run;
-        let after = from + cells(bytes, self.starts, run)?.partition_point(|&start| read(start) <= key);
+        let passed = cells(bytes, self.starts, run)?.partition_point(|&start| read(start) <= key);
         // Boundary 0 has key 0, so there is always one at or before the key, perhaps of an earlier child.
-        let boundary = after.checked_sub(1)?;
+        let boundary = (from + u32::try_from(passed).ok()?).checked_sub(1)?;
         if !self.has_spans {
             return cell(bytes, self.cells, boundary).map(u16::from_le_bytes);
         }
         let [low, high, bits, _] = cell(bytes, self.cells, boundary)?;
         let start = cell(bytes, self.starts, boundary)?;
         // A span lies in one child, so that of an earlier one does not reach here. Nobody can foresee whether it does, so nothing branches.
-        let applies = (bits == 0) | ((after > from) & shares(read(start) ^ key, u32::from(bits)));
+        let applies = (bits == 0) | ((passed > 0) & shares(read(start) ^ key, u32::from(bits)));
         Some(select_unpredictable(applies, u16::from_le_bytes([low, high]), self.background))
     }
 }
@@ -194,25 +205,35 @@ fn choose<T>(protocol: Protocol, of: &[T; 5]) -> &T {
     }
 }
 
+/// The upper half of a number.
+fn high(number: u64) -> u32 {
+    u32::try_from(number >> 32).unwrap_or(u32::MAX)
+}
+
 /// The cells of a run of the array at `array`.
 #[inline]
-fn cells<const N: usize>(bytes: &[u8], array: usize, [from, to]: [usize; 2]) -> Option<&[[u8; N]]> {
-    let (cells, _) = bytes.get(array + from * N..array + to * N)?.as_chunks();
+fn cells<const N: usize>(bytes: &[u8], array: u32, [from, to]: [u32; 2]) -> Option<&[[u8; N]]> {
+    let (cells, _) = bytes.get(cell_place::<N>(array, from)..cell_place::<N>(array, to))?.as_chunks();
     Some(cells)
 }
 
 /// Cells `place` and `place + 1` of an index: where a run begins and where the next one does.
-fn bounds(bytes: &[u8], index: usize, place: usize) -> Option<[usize; 2]> {
-    let from = index + place * 4;
+fn bounds(bytes: &[u8], index: u32, place: u32) -> Option<[u32; 2]> {
+    let from = cell_place::<4>(index, place);
     let (cells, _) = bytes.get(from..from + 8)?.as_chunks::<4>();
     let &[from, to] = cells else { return None };
-    Some([from, to].map(|cell| u32::from_le_bytes(cell) as usize))
+    Some([from, to].map(u32::from_le_bytes))
 }
 
 /// Cell `index` of the array at `offset`.
-fn cell<const N: usize>(bytes: &[u8], offset: usize, index: usize) -> Option<[u8; N]> {
-    let from = offset + index * N;
+fn cell<const N: usize>(bytes: &[u8], offset: u32, index: u32) -> Option<[u8; N]> {
+    let from = cell_place::<N>(offset, index);
     bytes.get(from..from + N)?.try_into().ok()
+}
+
+/// Where cell `index` of an array begins.
+fn cell_place<const N: usize>(array: u32, index: u32) -> usize {
+    array as usize + index as usize * N
 }
 
 /// An offset as the machine counts; a verified one always fits, since the bytes are in memory.
