@@ -1,8 +1,8 @@
 //! CRC-32C (Castagnoli; reflected polynomial 0x82f63b78, initial value and final xor 0xffffffff) of a table, eight bytes a step by eight
 //! tables of 256: table k holds the effect of a byte that is followed by k zero bytes.
 //!
-//! A step waits for the one before, so long texts are cut into four parts whose steps the machine runs side by side, by its own instruction
-//! where it has one (`sys/crc.rs`). The checksum is linear: that of two texts in a row is that of the first, moved past as many zero
+//! A step waits for the one before, so long texts are cut into four parts whose steps the machine runs side by side. Where it has instructions of
+//! its own, these do the work (`sys/crc.rs`); the tables are for other machines and short ends. The checksum is linear: that of two texts in a row is that of the first, moved past as many zero
 //! bytes as the second has, xor that of the second begun with 0.
 
 use super::format_gen::HEADER_CHECKSUM;
@@ -40,17 +40,77 @@ const fn tables() -> [[u32; 256]; 8] {
     tables
 }
 
-/// The checksum of a table: of all its bytes, the field of the checksum taken as zero.
-pub fn table_checksum(bytes: &[u8]) -> u32 {
-    let (before, rest) = bytes.split_at_checked(HEADER_CHECKSUM as usize).unwrap_or((bytes, &[]));
-    let (_, after) = rest.split_at_checked(4).unwrap_or((&[], rest));
-    !update(update(update(!0, before), &[0; 4]), after)
+/// The checksum of a table, all its bytes with the field of the checksum taken as zero. It is taken piece by piece ahead of the checks, so that
+/// these find in a near cache what they read.
+pub(super) struct Sum<'a> {
+    update: fn(u32, &[u8]) -> u32,
+    crc: u32,
+    /// Where `rest` begins.
+    at: usize,
+    rest: &'a [u8],
 }
+
+/// Bytes that are summed at once at least: few beside the second cache of any machine, many beside what joining parts takes.
+const PIECE: usize = 1 << 15;
+
+impl<'a> Sum<'a> {
+    pub(super) fn of(table: &'a [u8]) -> Self {
+        let (before, rest) = table.split_at_checked(HEADER_CHECKSUM as usize).unwrap_or((table, &[]));
+        let (_, rest) = rest.split_at_checked(4).unwrap_or((&[], rest));
+        let crc = update_plain(update_plain(!0, before), &[0; 4]);
+        // To ask what the machine has takes as long as to sum a piece without (`sys/wide.rs`).
+        let update = if table.len() < PIECE { update_plain } else { update };
+        Self { update, crc, at: table.len() - rest.len(), rest }
+    }
+
+    /// Sums what lies before `end`, and some of what follows.
+    pub(super) fn reach(&mut self, end: usize) {
+        while self.at < end && !self.rest.is_empty() {
+            let (piece, rest) = self.rest.split_at_checked(PIECE).unwrap_or((self.rest, &[]));
+            self.crc = (self.update)(self.crc, piece);
+            self.at += piece.len();
+            self.rest = rest;
+        }
+    }
+
+    /// Sums what is left.
+    pub(super) fn finish(self) -> u32 {
+        !(self.update)(self.crc, self.rest)
+    }
+}
+
+/// The checksum of a table at once.
+#[cfg(feature = "fuzz")]
+pub fn table_checksum(table: &[u8]) -> u32 {
+    Sum::of(table).finish()
+}
+
+/// The factors that move 16 bytes ahead by `distance` bytes, for a multiplication without carries. Both factors are in reflected order, and so is the
+/// product, but with one bit more: it is that of the polynomials times x³³ when one factor has 64 bits and the other 32. Of 16 bytes the first
+/// eight are 64 bits farther ahead than the last.
+const fn factors(distance: u64) -> crc::Factors {
+    [power(8 * distance + 64 - 33), power(8 * distance - 33)]
+}
+
+/// What `crc::fold` multiplies by.
+const FOLDS: [crc::Factors; 3] = [factors(crc::FOLDED as u64), factors(32), factors(16)];
 
 /// Texts below this are not cut: joining the parts takes as long as a few hundred bytes.
 const CUT_FROM: usize = 4096;
 
+/// What moves past a quarter of a piece.
+const PAST_PART: u32 = power(2 * PIECE as u64);
+
 fn update(start: u32, bytes: &[u8]) -> u32 {
+    let (blocks, rest) = bytes.as_chunks();
+    match crc::fold(start, blocks, &FOLDS) {
+        Some(crc) => update_plain(crc, rest),
+        None => update_cut(start, bytes),
+    }
+}
+
+/// By four parts side by side.
+fn update_cut(start: u32, bytes: &[u8]) -> u32 {
     let part = bytes.len() / 32;
     let (steps, _) = bytes.as_chunks::<8>();
     let Some((four, rest)) = bytes.split_at_checked(part * 32).filter(|_| bytes.len() >= CUT_FROM) else {
@@ -63,7 +123,7 @@ fn update(start: u32, bytes: &[u8]) -> u32 {
     };
     let start_each = [start, 0, 0, 0];
     let crcs = crc::sum_four(start_each, [a, b, c, d]).unwrap_or_else(|| sum_four(start_each, [a, b, c, d]));
-    let past = zero_bytes(four.len() / 4);
+    let past = if four.len() == PIECE { PAST_PART } else { power(2 * four.len() as u64) };
     let joined = crcs.into_iter().reduce(|joined, crc| multiply(joined, past) ^ crc);
     update_plain(joined.unwrap_or(start), rest)
 }
@@ -98,20 +158,23 @@ fn step(crc: u32, bytes: [u8; 8]) -> u32 {
 }
 
 /// The product of two polynomials modulo that of the checksum; bit 31 is the coefficient of x⁰.
-fn multiply(a: u32, b: u32) -> u32 {
+const fn multiply(a: u32, b: u32) -> u32 {
+    let mut product = 0;
     let mut power = b;
-    (0..32).fold(0, |product, bit| {
-        let next = product ^ if (a << bit) >> 31 == 0 { 0 } else { power };
+    let mut bit = 0;
+    while bit < 32 {
+        product ^= if (a << bit) >> 31 == 0 { 0 } else { power };
         power = (power >> 1) ^ if power & 1 == 0 { 0 } else { POLYNOMIAL };
-        next
-    })
+        bit += 1;
+    }
+    product
 }
 
-/// The factor that moves a checksum past `count` zero bytes: x to the power of 8 × count, by squaring.
-fn zero_bytes(count: usize) -> u32 {
-    let mut square = 1 << 23;
+/// x to a power, by squaring. One of 8 × n moves a checksum past n zero bytes.
+const fn power(exponent: u64) -> u32 {
+    let mut square = 1 << 30;
     let mut factor = 1 << 31;
-    let mut rest = count;
+    let mut rest = exponent;
     while rest > 0 {
         if rest & 1 == 1 {
             factor = multiply(factor, square);
@@ -129,7 +192,7 @@ fn at(table: &[u32; 256], byte: u8) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{sum_four, update, update_plain};
+    use super::{FOLDS, PIECE, Sum, sum_four, update, update_cut, update_plain};
     use crate::sys::crc;
 
     #[test]
@@ -165,11 +228,46 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_is_cut_into_parts_has_the_checksum_of_the_whole() {
+    fn a_text_has_the_same_checksum_in_blocks_in_parts_and_byte_by_byte() {
         let text = text(70_000);
-        for length in (4090..4170).chain([8191, 65_536, 69_999, 70_000]) {
-            let text = text.get(..length).unwrap();
-            assert_eq!(update(0x1234_5678, text), update_plain(0x1234_5678, text), "{length}");
+        let lengths = (0..=4170).chain([8191, 2 * PIECE - 1, 2 * PIECE, 69_900]);
+        for length in lengths {
+            let start = length % 64;
+            let text = text.get(start..start + length).unwrap();
+            let expected = update_plain(0x1234_5678, text);
+            assert_eq!(update(0x1234_5678, text), expected, "{length}");
+            assert_eq!(update_cut(0x1234_5678, text), expected, "{length}");
+        }
+    }
+
+    #[test]
+    fn multiplying_without_carries_sums_blocks_wherever_they_begin() {
+        let text = text(64 + 40 * 128);
+        for begin in 0..64 {
+            for length in [0, 1, 2, 3, 4, 5, 40] {
+                let text = text.get(begin..begin + length * 128).unwrap();
+                let (blocks, _) = text.as_chunks();
+                // Not every machine can; there is nothing to compare then.
+                if let Some(found) = crc::fold(0x9abc_def0, blocks, &FOLDS) {
+                    assert_eq!(found, update_plain(0x9abc_def0, text), "{length} blocks from {begin}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_table_that_is_summed_piece_by_piece_has_the_checksum_of_the_whole() {
+        let text = text(3 * 32_768 + 77);
+        for ends in
+            [vec![], vec![0], vec![1, 2, 40_000], vec![32_801, 65_569, usize::MAX], vec![98_304, 98_400]]
+        {
+            let mut sum = Sum::of(&text);
+            for &end in &ends {
+                sum.reach(end);
+            }
+            let mut zeroed = text.clone();
+            zeroed[24..28].fill(0);
+            assert_eq!(sum.finish(), !update_plain(!0, &zeroed), "{ends:?}");
         }
     }
 }

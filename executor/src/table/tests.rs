@@ -79,6 +79,19 @@ fn every_cut_of_a_table_is_refused() {
 }
 
 #[test]
+fn that_a_table_is_damaged_is_told_before_what_the_damage_is() {
+    const CHECKSUM: usize = 24;
+    let mut bytes = fs::read(folder("vectors").join("mixed.bin")).unwrap();
+    for at in CHECKSUM..bytes.len() {
+        let byte = bytes[at];
+        bytes[at] ^= 0x55;
+        let found = Table::open(bytes.as_slice()).unwrap_err();
+        assert_eq!(found, Defect { code: 7, offset: CHECKSUM as u64 }, "{at}");
+        bytes[at] = byte;
+    }
+}
+
+#[test]
 fn the_plan_says_which_protocols_are_closed() {
     let table = Table::open(fs::read(folder("vectors").join("mixed.bin")).unwrap()).unwrap();
     let protocols = [Protocol::Tcp, Protocol::Udp, Protocol::Icmp, Protocol::TcpBind, Protocol::UdpBind];

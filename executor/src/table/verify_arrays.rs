@@ -1,14 +1,14 @@
 //! Checks the arrays of the tries: root, then starts, then cells, one trie after another. Their places are checked already.
 //!
-//! Each array is first judged whole, by comparisons without branches that the compiler turns into vector code; only one that fails is walked
-//! cell by cell, to find the first defect. Tries share arrays, so those that have passed are remembered: protocols
-//! often have the same rules.
+//! Each array is first judged whole, by comparisons without branches that the compiler turns into vector code; only one that
+//! fails is walked cell by cell, to find the first defect. The checksum is taken on the way, so that an array comes from memory once.
+//! Tries share arrays, so those that have passed are remembered: protocols often have the same rules.
 
 use std::collections::HashSet;
-use std::hint::select_unpredictable;
 
 use super::Defect;
 use super::bytes::{View, ensure};
+use super::checksum::Sum;
 use super::format_gen::{
     DEFECT_CLOSED, DEFECT_RESERVED, DEFECT_ROOT, DEFECT_SET, DEFECT_SET_REPEATED, DEFECT_SPAN, DEFECT_START,
     PROTOCOL_TRIES, SECTION_PORT_SETS, SECTION_TRIES, SPAN_BITS, SPAN_RESERVED, TRIE_BACKGROUND, TRIE_BYTES,
@@ -47,7 +47,7 @@ struct Spans {
     most: u32,
 }
 
-pub(super) fn check_arrays(view: View<'_>) -> Result<(), Defect> {
+pub(super) fn check_arrays(view: View<'_>, sum: &mut Sum<'_>) -> Result<(), Defect> {
     let tries = view.section(SECTION_TRIES)?;
     let mut right_keys = HashSet::new();
     let mut right_cells = HashSet::new();
@@ -56,11 +56,11 @@ pub(super) fn check_arrays(view: View<'_>) -> Result<(), Defect> {
         let keys = Keys::read(view, trie)?;
         let cells = Cells::read(view, trie, index, keys)?;
         if right_keys.insert(keys) {
-            keys.check_root(view)?;
-            keys.check_starts(view)?;
+            keys.check_root(view, sum)?;
+            keys.check_starts(view, sum)?;
         }
         if right_cells.insert(cells) {
-            cells.check(view)?;
+            cells.check(view, sum)?;
         }
     }
     Ok(())
@@ -89,10 +89,9 @@ impl Keys {
     }
 
     /// The root leads from 0 to the number of boundaries and never descends.
-    fn check_root(&self, view: View<'_>) -> Result<(), Defect> {
+    fn check_root(&self, view: View<'_>, sum: &mut Sum<'_>) -> Result<(), Defect> {
         let root = self.root_cells(view)?;
-        let descents =
-            wide(root.len(), || count_pairs(root, u32::from_le_bytes, |before, after| before > after));
+        let descents = count_pairs(sum, self.root, root, u32::from_le_bytes, |before, after| before > after);
         let ends = [root.first(), root.last()].map(|cell| cell.map(|&cell| u32::from_le_bytes(cell)));
         if descents == 0 && ends == [Some(0), Some(self.count)] {
             return Ok(());
@@ -114,12 +113,12 @@ impl Keys {
     }
 
     /// Keys ascend, the first is 0, and each lies in the child whose run it stands in.
-    fn check_starts(&self, view: View<'_>) -> Result<(), Defect> {
+    fn check_starts(&self, view: View<'_>, sum: &mut Sum<'_>) -> Result<(), Defect> {
         // The upper half of a start's key, top-aligned as in `lookup.rs`.
         match self.start_bytes {
             2 => {
                 let starts = self.starts::<2>(view)?;
-                if self.halves_ascend(self.root_cells(view)?, starts) {
+                if self.halves_ascend(self.root_cells(view)?, starts, sum) {
                     return Ok(());
                 }
                 self.find_wrong_start(view, starts, u16::from_le_bytes, |start, child| {
@@ -128,10 +127,11 @@ impl Keys {
                     ((upper << 16) | u64::from(start)) << 32
                 })
             }
-            4 => self.check_keys(view, u32::from_le_bytes, |start| u64::from(start) << 32),
-            8 => self.check_keys(view, u64::from_le_bytes, |start| start),
+            4 => self.check_keys(view, sum, u32::from_le_bytes, |start| u64::from(start) << 32),
+            8 => self.check_keys(view, sum, u64::from_le_bytes, |start| start),
             _ => self.check_keys(
                 view,
+                sum,
                 |start| u128::from_le_bytes(start).rotate_left(64),
                 |start| u64::try_from(start >> 64).unwrap_or(u64::MAX),
             ),
@@ -149,11 +149,12 @@ impl Keys {
     fn check_keys<const N: usize, T: Copy + PartialOrd + Default>(
         &self,
         view: View<'_>,
+        sum: &mut Sum<'_>,
         read: impl Fn([u8; N]) -> T,
         upper: impl Fn(T) -> u64,
     ) -> Result<(), Defect> {
         let starts = self.starts::<N>(view)?;
-        if self.keys_ascend(self.root_cells(view)?, starts, &read, &upper) {
+        if self.keys_ascend(self.root_cells(view)?, starts, sum, &read, &upper) {
             return Ok(());
         }
         self.find_wrong_start(view, starts, read, |start, _| upper(start))
@@ -164,43 +165,48 @@ impl Keys {
         &self,
         root: &[[u8; 4]],
         starts: &[[u8; N]],
+        sum: &mut Sum<'_>,
         read: impl Fn([u8; N]) -> T,
         upper: impl Fn(T) -> u64,
     ) -> bool {
-        let child_of = |&start: &[u8; N]| upper(read(start)) >> 1 >> (63 - self.root_bits);
-        let ends = (0..).zip(root.iter().skip(1));
-        let strays = ends.filter(|&(child, &end)| {
+        let key = |&start: &[u8; N]| upper(read(start));
+        let descents = count_pairs(sum, self.starts, starts, &read, |before, after| before >= after);
+        let width = 1_u64.checked_shl(64 - self.root_bits).unwrap_or(0);
+        // The upper half of the last key of a child.
+        let mut top = u64::MAX;
+        let mut fits = true;
+        for &end in root.iter().skip(1) {
+            top = top.wrapping_add(width);
             let end = u32::from_le_bytes(end) as usize;
-            let last = end.checked_sub(1).and_then(|last| starts.get(last));
-            let next = starts.get(end);
-            last.is_some_and(|last| child_of(last) > child)
-                || next.is_some_and(|next| child_of(next) <= child)
-        });
-        starts.first().is_some_and(|&first| read(first) == T::default())
-            && strays.count() == 0
-            && wide(starts.len(), || count_pairs(starts, &read, |before, after| before >= after)) == 0
+            fits &= match (starts.get(end.wrapping_sub(1)), starts.get(end)) {
+                (Some(last), Some(next)) => (key(last) <= top) & (key(next) > top),
+                (Some(last), None) => key(last) <= top,
+                // Boundary 0 stands in child 0.
+                (None, _) => false,
+            };
+        }
+        starts.first().is_some_and(|&first| read(first) == T::default()) && descents == 0 && fits
     }
 
     /// The same for halves of IPv4 addresses under a root of 16 bits, where any start may stand in any child: within a child they ascend, so
     /// they descend nowhere but between children.
-    fn halves_ascend(&self, root: &[[u8; 4]], starts: &[[u8; 2]]) -> bool {
+    fn halves_ascend(&self, root: &[[u8; 4]], starts: &[[u8; 2]], sum: &mut Sum<'_>) -> bool {
+        let descents =
+            count_pairs(sum, self.starts, starts, u16::from_le_bytes, |before, after| before >= after);
         let mut between = 0;
         let mut before = 0;
         for &cell in root {
             let end = u32::from_le_bytes(cell) as usize;
-            let start =
-                |index, none| starts.get(index).map_or(none, |&start| i32::from(u16::from_le_bytes(start)));
-            let [last, next] = [start(end.wrapping_sub(1), -1), start(end, i32::MAX)];
-            // Nobody can foresee which children are empty, nor what the next one begins with, so nothing branches.
-            between += select_unpredictable(end > before, usize::from(last >= next), 0);
+            if let (Some(&last), Some(&next)) = (starts.get(end.wrapping_sub(1)), starts.get(end)) {
+                // Nobody can foresee which children are empty, nor what the next one begins with, so nothing branches.
+                between +=
+                    usize::from((end != before) & (u16::from_le_bytes(last) >= u16::from_le_bytes(next)));
+            }
             before = end;
         }
         // Boundary 0 stands in child 0.
         let first_is_zero = starts.first() == Some(&[0, 0]) && root.get(1) != Some(&[0; 4]);
-        self.root_bits == 16
-            && first_is_zero
-            && wide(starts.len(), || count_pairs(starts, u16::from_le_bytes, |before, after| before >= after))
-                == between
+        self.root_bits == 16 && first_is_zero && descents == between
     }
 
     /// Walks the starts one by one; `upper` gives the upper half of the key of a start in a child.
@@ -255,10 +261,10 @@ impl Cells {
         })
     }
 
-    fn check(&self, view: View<'_>) -> Result<(), Defect> {
+    fn check(&self, view: View<'_>, sum: &mut Sum<'_>) -> Result<(), Defect> {
         match self.spans {
-            None => self.check_sets(view),
-            Some(spans) => self.check_spans(view, spans),
+            None => self.check_sets(view, sum),
+            Some(spans) => self.check_spans(view, sum, spans),
         }
     }
 
@@ -268,17 +274,19 @@ impl Cells {
     }
 
     /// Port sets exist, neighbours differ, and a closed protocol has none but the empty one.
-    fn check_sets(&self, view: View<'_>) -> Result<(), Defect> {
+    fn check_sets(&self, view: View<'_>, sum: &mut Sum<'_>) -> Result<(), Defect> {
         let sets = self.array(view)?;
         let mut highest = sets.first().map_or(0, |&first| u16::from_le_bytes(first));
         let mut repeats = 0;
-        wide(sets.len(), || {
-            for (&before, &set) in sets.iter().zip(sets.get(1..).unwrap_or_default()) {
-                let [before, set] = [before, set].map(u16::from_le_bytes);
-                highest = highest.max(set);
-                repeats |= u16::from(before == set);
-            }
-        });
+        for block in blocks(sum, self.offset, sets) {
+            wide(sets.len(), || {
+                for (&before, &set) in pairs(block) {
+                    let [before, set] = [before, set].map(u16::from_le_bytes);
+                    highest = highest.max(set);
+                    repeats |= u16::from(before == set);
+                }
+            });
+        }
         if repeats == 0 && u32::from(highest) < if self.closed { 1 } else { self.limit } {
             return Ok(());
         }
@@ -299,9 +307,16 @@ impl Cells {
     }
 
     /// The same, and spans have possible lengths.
-    fn check_spans(&self, view: View<'_>, spans: Spans) -> Result<(), Defect> {
+    fn check_spans(&self, view: View<'_>, sum: &mut Sum<'_>, spans: Spans) -> Result<(), Defect> {
         let cells = self.array(view)?;
-        let seen = wide(cells.len(), || Seen::in_cells(cells, spans.background));
+        let mut first = Seen::NOTHING;
+        if let Some(&cell) = cells.first() {
+            // Nothing is before the first: no port set is as high.
+            first.note(0xffff, u32::from_le_bytes(cell), spans.background);
+        }
+        let seen = blocks(sum, self.offset, cells)
+            .map(|block| wide(cells.len(), || Seen::in_pairs(block, spans.background)))
+            .fold(first, Seen::or);
         let least = spans.least.max(1);
         let lengths_fit =
             seen.highest <= ((spans.most << 16) | 0xffff) && seen.lowest_span >= ((least - 1) << 16);
@@ -338,33 +353,78 @@ struct Seen {
 }
 
 impl Seen {
+    const NOTHING: Self = Self { highest: 0, lowest_span: u32::MAX, highest_set: 0, repeats: 0 };
+
+    /// In all cells but the first.
     #[inline]
-    fn in_cells(cells: &[[u8; 4]], background: u32) -> Self {
-        const ONE_BIT: u32 = 1 << 16;
-        // No vector instruction compares without sign. Cells of 2³¹ and more are told by `highest`, whatever else is made of them.
-        let is_span = |cell: u32| cell.cast_signed() >= ONE_BIT.cast_signed();
-        let mut seen = Self { highest: 0, lowest_span: u32::MAX, highest_set: 0, repeats: 0 };
-        let mut note = |before: u32, cell: u32| {
-            let set = cell & 0xffff;
-            let surroundings = if is_span(before) | is_span(cell) { background } else { before };
-            seen.highest = seen.highest.max(cell);
-            seen.lowest_span = seen.lowest_span.min(cell.wrapping_sub(ONE_BIT));
-            seen.highest_set = seen.highest_set.max(set);
-            seen.repeats |= u32::from(surroundings == set);
-        };
-        if let Some(&first) = cells.first() {
-            // Nothing is before the first: no port set is as high.
-            note(u32::MAX, u32::from_le_bytes(first));
-        }
-        for (&before, &cell) in cells.iter().zip(cells.get(1..).unwrap_or_default()) {
-            note(u32::from_le_bytes(before), u32::from_le_bytes(cell));
+    fn in_pairs(cells: &[[u8; 4]], background: u32) -> Self {
+        let mut seen = Self::NOTHING;
+        for (&before, &cell) in pairs(cells) {
+            seen.note(u32::from_le_bytes(before), u32::from_le_bytes(cell), background);
         }
         seen
     }
+
+    #[inline]
+    fn note(&mut self, before: u32, cell: u32, background: u32) {
+        const ONE_BIT: u32 = 1 << 16;
+        let set = cell & 0xffff;
+        // No vector instruction compares without sign. Cells of 2³¹ and more are told by `highest`, whatever else is made of them.
+        let is_beside_span = (before | cell).cast_signed() >= ONE_BIT.cast_signed();
+        let surroundings = if is_beside_span { background } else { before };
+        self.highest = self.highest.max(cell);
+        self.lowest_span = self.lowest_span.min(cell.wrapping_sub(ONE_BIT));
+        self.highest_set = self.highest_set.max(set);
+        self.repeats |= u32::from(surroundings == set);
+    }
+
+    fn or(self, other: Self) -> Self {
+        Self {
+            highest: self.highest.max(other.highest),
+            lowest_span: self.lowest_span.min(other.lowest_span),
+            highest_set: self.highest_set.max(other.highest_set),
+            repeats: self.repeats | other.repeats,
+        }
+    }
 }
 
-/// Cells that are counted at once, in lanes as wide as the cells: fewer than the narrowest can count.
+/// Cells that are looked at together, and counted in lanes as wide as the cells: fewer than the narrowest can count.
 const BLOCK: usize = 1 << 12;
+
+/// An array in blocks, each summed before it is given, and with the first cell of the next one, so that every two neighbours share a block.
+#[inline]
+fn blocks<'a, const N: usize>(
+    sum: &mut Sum<'_>,
+    offset: u64,
+    cells: &'a [[u8; N]],
+) -> impl Iterator<Item = &'a [[u8; N]]> {
+    let mut end = usize::try_from(offset).unwrap_or(usize::MAX);
+    cells.chunks(BLOCK).enumerate().map(move |(block, own)| {
+        end = end.saturating_add(own.len() * N);
+        sum.reach(end);
+        let from = block * BLOCK;
+        cells.get(from..=from + own.len()).unwrap_or(own)
+    })
+}
+
+/// Every two neighbours.
+#[inline]
+fn pairs<T>(cells: &[T]) -> impl Iterator<Item = (&T, &T)> {
+    cells.iter().zip(cells.get(1..).unwrap_or_default())
+}
+
+/// How many neighbours are `wrong` beside each other.
+#[inline]
+fn count_pairs<const N: usize, T>(
+    sum: &mut Sum<'_>,
+    offset: u64,
+    cells: &[[u8; N]],
+    read: impl Fn([u8; N]) -> T,
+    wrong: impl Fn(T, T) -> bool,
+) -> usize {
+    let count = |block| count_set::<N>(pairs(block).map(|(&a, &b)| wrong(read(a), read(b))));
+    blocks(sum, offset, cells).map(|block| wide(cells.len(), || count(block))).sum()
+}
 
 /// How many of at most `BLOCK` flags are set. The lanes of the compiler's vector code are as wide as a cell of `N` bytes.
 #[inline]
@@ -374,18 +434,4 @@ fn count_set<const N: usize>(flags: impl Iterator<Item = bool>) -> usize {
         4 => flags.map(u32::from).sum::<u32>() as usize,
         _ => flags.map(usize::from).sum(),
     }
-}
-
-/// How many neighbours are `wrong` beside each other.
-#[inline]
-fn count_pairs<const N: usize, T>(
-    cells: &[[u8; N]],
-    read: impl Fn([u8; N]) -> T,
-    wrong: impl Fn(T, T) -> bool,
-) -> usize {
-    let pairs = cells.chunks(BLOCK).zip(cells.get(1..).unwrap_or_default().chunks(BLOCK));
-    let flags = |(before, after): (&[[u8; N]], &[[u8; N]])| {
-        count_set::<N>(before.iter().zip(after).map(|(&a, &b)| wrong(read(a), read(b))))
-    };
-    pairs.map(flags).sum()
 }
