@@ -2,7 +2,7 @@
  * Names in questions to a table: the addresses that are pinned for them, the rules that open live ones, and what can be said of a name that no rule has.
  * Which names of the table stand for the one asked is policy.wasm's answer.
  */
-import { type Explanation, missingFamily, nearRef, suggestRule, toRef } from './explain.ts';
+import { type Explanation, missingFamily, suggestRule } from './explain.ts';
 import { familiesFor } from './families.ts';
 import type { Protocol } from './model.ts';
 import { nearest } from './nearest.ts';
@@ -37,7 +37,7 @@ export function explainName(
       verdict: 'allow',
       cause: 'live-name',
       reason: 'opened when the command asks for the name, at the addresses it has then',
-      rules: opening.map((rule) => toRef(table.rule(rule))),
+      rules: opening.map((rule) => table.refs().of(rule)),
       overruled: [],
       nearest: [],
       suggestion: undefined,
@@ -51,8 +51,8 @@ export function explainName(
     rules: [],
     overruled: [],
     nearest: naming.slice(0, 2).map((rule) => {
-      const ref = table.rule(rule);
-      return nearRef(ref, ref.protocol === protocol ? 'port' : 'protocol');
+      const isSame = table.rule(rule).protocol === protocol;
+      return table.refs().near(rule, isSame ? 'port' : 'protocol');
     }),
     suggestion: suggestRule(table, protocol, name, port),
   };
@@ -112,8 +112,7 @@ function readNames(table: Table): Names {
 function similarNames(table: Table, protocol: Protocol, name: string): Explanation['nearest'] {
   const { addresses, rules } = namesOf(table);
   const close = nearest(name, addresses.keys());
-  const found = (close === undefined ? undefined : rules.get(close))
-    ?.map((rule) => table.rule(rule))
-    .find((rule) => rule.protocol === protocol);
-  return found === undefined ? [] : [nearRef(found, 'name')];
+  const naming = (close === undefined ? undefined : rules.get(close)) ?? [];
+  const found = naming.find((rule) => table.rule(rule).protocol === protocol);
+  return found === undefined ? [] : [table.refs().near(found, 'name')];
 }

@@ -3,9 +3,10 @@
  * runs. The answer has the form of explain.ts.
  */
 import type { UnixDestination } from './destination.ts';
-import { type Explanation, missingFamily, type RuleRef } from './explain.ts';
+import { type Explanation, missingFamily } from './explain.ts';
 import type { UnixRule } from './model.ts';
 import { nearest } from './nearest.ts';
+import { NearRef, RuleRef } from './rule-ref.ts';
 import type { Table } from './table.ts';
 
 /** Explains what the table decides about a socket. */
@@ -13,14 +14,17 @@ export function explainUnix(table: Table, socket: UnixDestination): Explanation 
   const missing = missingFamily(table, ['unix/stream', 'unix/dgram', 'unix/seqpacket']);
   if (missing !== undefined) return missing;
   const all = table.unixRules();
-  const toRef = (rule: UnixRule): RuleRef => ({
-    action: 'allow',
-    text: formatUnixRule(rule),
-    source: sourceOf(table),
-    line: rule.line,
-    column: 0,
-  });
-  const rules = all.filter((rule) => coversSocket(rule, socket)).map(toRef);
+  const written = (rule: UnixRule) =>
+    ({
+      action: 'allow',
+      text: formatUnixRule(rule),
+      source: sourceOf(table),
+      line: rule.line,
+      column: 0,
+    }) as const;
+  const rules = all
+    .filter((rule) => coversSocket(rule, socket))
+    .map((rule) => new RuleRef(written(rule)));
   const nothing = { overruled: [], nearest: [], suggestion: undefined };
   if (rules.length > 0) {
     return { verdict: 'allow', cause: 'allow-rule', reason: 'a rule allows it', rules, ...nothing };
@@ -35,7 +39,7 @@ export function explainUnix(table: Table, socket: UnixDestination): Explanation 
     reason: all.length === 0 ? 'no rule allows a unix socket' : 'no unix rule for this socket',
     rules,
     ...nothing,
-    nearest: similar.map((rule) => ({ ...toRef(rule), nearness: 'name' })),
+    nearest: similar.map((rule) => new NearRef(written(rule), 'name')),
     suggestion: {
       list: 'allow_unix',
       rule: text,

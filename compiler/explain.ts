@@ -5,8 +5,9 @@
  */
 import { canonicalAddress, formatAddress, isMapped } from './address.ts';
 import { familiesFor } from './families.ts';
-import type { Action, FamilyName, Protocol, Rule } from './model.ts';
+import type { Action, FamilyName, Protocol } from './model.ts';
 import { DNS_PORT } from './name-servers.ts';
+import type { Nearness, NearRef, RuleRef } from './rule-ref.ts';
 import { isBind, toCanonical, widen } from './stored-address.ts';
 import type { Table } from './table.ts';
 
@@ -19,16 +20,6 @@ export interface Question {
   readonly port: number;
   /** The name by which the address is known, if it is; the suggestion is written with it. */
   readonly name?: string;
-}
-
-/** A rule as it was written and where: `line` and `column` are 1-based, 0 when it came from an option. */
-export interface RuleRef {
-  readonly action: Action;
-  readonly text: string;
-  /** File name without directories, or the option that gave the rule. */
-  readonly source: string;
-  readonly line: number;
-  readonly column: number;
 }
 
 /**
@@ -45,17 +36,6 @@ export type Cause =
   | 'address'
   | 'port'
   | 'name';
-
-/**
- * How a rule comes close: it allows the same address on another `port` or by another `protocol`, the same port of a near `address`, or only
- * the address is near (`prefix`). Of host names and UNIX sockets: it is spelt almost alike (`name`).
- */
-export type Nearness = 'port' | 'protocol' | 'address' | 'prefix' | 'name';
-
-/** A rule that comes close. */
-export interface NearRef extends RuleRef {
-  readonly nearness: Nearness;
-}
 
 /** What to add so that the destination is allowed. */
 export interface Suggestion {
@@ -95,16 +75,14 @@ export function explain(table: Table, question: Question): Explanation {
   if (missing !== undefined) return missing;
   const wide = isBind(protocol) ? widen(address) : toCanonical(address);
   const verdict = table.lookup(protocol, address, port);
-  const allowing = table.index().covering('allow', protocol, wide);
-  const holds = (rule: number): boolean => table.index().holdsPort(rule, port);
-  const toRefs = (rules: readonly number[]): RuleRef[] =>
-    rules.map((rule) => toRef(table.rule(rule)));
-  const matching = toRefs(allowing.filter(holds));
+  const index = table.index();
+  const allowing = index.covering('allow', protocol, wide);
+  const matching = withPort(table, allowing, port);
   const none = { overruled: [], nearest: [], suggestion: undefined };
   if (verdict === 'allow') {
     return { verdict, cause: 'allow-rule', reason: 'a rule allows it', rules: matching, ...none };
   }
-  const denying = toRefs(table.index().covering('deny', protocol, wide).filter(holds));
+  const denying = withPort(table, index.covering('deny', protocol, wide), port);
   if (denying.length > 0) {
     const reason = 'a deny rule refuses it';
     return { verdict, cause: 'deny-rule', reason, rules: denying, ...none, overruled: matching };
@@ -119,6 +97,14 @@ export function explain(table: Table, question: Question): Explanation {
     nearest: findNearest(table, question, wide, allowing),
     suggestion: suggest(table, question),
   };
+}
+
+/** Those of some rules that have a port. */
+function withPort(table: Table, rules: readonly number[], port: number): readonly RuleRef[] {
+  const refs: RuleRef[] = [];
+  for (const rule of rules)
+    if (table.index().holdsPort(rule, port)) refs.push(table.refs().of(rule));
+  return refs;
 }
 
 /** The denial of everything that needs one of `wanted`, when none of them is allowed. */
@@ -164,14 +150,21 @@ function findNearest(
   covering: readonly number[],
 ): Explanation['nearest'] {
   const index = table.index();
-  const found: { readonly rule: number; readonly nearness: Nearness }[] = [];
+  const found: NearRef[] = [];
+  const taken: number[] = [];
   const add = (rules: readonly number[], nearness: Nearness): void => {
-    const fresh = rules.filter((rule) => !found.some((other) => other.rule === rule));
-    for (const rule of fresh.slice(0, MOST_OF_A_KIND)) found.push({ rule, nearness });
+    let left = MOST_OF_A_KIND;
+    for (const rule of rules) {
+      if (taken.includes(rule)) continue;
+      if (left-- === 0) break;
+      taken.push(rule);
+      found.push(table.refs().near(rule, nearness));
+    }
   };
   add(covering, 'port');
-  for (const other of relatedProtocols(protocol)) {
+  for (const other of RELATED[protocol]) {
     const rules = index.covering('allow', other, wide);
+    if (rules.length === 0) continue;
     add(
       // ICMP has no port that could be the same.
       rules.filter((rule) => port === 0 || other === 'icmp' || index.holdsPort(rule, port)),
@@ -184,15 +177,21 @@ function findNearest(
     'address',
   );
   const leastBits = NEAR_BITS[isMapped(wide) ? 4 : 6];
-  const isFresh = (rule: number): boolean => !found.some((other) => other.rule === rule);
-  add(near.around(protocol, wide, MOST_OF_A_KIND, leastBits, isFresh), 'prefix');
-  return found.map(({ rule, nearness }) => nearRef(table.rule(rule), nearness));
+  add(
+    near.around(protocol, wide, MOST_OF_A_KIND, leastBits, (rule) => !taken.includes(rule)),
+    'prefix',
+  );
+  return found;
 }
 
 /** Destinations are mistaken for destinations, binds for binds. */
-function relatedProtocols(protocol: Protocol): readonly Protocol[] {
-  return (isBind(protocol) ? BINDS : DESTINATIONS).filter((other) => other !== protocol);
-}
+const RELATED: Readonly<Record<Protocol, readonly Protocol[]>> = {
+  tcp: ['udp', 'icmp'],
+  udp: ['tcp', 'icmp'],
+  icmp: ['tcp', 'udp'],
+  'tcp-bind': ['udp-bind'],
+  'udp-bind': ['tcp-bind'],
+};
 
 /** The narrowest rule that allows it. */
 function suggest(
@@ -213,59 +212,34 @@ export function suggestRule(
   port: number,
 ): Suggestion | undefined {
   if (port === 0 && protocol !== 'icmp') return undefined;
-  const [scheme] = protocol.split('-');
   const list = isBind(protocol) ? 'allow_bind' : 'allow';
   return {
     list,
-    rule: `${scheme === 'tcp' ? '' : `${scheme}://`}${host}${protocol === 'icmp' ? '' : `:${port}`}`,
+    rule: `${SCHEMES[protocol]}${host}${protocol === 'icmp' ? '' : `:${port}`}`,
     after: lastRule(table, list === 'allow' ? DESTINATIONS : BINDS),
   };
 }
 
+/** How a suggested rule begins; TCP needs no scheme. */
+const SCHEMES: Readonly<Record<Protocol, string>> = {
+  tcp: '',
+  udp: 'udp://',
+  icmp: 'icmp://',
+  'tcp-bind': '',
+  'udp-bind': 'udp://',
+};
+
 /** Where the last allow rule of some protocols stands in a file. Rules of options come behind those of the file. */
 function lastRule(table: Table, protocols: readonly Protocol[]): Suggestion['after'] {
-  let last: Rule | undefined;
+  let last: RuleRef | undefined;
   for (const protocol of protocols) {
     const { all } = table.index().group('allow', protocol);
     for (let i = all.length - 1; i >= 0; i--) {
-      const rule = table.rule(all[i] ?? 0);
+      const rule = table.refs().of(all[i] ?? 0);
       if (rule.line === 0) continue;
       if (last === undefined || rule.line > last.line) last = rule;
       break;
     }
   }
   return last === undefined ? undefined : { source: last.source, line: last.line };
-}
-
-/** What is told of a rule; the same object each time, since a million verdicts may be about one rule. */
-export function toRef(rule: Rule): RuleRef {
-  return remember(refs, rule, ({ action, text, source, line, column }) => ({
-    action,
-    text,
-    source,
-    line,
-    column,
-  }));
-}
-
-/** A rule that comes close, and how; the same object each time. */
-export function nearRef(rule: Rule, nearness: Nearness): NearRef {
-  return remember(nearRefs[nearness], rule, () => ({ ...toRef(rule), nearness }));
-}
-
-const refs = new WeakMap<Rule, RuleRef>();
-const nearRefs: Readonly<Record<Nearness, WeakMap<Rule, NearRef>>> = {
-  port: new WeakMap(),
-  protocol: new WeakMap(),
-  address: new WeakMap(),
-  prefix: new WeakMap(),
-  name: new WeakMap(),
-};
-
-function remember<T>(known: WeakMap<Rule, T>, rule: Rule, make: (rule: Rule) => T): T {
-  const found = known.get(rule);
-  if (found !== undefined) return found;
-  const made = make(rule);
-  known.set(rule, made);
-  return made;
 }

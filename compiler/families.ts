@@ -58,10 +58,17 @@ export function readFamilies(words: readonly string[]): readonly FamilyName[] {
  * but for ping sockets, which refuse IPv4-mapped addresses (net/ipv6/ping.c).
  */
 export function familiesFor(protocol: Protocol, family: 4 | 6): readonly FamilyName[] {
-  const kind = protocol === 'tcp' || protocol === 'tcp-bind' ? 'stream' : 'dgram';
-  if (family === 6) return [`inet6/${kind}`];
-  return protocol === 'icmp' ? ['inet/dgram'] : [`inet/${kind}`, `inet6/${kind}`];
+  const isStream = protocol === 'tcp' || protocol === 'tcp-bind';
+  if (family === 6) return isStream ? STREAM_6 : DGRAM_6;
+  if (protocol === 'icmp') return PING_4;
+  return isStream ? STREAM_4 : DGRAM_4;
 }
+
+const STREAM_4: readonly FamilyName[] = ['inet/stream', 'inet6/stream'];
+const STREAM_6: readonly FamilyName[] = ['inet6/stream'];
+const DGRAM_4: readonly FamilyName[] = ['inet/dgram', 'inet6/dgram'];
+const DGRAM_6: readonly FamilyName[] = ['inet6/dgram'];
+const PING_4: readonly FamilyName[] = ['inet/dgram'];
 
 /** Says what is wrong with a word that stands for nothing. */
 export function refuseFamily(word: string): Omit<Fault, 'start' | 'end'> {

@@ -12,7 +12,6 @@
  * called anything.
  */
 import { formatAddress } from './address.ts';
-import { formatRule } from './explanation-text.ts';
 import { isInsideAddress } from './inside-addresses.ts';
 import { type Area, areasOf, carriedAreas } from './lint-area.ts';
 import { findCovers } from './lint-cover.ts';
@@ -20,6 +19,7 @@ import type { PortRange, Rule } from './model.ts';
 import type { Placed } from './placed.ts';
 import { formatPorts } from './port-text.ts';
 import { mayBePrivate } from './private-answers.ts';
+import { formatRule } from './rule-ref.ts';
 import { isBind } from './stored-address.ts';
 import type { Table } from './table.ts';
 import type { TargetFault, WrittenRule } from './written-rules.ts';

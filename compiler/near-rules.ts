@@ -11,12 +11,6 @@ import { type Entries, type RuleIndex, type Words, wordsOf } from './rule-index.
 import { isMapped } from './stored-address.ts';
 import type { Tries } from './stored-tries.ts';
 
-/** A rule and how many leading bits it shares with the address, counted in the family's own bits. */
-interface NearRule {
-  readonly rule: number;
-  readonly bits: number;
-}
-
 /** Searches among the allow rules of a table. */
 export interface NearRules {
   /**
@@ -37,99 +31,131 @@ const WINDOW = 32;
 /** Sets that are looked into. */
 const MOST_SETS = 64;
 
+/** The prefixes of one protocol and family in order: `step` words an address, one of IPv4 and four of IPv6. */
+interface Order {
+  readonly step: 1 | 4;
+  readonly words: Uint32Array;
+  readonly rules: Uint32Array;
+}
+
+/** A search for one address, which is asked for again for another reason. */
+interface Search {
+  readonly protocol: Protocol;
+  readonly wide: Uint8Array;
+  readonly order: Order;
+  /** The words of the address that tell it apart in its family. */
+  readonly own: ArrayLike<number>;
+  /** The first prefix of the order that is not below the address. */
+  readonly right: number;
+  /** What the sets that rules of the protocol name have in common with it, as far as they are looked into. */
+  readonly sets: readonly (number | undefined)[];
+}
+
 /** Searches in an index; nothing is prepared before the first question. */
 export function createNearRules(index: RuleIndex, tries: Tries): NearRules {
-  const orders = new Map<number, Uint32Array>();
-  /** What sets have in common with the address asked last, which is asked again for another reason. */
-  let last:
-    | {
-        readonly wide: Uint8Array;
-        readonly sets: ReadonlyMap<number, readonly number[]>;
-        readonly bits: readonly (number | undefined)[];
-      }
-    | undefined;
-  const orderOf = (kind: number): Uint32Array => {
-    const known = orders.get(kind);
-    if (known !== undefined) return known;
-    const made = sortEntries(index.entries, kind);
-    orders.set(kind, made);
-    return made;
+  const orders = new Map<number, Order>();
+  let last: Search | undefined;
+  const orderOf = (kind: number): Order => {
+    const known = orders.get(kind) ?? sortEntries(index.entries, kind);
+    orders.set(kind, known);
+    return known;
+  };
+  const search = (protocol: Protocol, wide: Uint8Array): Search => {
+    const family = isMapped(wide) ? 4 : 6;
+    const order = orderOf(((2 * PROTOCOL_NUMBERS[protocol] + 1) << 8) | family);
+    const words = wordsOf(wide);
+    const own = family === 4 ? [words[3]] : words;
+    const right = lowerBound(order, own);
+    const { sets } = index.group('allow', protocol);
+    const bits = sets.size === 0 ? [] : nearestMembers(tries, [...sets.keys()], family, words);
+    return { protocol, wide, order, own, right, sets: bits };
   };
   return {
     around(protocol, wide, most, leastBits, accepts) {
-      const family = isMapped(wide) ? 4 : 6;
-      const order = orderOf(((2 * PROTOCOL_NUMBERS[protocol] + 1) << 8) | family);
-      const words = wordsOf(wide);
-      const skipped = family === 4 ? 96 : 0;
-      const found: NearRule[] = [];
+      if (last?.wide !== wide || last.protocol !== protocol) last = search(protocol, wide);
+      const { order, own, sets } = last;
+      /** Closest first, of equally close ones the first. */
+      const found: number[] = [];
+      const shared: number[] = [];
       const add = (rule: number, bits: number): void => {
-        if (bits >= leastBits && accepts(rule) && !found.some((other) => other.rule === rule)) {
-          found.push({ rule, bits });
+        if (bits < leastBits || found.includes(rule) || !accepts(rule)) return;
+        let at = found.length;
+        for (; at > 0; at--) {
+          const before = shared[at - 1] ?? 0;
+          if (before > bits || (before === bits && (found[at - 1] ?? 0) < rule)) break;
+          found[at] = found[at - 1] ?? 0;
+          shared[at] = before;
         }
-      };
-      const common = (at: number): number => {
-        const entry = order[at];
-        return entry === undefined
-          ? -1
-          : commonBits(words, index.entries.words, 4 * entry) - skipped;
+        found[at] = rule;
+        shared[at] = bits;
       };
       // Away from the address on either side there are ever fewer bits in common, so taking the closer side first gives all in order.
-      let right = lowerBound(index.entries, order, words);
+      let right = last.right;
       let left = right - 1;
+      let before = commonBits(order, left, own);
+      let after = commonBits(order, right, own);
       for (let steps = 2 * WINDOW; steps > 0 && found.length < most; steps--) {
-        const [before, after] = [common(left), common(right)];
         const bits = Math.max(before, after);
         if (bits < 0 || bits < leastBits) break;
-        const entry = order[before >= after ? left-- : right++] ?? 0;
-        add(index.entries.rules[entry] ?? 0, bits);
-      }
-      const { sets } = index.group('allow', protocol);
-      if (sets.size > 0) {
-        if (last?.wide !== wide || last.sets !== sets) {
-          last = { wide, sets, bits: nearestMembers(tries, [...sets.keys()], family, words) };
+        if (before >= after) {
+          add(order.rules[left] ?? 0, bits);
+          before = commonBits(order, --left, own);
+        } else {
+          add(order.rules[right] ?? 0, bits);
+          after = commonBits(order, ++right, own);
         }
+      }
+      if (sets.length > 0) {
         let asked = 0;
-        for (const rules of sets.values()) {
-          if (asked === last.bits.length) break;
-          const bits = last.bits[asked++] ?? -1;
+        for (const rules of index.group('allow', protocol).sets.values()) {
+          if (asked === sets.length) break;
+          const bits = sets[asked++] ?? -1;
           if (bits >= leastBits) for (const rule of rules) add(rule, bits);
         }
       }
-      return found
-        .sort((a, b) => b.bits - a.bits || a.rule - b.rule)
-        .slice(0, most)
-        .map(({ rule }) => rule);
+      if (found.length > most) found.length = most;
+      return found;
     },
   };
 }
 
 /** The entries of a group and family (rule-index.ts) by address. */
-function sortEntries(entries: Entries, kind: number): Uint32Array {
-  const found = new Uint32Array(entries.count);
-  let count = 0;
-  for (let entry = 0; entry < entries.count; entry++) {
-    if ((entries.kinds[entry] ?? 0) >>> 8 === kind) found[count++] = entry;
+function sortEntries({ count, kinds, rules, words }: Entries, kind: number): Order {
+  const found = new Uint32Array(count);
+  let size = 0;
+  for (let entry = 0; entry < count; entry++) {
+    if ((kinds[entry] ?? 0) >>> 8 === kind) found[size++] = entry;
   }
-  const { words } = entries;
-  return found.slice(0, count).sort((a, b) => {
+  const sorted = found.subarray(0, size).sort((a, b) => {
     for (let i = 0; i < 4; i++) {
       const difference = (words[4 * a + i] ?? 0) - (words[4 * b + i] ?? 0);
       if (difference !== 0) return difference;
     }
     return a - b;
   });
+  const step = (kind & 0xff) === 4 ? 1 : 4;
+  const order = {
+    step,
+    words: new Uint32Array(step * size),
+    rules: new Uint32Array(size),
+  } as const;
+  sorted.forEach((entry, at) => {
+    order.rules[at] = rules[entry] ?? 0;
+    for (let i = 0; i < step; i++)
+      order.words[step * at + i] = words[4 * entry + 4 - step + i] ?? 0;
+  });
+  return order;
 }
 
-/** Index of the first entry whose address is not below. */
-function lowerBound({ words }: Entries, order: Uint32Array, address: Words): number {
+/** Index of the first prefix whose address is not below. */
+function lowerBound({ step, words }: Order, own: ArrayLike<number>): number {
   let low = 0;
-  let high = order.length;
+  let high = words.length / step;
   while (low < high) {
     const middle = (low + high) >> 1;
-    const at = 4 * (order[middle] ?? 0);
     let difference = 0;
-    for (let i = 0; i < 4 && difference === 0; i++) {
-      difference = (words[at + i] ?? 0) - (address[i] ?? 0);
+    for (let i = 0; i < step && difference === 0; i++) {
+      difference = (words[step * middle + i] ?? 0) - (own[i] ?? 0);
     }
     if (difference < 0) low = middle + 1;
     else high = middle;
@@ -137,12 +163,14 @@ function lowerBound({ words }: Entries, order: Uint32Array, address: Words): num
   return low;
 }
 
-function commonBits(a: Words, b: Uint32Array, at: number): number {
-  for (let i = 0; i < 4; i++) {
-    const difference = (a[i] ?? 0) ^ (b[at + i] ?? 0);
+/** Leading bits that an address has in common with a prefix of the order; -1 where there is none. */
+function commonBits({ step, words }: Order, at: number, own: ArrayLike<number>): number {
+  if (at < 0 || step * at >= words.length) return -1;
+  for (let i = 0; i < step; i++) {
+    const difference = (own[i] ?? 0) ^ (words[step * at + i] ?? 0);
     if (difference !== 0) return 32 * i + Math.clz32(difference);
   }
-  return 128;
+  return 32 * step;
 }
 
 /** Leading bits that an address has in common with the nearest member of each of some sets. */

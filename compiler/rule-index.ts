@@ -16,15 +16,21 @@ import type { PolicyExports } from './wasm.ts';
 /** Four big-endian words of an address of 16 bytes, as policy.wasm takes them. */
 export type Words = readonly [number, number, number, number];
 
-/** The words of an address of 16 bytes. */
-export function wordsOf(wide: Uint8Array): Words {
-  return [wordAt(wide, 0), wordAt(wide, 4), wordAt(wide, 8), wordAt(wide, 12)];
+/**
+ * The words of an address of 4 or 16 bytes, IPv4 in its 16-byte form.
+ * @throws TypeError for any other length.
+ */
+export function wordsOf(address: Uint8Array): Words {
+  const { length } = address;
+  if (length === 4) return [0, 0, 0xffff, wordAt(address, 0)];
+  if (length !== 16) throw new TypeError(`an address has 4 or 16 bytes, not ${length}`);
+  return [wordAt(address, 0), wordAt(address, 4), wordAt(address, 8), wordAt(address, 12)];
 }
 
 /** Without a DataView, which would cost more than a look-up. */
 function wordAt(bytes: Uint8Array, at: number): number {
-  const [a = 0, b = 0, c = 0, d = 0] = [bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]];
-  return ((a << 24) | (b << 16) | (c << 8) | d) >>> 0;
+  const high = ((bytes[at] ?? 0) << 24) | ((bytes[at + 1] ?? 0) << 16);
+  return (high | ((bytes[at + 2] ?? 0) << 8) | (bytes[at + 3] ?? 0)) >>> 0;
 }
 
 /** The rules of one action and protocol. Numbers are those of rules, ascending. */
@@ -61,6 +67,8 @@ export interface RuleIndex {
   holdsPort(rule: number, port: number): boolean;
 }
 
+const NONE: readonly number[] = [];
+
 /** Builds the index of an open table. */
 export function createRuleIndex(instance: PolicyExports, reader: TableReader): RuleIndex {
   const groups: RuleGroup[] = Array.from({ length: 2 * F.PROTOCOLS }, () => ({
@@ -71,6 +79,7 @@ export function createRuleIndex(instance: PolicyExports, reader: TableReader): R
     lengths4: [],
     lengths6: [],
   }));
+  const rulesAt = sectionOf(reader, F.SECTION_RULES).offset;
   const entries = collect(reader, groups);
   const cells = 1 << Math.max(4, 33 - Math.clz32(entries.count));
   /** Entry + 1 of the first in each cell, and of the next in the same cell; 0 ends a chain. */
@@ -92,17 +101,16 @@ export function createRuleIndex(instance: PolicyExports, reader: TableReader): R
     first[cell] = entry + 1;
   }
 
-  /** Adds the rules of a group whose prefixes cover an address. */
-  function probe(found: number[], group: number, family: 4 | 6, [a, b, c, d]: Words): void {
-    const { lengths4 = [], lengths6 = [] } = groups[group] ?? {};
-    for (const bits of family === 4 ? lengths4 : lengths6) {
-      const kind = kindOf(group, family, bits);
-      const [wa, wb, wc, wd] = [
-        mask(a, bits),
-        mask(b, bits - 32),
-        mask(c, bits - 64),
-        mask(d, bits - 96),
-      ];
+  /** Adds the rules of a group whose prefixes or sets cover an address. */
+  function addCovering(found: number[], number: number, group: RuleGroup, wide: Uint8Array): void {
+    const [a, b, c, d] = wordsOf(wide);
+    const family = isMapped(wide) ? 4 : 6;
+    for (const bits of family === 4 ? group.lengths4 : group.lengths6) {
+      const kind = kindOf(number, family, bits);
+      const wa = mask(a, bits);
+      const wb = mask(b, bits - 32);
+      const wc = mask(c, bits - 64);
+      const wd = mask(d, bits - 96);
       let entry = first[hash(kind, wa, wb, wc, wd) & (cells - 1)] ?? 0;
       for (; entry !== 0; entry = next[entry - 1] ?? 0) {
         const at = 4 * (entry - 1);
@@ -117,11 +125,15 @@ export function createRuleIndex(instance: PolicyExports, reader: TableReader): R
           found.push(entries.rules[entry - 1] ?? 0);
       }
     }
+    if (group.sets.size === 0) return;
+    for (const [set, rules] of group.sets) {
+      if (instance.isMember(set, a, b, c, d) === 1) found.push(...rules);
+    }
   }
 
   /** Whether a rule covers some address of a family: to bind every address is to bind that one, too. */
   function hasFamily(rule: number, family: 4 | 6): boolean {
-    const at = ruleAt(reader, rule);
+    const at = rulesAt + rule * F.RULE_BYTES;
     const target = reader.view.getUint8(at + F.RULE_TARGET);
     if (target === F.TARGET_IPV4) return family === 4;
     if (target === F.TARGET_IPV6) return family === 6;
@@ -137,33 +149,24 @@ export function createRuleIndex(instance: PolicyExports, reader: TableReader): R
     covering(action, protocol, wide) {
       const number = groupOf(action, protocol);
       const group = groups[number];
-      if (group === undefined || group.all.length === 0) return [];
+      if (group === undefined || group.all.length === 0) return NONE;
       const isDeny = action === 'deny';
       if (isDeny && isBind(protocol) && isUnspecified(wide)) {
         const alsoSix = !isMapped(wide);
         return group.all.filter((rule) => hasFamily(rule, 4) || (alsoSix && hasFamily(rule, 6)));
       }
+      const found = group.any.slice();
+      addCovering(found, number, group, wide);
       const embedded = isDeny && !isBind(protocol) ? embeddedIpv4(wide) : undefined;
-      const found = [...group.any];
-      for (const form of embedded === undefined ? [wide] : [wide, embedded]) {
-        const words = wordsOf(form);
-        probe(found, number, isMapped(form) ? 4 : 6, words);
-        for (const [set, rules] of group.sets) {
-          if (instance.isMember(set, ...words) === 1) found.push(...rules);
-        }
-      }
+      if (embedded !== undefined) addCovering(found, number, group, embedded);
       return found.length < 2 ? found : [...new Set(found)].sort((a, b) => a - b);
     },
     holdsPort: (rule, port) =>
       instance.holdsPort(
-        reader.view.getUint32(ruleAt(reader, rule) + F.RULE_PORT_SET, true),
+        reader.view.getUint32(rulesAt + rule * F.RULE_BYTES + F.RULE_PORT_SET, true),
         port,
       ) === 1,
   };
-}
-
-function ruleAt(reader: TableReader, rule: number): number {
-  return sectionOf(reader, F.SECTION_RULES).offset + rule * F.RULE_BYTES;
 }
 
 function groupOf(action: Action, protocol: Protocol): number {

@@ -17,6 +17,7 @@ import type {
 import { createNearRules, type NearRules } from './near-rules.ts';
 import { PROTOCOL_NUMBERS } from './numbers.ts';
 import { createRuleIndex, type RuleIndex, wordsOf } from './rule-index.ts';
+import { createRuleRefs, type RuleRefs } from './rule-ref.ts';
 import { isBind, toCanonical, widen } from './stored-address.ts';
 import { type Layout, readLayout } from './stored-layout.ts';
 import {
@@ -91,6 +92,8 @@ export interface Table {
   rules(): readonly Rule[];
   /** One rule by its number in source order; cheap where `rules` would decode all. */
   rule(number: number): Rule;
+  /** The rules as explanations tell them. */
+  refs(): RuleRefs;
   /** The rules by what they cover; built when first asked for. */
   index(): RuleIndex;
   /** The allow rules close to an address. */
@@ -174,7 +177,7 @@ function createTable(instance: PolicyExports, ptr: number, bytes: Uint8Array): T
   const tries = once(() => createTries(instance, ptr, readSamePorts(reader)));
   const sets = once(() => readSetNumbers(reader));
   const lookup: Table['lookup'] = (protocol, address, port) => {
-    const [a, b, c, d] = wordsOf(widen(address));
+    const [a, b, c, d] = wordsOf(address);
     assertPort(port);
     const verdict = instance.lookup(PROTOCOL_NUMBERS[protocol], a, b, c, d, port);
     return verdict === 1 ? 'allow' : 'deny';
@@ -192,6 +195,7 @@ function createTable(instance: PolicyExports, ptr: number, bytes: Uint8Array): T
     lookupMany: createLookupMany(instance),
     rules,
     rule,
+    refs: once(() => createRuleRefs(rule)),
     index,
     setNumber: (name) => sets().get(name),
     near: once(() => createNearRules(index(), tries())),
@@ -223,12 +227,14 @@ function createLookupMany(instance: PolicyExports): Table['lookupMany'] {
 
 function createNamesFor(instance: PolicyExports, count: () => number): Table['namesFor'] {
   const scratch = createScratch(instance);
+  const encoder = new TextEncoder();
   return (asked) => {
-    const bytes = new TextEncoder().encode(asked);
-    const ptr = scratch.room(bytes.length);
-    new Uint8Array(instance.memory.buffer, ptr, bytes.length).set(bytes);
-    const all = Array.from({ length: count() }, (_, index) => index);
-    return all.filter((index) => instance.isNamed(index, ptr, bytes.length) === 1);
+    const bytes = encoder.encode(asked);
+    const room = 4 * count();
+    const numbers = scratch.room(room + bytes.length);
+    new Uint8Array(instance.memory.buffer, numbers + room, bytes.length).set(bytes);
+    const found = instance.namesFor(numbers + room, bytes.length, numbers);
+    return [...new Uint32Array(instance.memory.buffer, numbers, found)];
   };
 }
 

@@ -52,7 +52,7 @@ export interface PolicyExports {
     out: number,
   ): number;
   membersEnd(): number;
-  isNamed(index: number, asked: number, bytes: number): number;
+  namesFor(asked: number, bytes: number, numbers: number): number;
   holdsPort(set: number, port: number): number;
   boundaryCount(table: number, trie: number): number;
   trieBackground(table: number, trie: number): number;

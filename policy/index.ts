@@ -23,7 +23,7 @@ import {
 } from './lines';
 import { attach, decide, hasPort, isIn } from './lookup';
 import { nextBoundary, readChanges } from './membership';
-import { standsFor } from './names';
+import { findNames } from './names';
 import { verify } from './verify';
 
 export { failure } from './arena';
@@ -149,9 +149,9 @@ export function membersEnd(): u32 {
   return nextBoundary;
 }
 
-/** 1 when name `index` of the open table, which must exist, stands for the name of `bytes` bytes at `asked`. */
-export function isNamed(index: u32, asked: usize, bytes: u32): u32 {
-  return standsFor(index, asked, bytes) ? 1 : 0;
+/** Writes the numbers (u32) of the names of the open table that stand for the name of `bytes` bytes at `asked`, ascending; returns how many. */
+export function namesFor(asked: usize, bytes: u32, numbers: usize): u32 {
+  return findNames(asked, bytes, numbers);
 }
 
 /** 1 when the port is in the port set, which must exist in the open table. */

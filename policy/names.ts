@@ -12,12 +12,23 @@ import {
   SECTION_STRINGS,
 } from './format';
 import { table } from './lookup';
-import { sectionOffset } from './section';
+import { sectionCount, sectionOffset } from './section';
 
 const DOT: u8 = 0x2e;
 
-/** Whether name `index` of the open table, which must exist, stands for the `bytes` bytes at `asked`: lower case, without final dot. */
-export function standsFor(index: u32, asked: usize, bytes: u32): bool {
+/** Writes the numbers of the names that stand for the `bytes` bytes at `asked`: lower case, without final dot. Returns how many. */
+export function findNames(asked: usize, bytes: u32, numbers: usize): u32 {
+  const count = sectionCount(table, SECTION_NAMES);
+  let found: u32 = 0;
+  for (let index: u32 = 0; index < count; index++) {
+    if (!standsFor(index, asked, bytes)) continue;
+    store<u32>(numbers + ((<usize>found) << 2), index);
+    found += 1;
+  }
+  return found;
+}
+
+function standsFor(index: u32, asked: usize, bytes: u32): bool {
   const name = table + sectionOffset(table, SECTION_NAMES) + <usize>index * NAME_BYTES;
   const text = table + sectionOffset(table, SECTION_STRINGS) + load<u32>(name, NAME_TEXT);
   const textBytes = load<u32>(name, NAME_TEXT_BYTES);

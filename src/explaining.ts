@@ -4,7 +4,7 @@
  * a run without refusals does not pay for it.
  */
 import { formatAddress, ipv4Bytes, parseIpv4, parseIpv6 } from '../compiler/address.ts';
-import { type Explanation, explain, type RuleRef } from '../compiler/explain.ts';
+import { type Explanation, explain } from '../compiler/explain.ts';
 import { explainUnix } from '../compiler/explain-unix.ts';
 import { formatHint } from '../compiler/explanation-text.ts';
 import type { Protocol } from '../compiler/model.ts';
@@ -83,7 +83,12 @@ function explainRecord(table: Table, record: DecidedRecord, name: string | undef
   };
 }
 
-function placeOf({ text, source, line, column }: RuleRef): NonNullable<Explained['rule']> {
+function placeOf({
+  text,
+  source,
+  line,
+  column,
+}: Explanation['rules'][number]): NonNullable<Explained['rule']> {
   return { text, source, line, column };
 }
 

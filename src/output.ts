@@ -8,23 +8,27 @@ export interface Output {
   end(): void;
 }
 
-/** Characters that are gathered before they are written. */
+/** Bytes that are gathered before they are written. */
 const GATHERED = 1 << 16;
 
 /** Gathers text for {@link writeOutput}. */
 export function createOutput(): Output {
-  let parts: string[] = [];
-  let length = 0;
+  const buffer = Buffer.allocUnsafe(2 * GATHERED);
+  let used = 0;
   const end = (): void => {
-    if (length > 0) writeOutput(parts.join(''));
-    parts = [];
-    length = 0;
+    if (used > 0) writeOutput(buffer.subarray(0, used));
+    used = 0;
   };
   return {
     write(text) {
-      parts.push(text);
-      length += text.length;
-      if (length >= GATHERED) end();
+      // One UTF-16 unit needs at most three bytes of UTF-8.
+      if (3 * text.length > GATHERED) {
+        end();
+        writeOutput(text);
+        return;
+      }
+      used += buffer.write(text, used);
+      if (used >= GATHERED) end();
     },
     end,
   };

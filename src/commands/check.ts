@@ -46,15 +46,16 @@ export async function checkDestinations(
   const output = createOutput();
   let denied = false;
   const answer: Answer = (text, destination) => {
-    const verdicts = decideDestination(table, text, destination);
-    if (verdicts.some(({ verdict }) => verdict !== 'allow')) denied = true;
-    const lines = verdicts.map((verdict) =>
-      format === 'json' ? `${JSON.stringify(verdict)}\n` : formatVerdict(verdict),
-    );
-    const answered = lines.join('');
+    let answered = '';
+    let isLasting = true;
+    for (const verdict of decideDestination(table, text, destination)) {
+      if (verdict.verdict !== 'allow') denied = true;
+      // How long ago a name was pinned is another text in a second.
+      if (verdict.pinnedAt !== undefined) isLasting = false;
+      answered += format === 'json' ? `${JSON.stringify(verdict)}\n` : formatVerdict(verdict);
+    }
     output.write(answered);
-    // How long ago a name was pinned is another text in a second.
-    return verdicts.some(({ pinnedAt }) => pinnedAt !== undefined) ? undefined : answered;
+    return isLasting ? answered : undefined;
   };
   for (const text of fromInput && texts.length === 0 ? ['-'] : texts) {
     const parsed = asked.get(text);
@@ -69,8 +70,8 @@ export async function checkDestinations(
 /** Prints the verdicts on a destination and returns what it printed, if it would print the same again. */
 type Answer = (text: string, destination: Destination) => string | undefined;
 
-/** Answers that are kept for destinations that come again, as they do in logs. */
-const MOST_KNOWN = 4096;
+/** Answers that are kept for destinations that come again, as they do in logs. Few enough that keeping them costs less than a tenth where none does. */
+const MOST_KNOWN = 1024;
 
 async function checkInput(answer: Answer, output: Output, mistakes: Mistakes): Promise<void> {
   const known = new Map<string, string>();
@@ -79,7 +80,7 @@ async function checkInput(answer: Answer, output: Output, mistakes: Mistakes): P
     for (const line of lines) {
       number += 1;
       // An abstract socket may hold a `#`; a comment stands at the start or behind a blank.
-      const text = line.replace(/(^|\s)#.*$/s, '').trim();
+      const text = (line.includes('#') ? line.replace(/(^|\s)#.*$/s, '') : line).trim();
       if (text === '') continue;
       const before = known.get(text);
       if (before !== undefined) {
@@ -148,12 +149,10 @@ export function formatVerdict(verdict: Verdict): string {
     ? /[:/]:[^:]*$/.test(destination)
     : !destination.includes(address);
   const what = isNamed ? `${destination} (${address})` : destination;
-  const [first = '', ...others] = formatExplanation(verdict);
-  let text = `${verdict.verdict.padEnd(5)} ${printable(what)} — ${printable(first)}\n`;
-  for (const other of others) text += `      ${printable(other)}\n`;
+  const lines = formatExplanation(verdict).map(printable);
   if (verdict.pinnedAt !== undefined) {
     const age = (Date.now() - Date.parse(verdict.pinnedAt)) / 1000;
-    text += `      pinned ${formatDuration(Math.max(1, age))} ago\n`;
+    lines.push(`pinned ${formatDuration(Math.max(1, age))} ago`);
   }
-  return text;
+  return `${verdict.verdict.padEnd(5)} ${printable(what)} — ${lines.join('\n      ')}\n`;
 }
