@@ -27,12 +27,20 @@ const URL_PORTS: ReadonlyMap<string, number> = new Map([
   ['https', 443],
   ['ws', 80],
   ['wss', 443],
+  ['tls', 443],
   ['ssh', 22],
+  ['sftp', 22],
+  ['git', 9418],
+  ['git+ssh', 22],
+  ['git+https', 443],
   ['ftp', 21],
   ['postgres', 5432],
   ['postgresql', 5432],
   ['redis', 6379],
+  ['rediss', 6379],
   ['mysql', 3306],
+  ['mongodb', 27017],
+  ['amqp', 5672],
 ]);
 
 const FORMS: Readonly<Record<RuleUse, string>> = {
@@ -59,6 +67,10 @@ export function splitRule(text: string, use: RuleUse = 'reach'): RuleParts | Fau
     const kind = /^[ \t]+$/.test(blank[0]) ? 'a space' : 'a control character';
     const place = { start: blank.index, end: blank.index + blank[0].length };
     const fault: Fault = { code: 'SL2017', message: `a rule can not hold ${kind}`, ...place };
+    const [, bare] = /^(\S+)\s+#/.exec(text) ?? [];
+    if (bare !== undefined) {
+      return { ...fault, help: `did you mean ${bare}? A comment stands behind the string` };
+    }
     // Between two words a blank may have been meant as anything; elsewhere it is one too many.
     if (/\w\s+\w/.test(text) || kind !== 'a space') return fault;
     return { ...fault, help: `did you mean ${text.replace(/\s+/g, '')}?` };

@@ -9,6 +9,7 @@ import type { Fault } from './diagnostic.ts';
 import { type ParsedPattern, type Pattern, parsePattern } from './host-pattern.ts';
 import type { Action, PortRange, Protocol, Target } from './model.ts';
 import { ALL_PORTS, parsePorts } from './ports.ts';
+import { meantByRule } from './rule-meant.ts';
 import { type RuleParts, splitRule } from './rule-parts.ts';
 
 /** What a rule string says, without its origin. `targetStart`, `targetEnd`: where its target stands in it. */
@@ -28,7 +29,7 @@ export type ParsedRule =
 /** Parses one rule of an `allow` or `deny` list. Offsets of faults count from the start of `text`. */
 export function parseRule(text: string, action: Action): ParsedRule {
   const parts = splitRule(text);
-  if ('code' in parts) return { ok: false, faults: [parts] };
+  if ('code' in parts) return refused([parts], text, action);
   const pattern = parsePattern(parts.target, parts.targetStart);
   const targetEnd = parts.targetStart + parts.target.length;
   const refusal = pattern.ok
@@ -39,9 +40,22 @@ export function parseRule(text: string, action: Action): ParsedRule {
   const portFaults = refusal === undefined ? ports.faults : ports.faults.map(withoutPortHelp);
   const faults = refusal === undefined ? portFaults : [refusal, ...portFaults];
   const target = targetOf(pattern);
-  if (faults.length > 0 || target === undefined) return { ok: false, faults };
+  if (faults.length > 0 || target === undefined) return refused(faults, text, action);
   const { protocol, targetStart } = parts;
   return { ok: true, content: { protocol, target, ports: ports.ranges, targetStart, targetEnd } };
+}
+
+/** The faults of a rule; where it is written as in another language, the first says how it is in this one. */
+function refused(faults: readonly Fault[], text: string, action: Action): ParsedRule {
+  const [first, ...others] = faults;
+  const isHelped = faults.some(({ help }) => help !== undefined);
+  const meant = isHelped || first === undefined ? undefined : meantByRule(text);
+  if (meant === undefined || first === undefined) return { ok: false, faults };
+  if ('code' in meant) return { ok: false, faults: [meant] };
+  if ('help' in meant) return { ok: false, faults: [{ ...first, ...meant }, ...others] };
+  // Only a rule without a fault was meant; all that is wrong here is mended by it then.
+  if (!parseRule(meant.rule, action).ok) return { ok: false, faults };
+  return { ok: false, faults: [{ ...first, help: `did you mean ${meant.rule}?` }] };
 }
 
 /** Refuses what parses but may not stand here. */

@@ -184,6 +184,9 @@ function suggestForm(path: readonly string[], node: TomlNode): string | undefine
   if (key === 'program.allow_userns') {
     return /^(true|false)$/.test(String(node.value)) ? `did you mean ${node.value}?` : undefined;
   }
+  if (/^sets\.[^.]*$/.test(key) && /^\.{0,2}\/|\.[a-z]+$/.test(String(node.value))) {
+    return `did you mean { file = ${JSON.stringify(node.value)} }?`;
+  }
   if (!/^(network\.|sets\.|dns\.(private|wide)$)[^.]*$/.test(key)) return undefined;
   return `did you mean [${JSON.stringify(node.value)}]?`;
 }

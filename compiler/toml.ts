@@ -7,6 +7,7 @@ import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';
 import type { Diagnostic, Fault } from './diagnostic.ts';
 import { createSource, type Source } from './source.ts';
 import { StringRuns } from './string-runs.ts';
+import { meantByToml } from './toml-meant.ts';
 import type { Span, TomlNode, TomlTable } from './toml-tree.ts';
 
 /** A document, or its first error. */
@@ -101,7 +102,9 @@ function toFault(error: unknown, text: string, runs: StringRuns): Fault {
   const token = /[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'|\S/uy;
   token.lastIndex = start;
   const length = token.exec(text)?.[0].length ?? 1;
-  return { code: 'SL1001', message, start, end: start + length };
+  const help = open ? undefined : meantByToml(text, start);
+  const fault: Fault = { code: 'SL1001', message, start, end: start + length };
+  return help === undefined ? fault : { ...fault, help };
 }
 
 function lowerFirst(text: string): string {

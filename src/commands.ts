@@ -35,9 +35,20 @@ export async function runCommand(args: readonly string[]): Promise<void> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return;
-    const message = `${error.message.replace(/^error: /, '')}\nsee: sandlock --help`;
+    const message = explainUsage(error, args[0] ?? '');
     throw new SandlockError('usage', message, { cause: error });
   }
+}
+
+/** What commander found wrong, and where it is said how it is right. */
+function explainUsage({ code, message }: CommanderError, command: string): string {
+  const lines = [message.replace(/^error: /, '')];
+  if (code === 'commander.unknownCommand' && !message.includes('Did you mean')) {
+    const known = Object.keys(HELP).filter((topic) => topic !== 'sandlock');
+    lines.push(`commands: ${known.join(', ')}`);
+  }
+  lines.push(`see: sandlock ${isTopic(command) ? `${command} ` : ''}--help`);
+  return lines.join('\n');
 }
 
 /** Prints the help of one topic to standard output. */

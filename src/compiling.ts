@@ -35,12 +35,16 @@ export interface RuleSources {
 
 /**
  * Compiles what was given; mistakes in it are part of the result. `purpose` is whether the table is kept or run at once.
- * @throws SandlockError (file) when a hosts file can not be read.
+ * @throws SandlockError (file) when a hosts file can not be read, or the policy is no text at all.
  */
 export async function compileSources(
   { file, allow, deny, names }: RuleSources,
   purpose: 'compile' | 'exec',
 ): Promise<CompileResult> {
+  if (file !== undefined && isBinary(file.bytes)) {
+    const message = `${file.path} is neither a policy in TOML nor a table: it is a binary file`;
+    throw new SandlockError('file', message);
+  }
   const resolver = chooseResolver(names);
   if (!resolver.ok) return resolver;
   const folder = file === undefined ? '.' : dirname(file.path);
@@ -60,6 +64,13 @@ export async function compileSources(
   } finally {
     work.end();
   }
+}
+
+/** No text in UTF-8 has a NUL. One in UTF-16, which Windows calls Unicode, has many, and its mistake is told as any other of a text. */
+function isBinary(bytes: Buffer): boolean {
+  const first = bytes.subarray(0, 4096);
+  const mark = first.length < 2 ? 0 : first.readUInt16LE();
+  return first.includes(0) && mark !== 0xfeff && mark !== 0xfffe;
 }
 
 /**

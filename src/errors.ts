@@ -81,6 +81,7 @@ export function isSandlockError(error: unknown): error is SandlockError {
 export function describeCause(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code } = error as NodeJS.ErrnoException;
+  if (code === 'EISDIR') return 'it is a directory, not a file';
   // Node's texts are `ENOENT: no such file or directory, open '…'`.
   const match = code === undefined ? null : /^\w+: (.*?)(?:, \w+(?: .*)?)?$/.exec(error.message);
   return match?.[1] ?? error.message;

@@ -110,7 +110,7 @@ expected: "compile", "exec", "live"
 2 | cloud = "cloud.txt"
   |         ^^^^^^^^^^^
 expected: a list such as ["10.0.0.0/8"], or { file = "path" }
-help: did you mean ["cloud.txt"]?
+help: did you mean { file = "cloud.txt" }?
 `,
   ],
   [

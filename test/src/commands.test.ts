@@ -566,16 +566,20 @@ describe('the command line', () => {
   it.each([
     [[], 'sandlock: no command was given\n'],
     [
+      ['explain', 'p.toml'],
+      "sandlock: unknown command 'explain'\ncommands: exec, compile, fmt, inspect, lint, diff, check, learn, doctor, completion\nsee: sandlock --help\n",
+    ],
+    [
       ['compil'],
       "sandlock: unknown command 'compil'\n(Did you mean compile?)\nsee: sandlock --help\n",
     ],
     [
       ['compile', 'x'],
-      "sandlock: required option '-o, --output <file>' not specified\nsee: sandlock --help\n",
+      "sandlock: required option '-o, --output <file>' not specified\nsee: sandlock compile --help\n",
     ],
     [
       ['compile', 'x', '-o', 'y', '--format', 'xml'],
-      "sandlock: option '--format <format>' argument 'xml' is invalid. Allowed choices are text, json.\nsee: sandlock --help\n",
+      "sandlock: option '--format <format>' argument 'xml' is invalid. Allowed choices are text, json.\nsee: sandlock compile --help\n",
     ],
   ])('refuses %j with status 2', (args, text) => {
     const { status, stdout, stderr } = sandlock(...args);

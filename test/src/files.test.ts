@@ -91,7 +91,7 @@ describe('a policy that is read', () => {
     );
     expect(() => readWhole(folder)).toThrow(
       expect.objectContaining({
-        message: `can not read ${folder}: illegal operation on a directory`,
+        message: `can not read ${folder}: it is a directory, not a file`,
       }),
     );
   });
