@@ -48,7 +48,7 @@ export function layDraft(instance: PolicyExports, draft: TableDraft): number {
   const rules = new Uint8Array(draft.rules.length * F.RULE_BYTES);
   const view = new DataView(rules.buffer);
   draft.rules.forEach((rule, index) => {
-    writeRule(view, index * F.RULE_BYTES, rule, layout);
+    writeRule(rules, view, index * F.RULE_BYTES, rule, layout);
   });
   const { cells: names, addresses } = writeNames(layout);
   const unixRules = writeUnixRules(draft.unixRules, layout.strings);
@@ -103,7 +103,14 @@ function numberByUse<T extends { readonly name: string }>(
   };
 }
 
-function writeRule(view: DataView, at: number, rule: Rule, layout: Layout): void {
+/** Writes a rule at `at` of the section, which is given as bytes and as a view: a view of its own for each address would cost more than the rest. */
+function writeRule(
+  section: Uint8Array,
+  view: DataView,
+  at: number,
+  rule: Rule,
+  layout: Layout,
+): void {
   const { action, protocol, target, text, source, line, column } = rule;
   const put = (field: number, value: number): void => view.setUint32(at + field, value, true);
   const putText = (field: number, { offset, bytes }: TextPlace): void => {
@@ -128,7 +135,7 @@ function writeRule(view: DataView, at: number, rule: Rule, layout: Layout): void
       const { family, address, bits } = toStoredPrefix(target.prefix, protocol);
       kind(family === 4 ? F.TARGET_IPV4 : F.TARGET_IPV6);
       view.setUint8(at + F.RULE_PREFIX_BITS, bits);
-      new Uint8Array(view.buffer, at + F.RULE_ADDRESS, 16).set(address);
+      section.set(address, at + F.RULE_ADDRESS);
       break;
     }
     case 'name':

@@ -185,6 +185,7 @@ async function buildPlayground() {
 /** Modules of src/ that become files of their own, loaded when first needed. */
 const LAZY = [
   'commands',
+  'commands/check',
   'commands/compile',
   'commands/others',
   'compiling',

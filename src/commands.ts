@@ -60,6 +60,7 @@ function isTopic(word: string): word is HelpTopic {
   return Object.hasOwn(HELP, word);
 }
 
+const loadCheck = () => import('./commands/check.ts');
 const loadCompile = () => import('./commands/compile.ts');
 const loadOthers = () => import('./commands/others.ts');
 
@@ -93,7 +94,7 @@ export function createProgram(): Command {
     .addOption(format)
     .addOption(json)
     .action(async (policy: string, destinations: string[], options: { format: Format }) =>
-      (await loadOthers()).checkDestinations(policy, destinations, options.format),
+      (await loadCheck()).checkDestinations(policy, destinations, options.format),
     );
   withHelp(program.command('fmt'), 'fmt')
     .argument('<policy...>')

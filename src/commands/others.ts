@@ -1,5 +1,4 @@
-/** The commands beside `compile`, which become one file of the bundle: `compile` of a long list should not wait for the parsing of what it does not use. */
-export { checkDestinations } from './check.ts';
+/** The commands beside `check` and `compile`, which become one file of the bundle: those two are run often and should not wait for the parsing of what they do not use. */
 export { printCompletion } from './completion.ts';
 export { diffPolicies } from './diff.ts';
 export { examineHost } from './doctor.ts';
