@@ -40,6 +40,11 @@ export interface NativeLibrary {
   exit(status: number): void;
 }
 
+/** What is used of ffi-rs, which its native half has as well. Its types know no tag for arrays. */
+type Binding = Pick<typeof Ffi, 'open' | 'load' | 'DataType'> & {
+  readonly FFITypeTag: { readonly Array: Ffi.FFITypeTag };
+};
+
 /** Version of the interface that this file speaks. */
 const ABI_VERSION = 3;
 
@@ -51,10 +56,17 @@ const LIBRARY = 'sandlock';
  * @throws SandlockError (library)
  */
 export function loadLibrary(path: string = findLibrary()): NativeLibrary {
-  const { open, load, DataType } = requireFfi();
+  const { open, load, DataType, FFITypeTag } = requireFfi();
   const { I32, U32, U64, U8Array, String: Text } = DataType;
-  const call = (funcName: string, paramsType: Ffi.DataType[], paramsValue: unknown[]): number =>
-    load({ library: LIBRARY, funcName, retType: I32, paramsType, paramsValue }) as number;
+  const call = (funcName: string, types: Ffi.DataType[], paramsValue: unknown[]): number => {
+    // The native half is told how long an array is.
+    const paramsType = types.map((type, index) => {
+      if (type !== U8Array) return type;
+      return { ffiTypeTag: FFITypeTag.Array, type, length: (paramsValue[index] as Buffer).length };
+    });
+    const options = { retType: I32, paramsType, paramsValue, freeResultMemory: false };
+    return load({ library: LIBRARY, funcName, ...options }) as number;
+  };
 
   let version: number;
   try {
@@ -124,24 +136,19 @@ function toInt32(value: number): number {
 }
 
 /**
- * Requires ffi-rs without the diagnostic report that it asks Node for, only to read which C library this is: 4 of the
- * 5 ms that loading it costs. With a wrong answer the platform package is not found, and then the real report decides.
+ * The native half of ffi-rs: the package for this platform, a dependency of ours as well, in the same version. ffi-rs itself would choose it, by a
+ * diagnostic report of Node, and wrap calls that are not made here; to find and run it takes as long as the rest of loading. It decides where that
+ * package is not: another C library.
  */
-function requireFfi(): typeof Ffi {
-  const { report } = process;
-  const original = report.getReport;
+function requireFfi(): Binding {
   try {
-    report.getReport = () => ({ header: { glibcVersionRuntime: '2' } });
-    return require('ffi-rs') as typeof Ffi;
+    return require(`@yuuang/ffi-rs-${process.platform}-${process.arch}-gnu`) as Binding;
   } catch {
-    report.getReport = original;
     try {
-      return require('ffi-rs') as typeof Ffi;
+      return require('ffi-rs') as Binding;
     } catch (cause) {
       const message = `can not load ffi-rs: ${describeCause(cause)}; was it installed with --no-optional?`;
       throw new SandlockError('library', message, { cause });
     }
-  } finally {
-    report.getReport = original;
   }
 }

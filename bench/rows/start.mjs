@@ -8,8 +8,7 @@ import { interleave, median, ratio, root, run, tenRules, time } from '../frame.m
 const library = join(root, 'dist/libsandlock.so');
 const program = join(root, 'dist/sandlock-exec');
 /** Loads ffi-rs as src/binding.ts does. */
-const BINDING =
-  "process.report.getReport = () => ({ header: { glibcVersionRuntime: '2' } }); require('ffi-rs')";
+const BINDING = `require('@yuuang/ffi-rs-linux-${process.arch}-gnu')`;
 
 export const group = {
   title: 'Start, and memory',
