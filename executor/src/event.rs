@@ -1,12 +1,9 @@
-//! The records that tell the front what happened (docs/native.md, "Records"): 64 bytes each, written whole to a pipe or not at all.
-//! Telling can slow nothing down: when nobody reads, records are dropped and counted.
+//! The records that tell the front what happened, laid out (docs/native.md, "Records"): 64 bytes each. How they get there is for `events.rs`.
 
 use std::net::{IpAddr, Ipv6Addr};
-use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::sys::{Errno, fd};
+use crate::sys::Errno;
 
 /// Bytes of a record; less than `PIPE_BUF`, so a pipe takes it whole.
 pub const RECORD_BYTES: usize = 64;
@@ -174,30 +171,39 @@ impl Record {
 
     pub(crate) fn encode(&self, dropped: u32) -> [u8; RECORD_BYTES] {
         let address = match self.address {
-            Some(IpAddr::V4(address)) => address.to_ipv6_mapped().octets(),
-            Some(IpAddr::V6(address)) => address.octets(),
-            None => Ipv6Addr::UNSPECIFIED.octets(),
+            Some(IpAddr::V4(address)) => address.to_ipv6_mapped(),
+            Some(IpAddr::V6(address)) => address,
+            None => Ipv6Addr::UNSPECIFIED,
         };
         let time = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_nanos());
-        let fields: [&[u8]; 11] = [
-            &[self.kind as u8, self.protocol],
-            &self.port.to_le_bytes(),
-            &self.pid.to_le_bytes(),
-            &self.tid.to_le_bytes(),
-            &self.code.to_le_bytes(),
-            &address,
-            &self.name,
-            &u64::try_from(time).unwrap_or(0).to_le_bytes(),
-            &self.call.to_le_bytes(),
-            &dropped.to_le_bytes(),
-            &[],
+        let pair = |low: u32, high: u32| u64::from(low) | u64::from(high) << 32;
+        let [address_low, address_high] = halves(address.octets());
+        let [name_low, name_high] = halves(self.name);
+        let words = [
+            pair(
+                u32::from_le_bytes([self.kind as u8, self.protocol, 0, 0]) | u32::from(self.port) << 16,
+                self.pid,
+            ),
+            pair(self.tid, self.code.cast_unsigned()),
+            address_low,
+            address_high,
+            name_low,
+            name_high,
+            u64::try_from(time).unwrap_or(0),
+            pair(self.call, dropped),
         ];
         let mut record = [0; RECORD_BYTES];
-        for (to, from) in record.iter_mut().zip(fields.into_iter().flatten()) {
-            *to = *from;
+        for (to, word) in record.chunks_exact_mut(8).zip(words) {
+            to.copy_from_slice(&word.to_le_bytes());
         }
         record
     }
+}
+
+/// 16 bytes as the two words that hold them.
+fn halves(bytes: [u8; 16]) -> [u64; 2] {
+    let whole = u128::from_le_bytes(bytes);
+    [whole, whole >> 64].map(|half| u64::try_from(half & u128::from(u64::MAX)).unwrap_or(0))
 }
 
 /// Text behind the first two bytes of a `Text` record.
@@ -205,8 +211,8 @@ const TEXT_BYTES: usize = RECORD_BYTES - 2;
 /// Most text of one record: a name of DNS has 253 bytes, the address of a unix socket 108.
 const MOST_TEXT: usize = 5 * TEXT_BYTES;
 
-/// `Text` records for `text` and behind them `record`, to be written at once.
-fn with_text(text: &[u8], record: [u8; RECORD_BYTES]) -> Vec<u8> {
+/// `Text` records for `text` and behind them `record`: at most six, to be written at once.
+pub(crate) fn with_text(text: &[u8], record: [u8; RECORD_BYTES]) -> Vec<u8> {
     let text = text.get(..text.len().min(MOST_TEXT)).unwrap_or_default();
     let mut bytes = Vec::with_capacity(6 * RECORD_BYTES);
     for piece in text.chunks(TEXT_BYTES) {
@@ -225,61 +231,6 @@ pub fn padded(text: &[u8]) -> [u8; 16] {
         *to = *from;
     }
     name
-}
-
-/// The writing end of the record pipe. Shared by all threads of the supervisor.
-#[derive(Debug)]
-pub struct Events {
-    pipe: OwnedFd,
-    dropped: AtomicU32,
-}
-
-impl Events {
-    /// Takes the pipe over and makes it non-blocking.
-    pub fn new(pipe: OwnedFd) -> crate::sys::Result<Self> {
-        let flags = fd::status_flags(&pipe)?;
-        fd::set_status_flags(&pipe, flags | libc::O_NONBLOCK)?;
-        Ok(Self { pipe, dropped: AtomicU32::new(0) })
-    }
-
-    /// Writes the record, or counts it as dropped when the pipe is full or closed.
-    pub fn tell(&self, record: &Record) {
-        let bytes = record.encode(self.dropped.load(Ordering::Relaxed));
-        if fd::write(&self.pipe, &bytes).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Writes the record and the text it needs, or nothing of both. At most `PIPE_BUF` bytes, so no other record comes between.
-    pub fn tell_with(&self, text: &[u8], record: &Record) {
-        let bytes = with_text(text, record.encode(self.dropped.load(Ordering::Relaxed)));
-        if fd::write(&self.pipe, &bytes).is_err() {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    /// Waits up to `timeout_ms` for room in the pipe.
-    pub fn wait_for_room(&self, timeout_ms: i32) {
-        let mut room = fd::readable(&self.pipe);
-        room.events = libc::POLLOUT;
-        let _ = fd::poll(&mut [room], timeout_ms);
-    }
-
-    /// Writes the record, waiting up to `timeout_ms` for room: for the few records that must not be lost.
-    pub fn tell_surely(&self, record: &Record, timeout_ms: i32) {
-        let bytes = record.encode(self.dropped.load(Ordering::Relaxed));
-        if fd::write(&self.pipe, &bytes).is_err() {
-            self.wait_for_room(timeout_ms);
-            self.tell(record);
-        }
-    }
-
-    /// What to wait for to learn that nobody reads any more.
-    pub fn abandonment(&self) -> fd::Poll {
-        let mut pipe = fd::readable(&self.pipe);
-        pipe.events = 0;
-        pipe
-    }
 }
 
 #[cfg(test)]
@@ -303,31 +254,5 @@ mod tests {
         assert_eq!(&bytes[32..48], b"a-rather-long-pr");
         assert_eq!(&bytes[56..], &[3, 0, 0, 0, 5, 0, 0, 0]);
         assert_eq!(Kind::of(&bytes), Some(Kind::Denied));
-    }
-
-    #[test]
-    fn text_comes_in_pieces_before_its_record_and_in_one_write() {
-        let (read, write) = fd::pipe().unwrap();
-        let events = Events::new(write).unwrap();
-        let path: Vec<u8> = (0..70).collect();
-        events.tell_with(&path, &Record::new(Kind::Denied));
-        let mut bytes = [0; 256];
-        assert_eq!(fd::read(&read, &mut bytes), Ok(192));
-        assert_eq!((&bytes[..2], &bytes[2..64]), (&[10, 62][..], &path[..62]));
-        assert_eq!((&bytes[64..66], &bytes[66..74]), (&[10, 8][..], &path[62..]));
-        assert_eq!(bytes[128], 2);
-    }
-
-    #[test]
-    fn a_full_pipe_drops_and_counts_instead_of_waiting() {
-        let (read, write) = fd::pipe().unwrap();
-        let events = Events::new(write).unwrap();
-        for _ in 0..2000 {
-            events.tell(&Record::new(Kind::Denied));
-        }
-        assert_eq!(events.dropped.load(Ordering::Relaxed), 2000 - 1024);
-        drop(read);
-        let mut polls = [events.abandonment()];
-        assert_eq!(fd::poll(&mut polls, 0), Ok(1));
     }
 }

@@ -19,9 +19,10 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::event::{Events, Kind as RecordKind, Record, padded};
+use crate::event::{Kind as RecordKind, Record, padded};
+use crate::events::Events;
 use crate::frozen::Frozen;
-use crate::receiver::kind;
+use crate::kinds::kind;
 use crate::sockaddr::Kind;
 use crate::sys::process::{self, pidfd_getfd};
 use crate::sys::seccomp::{Listener, Notification};

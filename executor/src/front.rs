@@ -14,7 +14,8 @@ use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::{Mutex, PoisonError, mpsc};
 
-use crate::event::{Events, Kind, RECORD_BYTES, Record, Stage};
+use crate::event::{Kind, RECORD_BYTES, Record, Stage};
+use crate::events::Events;
 use crate::records::Records;
 use crate::request::{Request, TERMINAL};
 use crate::spawn::Failure;
@@ -185,7 +186,7 @@ fn serve(plan: Plan, report: &mpsc::Sender<Result<()>>) {
     });
     drop((program, table, request, stdio, pipe, control_read, proof_write));
     say(Ok(()));
-    let fail = |failure: Failure| events.tell_surely(&Record::failed(failure.stage, failure.error), 0);
+    let fail = |failure: Failure| events.tell_surely(&[], &Record::failed(failure.stage, failure.error), 0);
     let ((pid, pidfd), is_scoped) = match started {
         Ok(started) => started,
         Err(failure) => return fail(failure),

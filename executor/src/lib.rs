@@ -25,6 +25,7 @@ mod calls;
 mod cmsg;
 mod counts;
 mod event;
+mod events;
 mod filter;
 mod freezer;
 mod front;
@@ -33,6 +34,7 @@ mod handshakes;
 #[cfg(test)]
 mod hot_path;
 mod inside;
+mod kinds;
 mod launcher;
 mod msghdr;
 mod named;

@@ -22,7 +22,7 @@
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::net::IpAddr;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -31,10 +31,12 @@ use crate::bound::Bound;
 use crate::calls;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
-use crate::event::{Call, Events, Kind as RecordKind, Record};
+use crate::event::{Call, Kind as RecordKind, Record};
+use crate::events::Events;
 use crate::freezer::Freezer;
 use crate::handshakes::Handshakes;
 use crate::inside::Inside;
+use crate::kinds::Kinds;
 use crate::named::Named;
 use crate::names::live::Live;
 use crate::names::redirect::{self, Redirect};
@@ -107,6 +109,7 @@ pub struct Receiver {
     pub(crate) suspects: Suspects,
     /// What is copied of the message being sent.
     pub(crate) copy: Copied,
+    /// What sockets are.
     pub(crate) kinds: Kinds,
 }
 
@@ -125,36 +128,6 @@ impl Copied {
     /// For another thread, which reads the payload itself.
     pub(crate) fn parts_only(&self) -> Self {
         Self { parts: self.parts.clone(), ..Self::default() }
-    }
-}
-
-/// Cells of `Kinds`.
-const KINDS: usize = 64;
-
-/// What recent sockets are, by their cookie (`SO_COOKIE`): a number that no other socket gets until the machine is started anew. What a socket is never changes, but for
-/// `IPV6_ADDRFORM`, which makes an IPv6 socket with an IPv4 peer an IPv4 one: the kernel then refuses the IPv6 names that are made for it.
-pub(crate) struct Kinds([(u64, Option<Kind>); KINDS]);
-
-impl Default for Kinds {
-    fn default() -> Self {
-        Self([(0, None); KINDS])
-    }
-}
-
-impl Kinds {
-    /// Step 3 for a socket that is used again and again: one question to the kernel instead of three.
-    pub(crate) fn of(&mut self, fd: &impl AsRawFd) -> Result<Kind> {
-        let cookie = socket::cookie(fd)?;
-        let index = usize::try_from(cookie).unwrap_or(0) % KINDS;
-        let Some(cell) = self.0.get_mut(index) else { return kind(fd) };
-        if let (known, Some(kind)) = *cell
-            && known == cookie
-        {
-            return Ok(kind);
-        }
-        let kind = kind(fd)?;
-        *cell = (cookie, Some(kind));
-        Ok(kind)
     }
 }
 
@@ -208,7 +181,10 @@ impl Receiver {
                 }
                 Err(Errno(libc::ENOENT | libc::EINTR)) => {}
                 // Callers would wait for ever for an answer: without us the front ends the tree.
-                Err(_) => std::process::abort(),
+                Err(_) => {
+                    self.events.last_words();
+                    std::process::abort()
+                }
             }
         }
     }
@@ -403,14 +379,6 @@ pub(crate) fn address(notification: &Notification, pointer: u64, length: u64) ->
 /// The local address of an IP socket, if it has one.
 fn local(fd: &OwnedFd) -> Option<IpAddr> {
     sockaddr::from_kernel(&socket::local_name(fd).ok()?).map(|(ip, _)| ip)
-}
-
-/// Step 3: what the socket is. ENOTSOCK for other files.
-pub(crate) fn kind(fd: &impl AsRawFd) -> Result<Kind> {
-    let domain = socket::option(fd, libc::SOL_SOCKET, libc::SO_DOMAIN)?;
-    let kind = socket::option(fd, libc::SOL_SOCKET, libc::SO_TYPE)?;
-    let protocol = socket::option(fd, libc::SOL_SOCKET, libc::SO_PROTOCOL)?;
-    Kind::of(domain, kind, protocol)
 }
 
 /// Whether the program wants its call on this socket to wait.

@@ -1,19 +1,13 @@
-//! The reading end of the record pipe (docs/native.md, "Records"), for a host that waits in a call for the next one. Knows nothing of what they say but whether they are
-//! about calls.
+//! The reading end of the record pipe (docs/native.md, "Records"), for a host that waits in a call for the next one. Knows nothing of what they say.
 
 use std::ops::Range;
 use std::os::fd::OwnedFd;
-use std::time::Duration;
 
-use crate::event::{Kind, RECORD_BYTES};
+use crate::event::RECORD_BYTES;
 use crate::sys::{Errno, Result, fd};
 
 /// Records taken with one read(2).
 const BATCH: usize = 64;
-
-/// How long nothing is read after a record about a call. Who was refused is often refused again at once, and whoever writes to a pipe whose reader sleeps has to wake it: that takes longer than
-/// the refusal, and it would be the thread that the refused program waits for. A pipe holds 1,024 records.
-const PAUSE: Duration = Duration::from_micros(250);
 
 /// The records that come.
 #[derive(Debug)]
@@ -21,14 +15,12 @@ pub struct Records {
     pipe: OwnedFd,
     batch: [[u8; RECORD_BYTES]; BATCH],
     unread: Range<usize>,
-    /// Some of the batch was about a call.
-    is_busy: bool,
 }
 
 impl Records {
     /// Takes the pipe over.
     pub fn new(pipe: OwnedFd) -> Self {
-        Self { pipe, batch: [[0; RECORD_BYTES]; BATCH], unread: 0..0, is_busy: false }
+        Self { pipe, batch: [[0; RECORD_BYTES]; BATCH], unread: 0..0 }
     }
 
     /// The pipe, for whoever wants to read it by itself; `None`: it was read from already.
@@ -39,16 +31,9 @@ impl Records {
     /// Waits for the next record, at most `timeout_ms`; < 0: for ever. `None`: there are no more. EAGAIN: the time is over.
     pub fn next(&mut self, timeout_ms: i32) -> Result<Option<[u8; RECORD_BYTES]>> {
         if self.unread.is_empty() {
-            if std::mem::take(&mut self.is_busy) {
-                std::thread::sleep(PAUSE);
-            }
             self.read(timeout_ms)?;
         }
-        let next = self.unread.next().and_then(|index| self.batch.get(index)).copied();
-        self.is_busy |= next.as_ref().is_some_and(|record| {
-            matches!(Kind::of(record), Some(Kind::Denied | Kind::Allowed | Kind::Name | Kind::Text))
-        });
-        Ok(next)
+        Ok(self.unread.next().and_then(|index| self.batch.get(index)).copied())
     }
 
     fn read(&mut self, timeout_ms: i32) -> Result<()> {
@@ -68,7 +53,8 @@ impl Records {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{Events, Record};
+    use crate::event::{Kind, Record};
+    use crate::events::Events;
 
     #[test]
     fn records_come_one_by_one_and_then_no_more() {

@@ -20,8 +20,10 @@ use std::cell::LazyCell;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::{Events, Record, Stage};
+use crate::event::{Record, Stage};
+use crate::events::Events;
 use crate::filter;
+use crate::kinds;
 use crate::named::Named;
 use crate::names::hosts;
 use crate::names::listed::Listed;
@@ -30,7 +32,6 @@ use crate::names::telling::Telling;
 use crate::outside::Outside;
 use crate::pending::INTERRUPT;
 use crate::probe;
-use crate::receiver;
 use crate::request::{FOREVER, OBSERVE, Request, SUPERVISE, TELL_ALLOWED, WITHOUT_SETTINGS};
 use crate::settings;
 use crate::sockaddr::Kind as SocketKind;
@@ -65,19 +66,23 @@ pub const PROOF: i32 = 7;
 const GIVEN: u32 = 8;
 
 /// How long a record that must not be lost waits for a slow reader.
-pub const SURELY_MS: i32 = 1000;
+pub const SURELY_MS: u16 = 1000;
 
 /// The program.
 pub fn main() -> ! {
-    std::panic::set_hook(Box::new(|_| std::process::abort()));
     signal::block_all();
     process::share_heap();
     process::name_thread(c"sl-supervisor");
     let Ok(events) = Events::new(fd::own(EVENTS)) else { process::exit_now(125) };
     let events = Arc::new(events);
+    let teller = Arc::clone(&events);
+    std::panic::set_hook(Box::new(move |_| {
+        teller.last_words();
+        std::process::abort()
+    }));
     match run(&events) {
         Ok(()) => {}
-        Err(failure) => events.tell_surely(&Record::failed(failure.stage, failure.error), SURELY_MS),
+        Err(failure) => events.tell_surely(&[], &Record::failed(failure.stage, failure.error), SURELY_MS),
     }
     process::exit_now(0)
 }
@@ -206,7 +211,7 @@ fn enter_domain(table: &Table<Mapping>, abi: Abi, observes: bool) -> Result<Opti
 fn check_stdio() -> Result<()> {
     for number in 0..3 {
         let stdio = fd::borrow(number);
-        let kind = match receiver::kind(&stdio) {
+        let kind = match kinds::kind(&stdio) {
             Err(Errno(libc::ENOTSOCK | libc::EBADF)) => continue,
             kind => kind.map_err(|_| Errno(libc::EPERM))?,
         };

@@ -17,15 +17,17 @@ use crate::abstract_names::AbstractNames;
 use crate::bound::Bound;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
-use crate::event::{Events, Kind, Record};
+use crate::event::{Kind, Record};
+use crate::events::Events;
 use crate::freezer::Freezer;
 use crate::handshakes::{self, Keeper};
 use crate::inside::Inside;
+use crate::kinds::Kinds;
 use crate::named::Named;
 use crate::names::redirect::Redirect;
 use crate::outside::Outside;
 use crate::pending::Pending;
-use crate::receiver::{Copied, Kinds, Receiver};
+use crate::receiver::{Copied, Receiver};
 use crate::spawn::Command;
 use crate::supervisor::{CONTROL, SURELY_MS};
 use crate::sys::mapping::Mapping;
@@ -74,7 +76,7 @@ pub struct Warden {
     received: OwnedFd,
     /// No task is left.
     is_drained: bool,
-    /// Becomes readable when calls begin to wait.
+    /// Becomes readable when calls begin to wait, or records.
     waiting: OwnedFd,
     proven: Option<Proven>,
     /// How long processes may outlive the command; none: for ever.
@@ -101,6 +103,7 @@ impl Warden {
         let (waiting, began) = fd::pipe()?;
         fd::set_status_flags(&began, libc::O_NONBLOCK)?;
         let pending = Pending::new(Arc::clone(&listener), began.try_clone()?);
+        events.attend(began.try_clone()?);
         let (handshakes, keeper) = handshakes::pair(Arc::clone(&listener), pending.clone(), began)?;
         let (received, ended) = fd::pipe()?;
         let (_, hard) = process::open_file_limit()?;
@@ -189,6 +192,7 @@ impl Warden {
             self.reap();
             self.keeper.advance();
             self.look();
+            self.events.advance();
         }
         // Its last call was of a task that has died; what there is to be told of it is told before the end.
         let _ = fd::poll(&mut [fd::readable(&self.received)], LAST_CALL_MS);
@@ -196,7 +200,7 @@ impl Warden {
         record.code = ended;
         record.address = Some(self.counts.encode());
         record.protocol = u8::from(!self.tells_connects);
-        self.events.tell_surely(&record, SURELY_MS);
+        self.events.tell_surely(&[], &record, SURELY_MS);
     }
 
     /// When the callers that wait are to be looked at; none: none waits.
@@ -233,7 +237,10 @@ impl Warden {
         if self.deadline.is_some_and(|end| end <= now) {
             return false;
         }
-        let due = [self.deadline, self.next_look(), self.keeper.next()].into_iter().flatten().min();
+        let due = [self.deadline, self.next_look(), self.keeper.next(), self.events.due()]
+            .into_iter()
+            .flatten()
+            .min();
         let left = due.map_or(IDLE, |due| due.saturating_duration_since(now).min(IDLE));
         let timeout = i32::try_from(left.as_micros().div_ceil(1000)).unwrap_or(0);
         if fd::poll(&mut polls, timeout).is_err() {
@@ -268,7 +275,7 @@ impl Warden {
                     libc::CLD_EXITED => change.status << 8,
                     _ => change.status,
                 };
-                self.events.tell_surely(&exited, SURELY_MS);
+                self.events.tell_surely(&[], &exited, SURELY_MS);
             }
         }
         while self.is_running
@@ -278,7 +285,7 @@ impl Warden {
                 let mut stopped = Record::new(Kind::Stopped);
                 stopped.pid = self.pid.cast_unsigned();
                 stopped.code = change.status;
-                self.events.tell_surely(&stopped, SURELY_MS);
+                self.events.tell_surely(&[], &stopped, SURELY_MS);
             }
         }
     }

@@ -18,7 +18,7 @@ use crate::sys::{Errno, Result, fd};
 use crate::task::Status;
 
 /// How long a record waits for room under observation.
-const PATIENCE_MS: i32 = 1000;
+const PATIENCE_MS: u16 = 1000;
 /// Facts and sockets remembered before it begins anew; what is told twice harms nobody.
 const MOST: usize = 65_536;
 
@@ -207,7 +207,7 @@ impl Receiver {
             if !watch.is_new(text, record) {
                 return;
             }
-            self.events.wait_for_room(PATIENCE_MS);
+            return self.events.tell_surely(text, record, PATIENCE_MS);
         }
         self.events.tell_with(text, record);
     }

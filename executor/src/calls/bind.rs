@@ -6,7 +6,8 @@ use std::os::fd::OwnedFd;
 
 use super::unix;
 use crate::event::Call;
-use crate::receiver::{Outcome, Receiver, address, kind};
+use crate::kinds::kind;
+use crate::receiver::{Outcome, Receiver, address};
 use crate::sockaddr::{self, Inet, Kind, Target, connect_target};
 use crate::sys::seccomp::Notification;
 use crate::sys::socket::Name;

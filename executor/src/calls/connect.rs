@@ -11,7 +11,7 @@ use crate::abstract_names::Anchor;
 use crate::caller::interrupted;
 use crate::event::Call;
 use crate::handshakes::{Progress, until_connected};
-use crate::receiver::{Outcome, Receiver, address, kind, waits};
+use crate::receiver::{Outcome, Receiver, address, waits};
 use crate::sockaddr::{Inet, Kind, Target, connect_target};
 use crate::sys::seccomp::Notification;
 use crate::sys::socket::Name;
@@ -34,7 +34,7 @@ pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<O
         Err(NOT_HELD) => return again(receiver, notification),
         socket => socket?,
     };
-    let kind = kind(&socket);
+    let kind = receiver.kinds.of_connecting(&socket);
     if kind == Err(Errno(libc::EBADF)) {
         return kind.map(|_| Outcome::Done(0)); // an O_PATH descriptor is none for a call on sockets
     }

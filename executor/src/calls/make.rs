@@ -4,7 +4,8 @@
 
 use std::os::fd::OwnedFd;
 
-use crate::receiver::{Outcome, Receiver, kind};
+use crate::kinds::kind;
+use crate::receiver::{Outcome, Receiver};
 use crate::sys::seccomp::Notification;
 use crate::sys::{Errno, Result, fd, memory, socket};
 use crate::task;

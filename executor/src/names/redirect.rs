@@ -10,7 +10,7 @@ use super::listed::Listed;
 use super::live::Live;
 use super::server::Server;
 use super::telling::Telling;
-use crate::event::Events;
+use crate::events::Events;
 use crate::sockaddr::{Form, Inet, Kind, from_kernel};
 use crate::sys::mapping::Mapping;
 use crate::sys::{Errno, Result, fd, socket};

@@ -14,7 +14,7 @@ use super::streams::Stream;
 use super::telling::{Reason, Teller, Telling};
 use super::upstream::{Flight, Servers};
 use super::wire::{Rcode, Rtype};
-use crate::event::Events;
+use crate::events::Events;
 use crate::sys::mapping::Mapping;
 use crate::sys::{Result, fd};
 use crate::table::Table;

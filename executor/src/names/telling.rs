@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::question::Question;
 use super::wire::{self, HostName, Rcode, Rtype};
-use crate::event::{Events, Kind as RecordKind, Record};
+use crate::event::{Kind as RecordKind, Record};
+use crate::events::Events;
 use crate::task::Callers;
 
 /// A denial that has been told is not told again for so long.

@@ -56,6 +56,13 @@ pub fn option(fd: &impl AsRawFd, level: i32, name: i32) -> Result<i32> {
     Ok(value)
 }
 
+/// Whether a socket of the IP families is plain TCP: of those only TCP and MPTCP answer this question, and MPTCP answers 1 (`TCP_IS_MPTCP`,
+/// net/ipv4/tcp.c and net/mptcp/sockopt.c). Also false where the kernel does not know it (before Linux 6.9).
+pub fn is_tcp(fd: &impl AsRawFd) -> bool {
+    const TCP_IS_MPTCP: i32 = 43;
+    option(fd, libc::IPPROTO_TCP, TCP_IS_MPTCP) == Ok(0)
+}
+
 /// The number that the kernel gives this socket and no other (`SO_COOKIE`, Linux 4.12).
 pub fn cookie(fd: &impl AsRawFd) -> Result<u64> {
     number(fd, libc::SO_COOKIE)
