@@ -1,6 +1,7 @@
 /* The floor: the least that any correct supervisor of this kind has to do for a call made on behalf, and nothing else.
- * usage: floor [--deny] COMMAND…   runs the command, traps its connect, sendto with an address and sendmsg, and performs each, or with
- * --deny refuses each after the same reads.
+ * usage: floor [--deny] [--apart] COMMAND…   runs the command, traps its connect, sendto with an address and sendmsg, and performs each, or
+ * with --deny refuses each after the same reads. With --apart in a session of its own (setsid(2)), which under
+ * kernel.sched_autogroup_enabled is a scheduling group of its own.
  *
  * Per call: receive the notification, copy the arguments once (one process_vm_readv; three for sendmsg, whose reads
  * depend on each other), duplicate the descriptor through a cached pidfd, ask its protocol, ask whether the call still
@@ -125,7 +126,10 @@ int main(int argc, char **argv) {
   is_denying = argc > 1 && strcmp(argv[1], "--deny") == 0;
   argc -= is_denying;
   argv += is_denying;
-  must(argc > 1 && shared != MAP_FAILED, "usage: floor [--deny] COMMAND");
+  int is_apart = argc > 1 && strcmp(argv[1], "--apart") == 0;
+  argc -= is_apart;
+  argv += is_apart;
+  must(argc > 1 && shared != MAP_FAILED, "usage: floor [--deny] [--apart] COMMAND");
   struct sigaction end = {.sa_handler = on_child};
   sigaction(SIGCHLD, &end, NULL);
   pid_t child = fork();
@@ -141,6 +145,7 @@ int main(int argc, char **argv) {
   int pidfd = (int)syscall(SYS_pidfd_open, child, 0);
   int listener = (int)syscall(SYS_pidfd_getfd, pidfd, shared[0], 0), status = 0;
   must(listener >= 0, "listener");
+  must(!is_apart || setsid() > 0, "setsid");
   shared[1] = 1;
   supervise(listener);
   waitpid(child, &status, 0);

@@ -150,6 +150,16 @@ export function ratio(over, under) {
   return median(over.map((value, i) => value / under[i]));
 }
 
+/**
+ * Why a ratio to the floor can be out of reach: what it costs the floor itself to be in a session of its own, as the supervisor has to be
+ * (docs/enforcement.md §2). Where the kernel groups by session (kernel.sched_autogroup_enabled, and no control group
+ * for processors), each call then changes from one group to another and back.
+ */
+export function whyApart(over, under) {
+  const times = ratio(over, under).toFixed(2);
+  return `the supervisor is in a session of its own, by which the kernel may group what it schedules: in one of its own the floor takes ${times} times as long`;
+}
+
 export function median(values) {
   const sorted = [...values].sort((a, b) => a - b);
   return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;

@@ -1,6 +1,6 @@
 // Goals 1 to 5, 7, 8 and 11: one call beside the same call bare and under the floor.
 
-import { interleave, median, ratio, run, tenRules } from '../frame.mjs';
+import { interleave, median, ratio, run, tenRules, whyApart } from '../frame.mjs';
 
 /** Operation, bytes, calls in one repetition, and limits: to the floor, to bare, of the 99th percentile to the floor's. */
 const OPERATIONS = [
@@ -36,9 +36,9 @@ export const group = {
       };
     };
 
-    const three = { bare: [], floor: [floor], sandlock };
+    const ways = { bare: [], floor: [floor], apart: [floor, '--apart'], sandlock };
     const rows = OPERATIONS.flatMap(({ name, bytes, calls, ...goals }) => {
-      const { ns, p99 } = measure(name, bytes, calls, three);
+      const { ns, p99 } = measure(name, bytes, calls, ways);
       const what = bytes > 0 ? `${name} ${bytes} B` : name;
       const judged = [];
       const add = (goal, title, over, under, more) => {
@@ -51,7 +51,10 @@ export const group = {
           ...more,
         });
       };
-      add(goals.floor, `${what} / floor`, ns.sandlock, ns.floor, { figures: nanoseconds(ns) });
+      add(goals.floor, `${what} / floor`, ns.sandlock, ns.floor, {
+        figures: nanoseconds(ns),
+        why: whyApart(ns.apart, ns.floor),
+      });
       add(goals.bare, `${what} / bare`, ns.sandlock, ns.bare, { why: beside(ns.floor, ns.bare) });
       add(goals.p99, `${what}, 99th percentile / floor's`, p99.sandlock, p99.floor, {
         figures: nanoseconds(p99),
@@ -59,14 +62,16 @@ export const group = {
       return judged;
     });
 
-    const denied = measure('denied', 0, 9600, { floor: [floor, '--deny'], sandlock }, '127.0.0.2');
+    const refusing = [floor, '--deny'];
+    const deniers = { floor: refusing, apart: [...refusing, '--apart'], sandlock };
+    const denied = measure('denied', 0, 9600, deniers, '127.0.0.2');
     rows.push({
       goal: '7',
       what: 'a refused connect / floor that refuses',
       value: ratio(denied.ns.sandlock, denied.ns.floor),
       limit: 1.2,
       figures: nanoseconds(denied.ns),
-      why: 'two more questions about what the socket is cost 8 to 10 % of so short a call, several threads in one process 5 %; telling costs 18 % where Node takes the records in on the other processor, 11 % where the launcher does',
+      why: `${whyApart(denied.ns.apart, denied.ns.floor)}; what is left are one more question about the socket, a second thread in the process, and telling`,
     });
     const send = measure('send', 64, 50_000, { bare: [], sandlock });
     rows.push({

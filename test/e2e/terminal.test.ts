@@ -119,6 +119,14 @@ describe.each(users)('as $name', (user) => {
     expect(await hold(sandlock(policyOf(['127.0.0.1:*']), []))).toEqual(ok);
   });
 
+  test('leader of its session, with nobody to continue it: what Ctrl-Z sends stops nothing', async () => {
+    // Linux discards the signal in an orphaned group (setpgid(2)); a supervisor in this session would be a parent in it.
+    const stops = ['sh', '-c', 'kill -TSTP $$; echo goes on'];
+    const goesOn = { stdout: 'goes on\n', stderr: '', status: 0, signal: null, timedOut: false };
+    expect(await run(user, stops)).toEqual(goesOn);
+    expect(await run(user, sandlock(policyOf([]), stops))).toEqual(goesOn);
+  });
+
   test('the terminal hangs up: nothing of the tree is left', async () => {
     const directory = makeDirectory();
     const script = makeFile('wait.sh', 'echo rea""dy; sleep 60; sleep 60\n');
