@@ -45,10 +45,8 @@ describe.each(users)('as $name', (user) => {
     for (const state of STATES) {
       const nonce = await witness.begin();
       const tree = await startHeld(user, state, nonce);
-      const before = Date.now();
       process.kill(tree.victims[victim], 'SIGKILL');
       await until(`${state}: the tree is gone`, () => processesWith(nonce).length === 0, 1000);
-      expect(Date.now() - before).toBeLessThan(1000);
       expect(await witness.report(), state).toEqual([]);
     }
   });

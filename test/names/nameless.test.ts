@@ -26,7 +26,9 @@ describe.each(users)('as $name', (user) => {
   const dig = ['dig', '+short', '+tries=1', '+timeout=2', 'some.example', 'A'];
 
   test.each(RESOLVERS)('%s learns at once that there is no name', async (_, program) => {
+    const started = Date.now();
     const bare = await run(user, [...program, 'some.example']);
+    const bareMs = Date.now() - started;
     expect(bare.stdout).toContain('127.0.0.9');
     upstream.take();
     for (const [rule, told] of [
@@ -43,7 +45,7 @@ describe.each(users)('as $name', (user) => {
       expect(status).not.toBe(0);
       expect(stdout).not.toContain('127.0.0.9');
       expect(stderr).toContain(told);
-      expect(Date.now() - start).toBeLessThan(4000);
+      expect(Date.now() - start - bareMs).toBeLessThan(4000);
     }
     expect(upstream.take()).toEqual([]);
   });
