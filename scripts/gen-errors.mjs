@@ -1,11 +1,10 @@
 // Writes docs/errors.md from compiler/codes.ts, the only place where codes are explained.
 // `--check` fails when the committed page is not what this would write.
 
-import { readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { generated } from './generated.mjs';
+import { root } from './setup.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const TARGET = 'docs/errors.md';
 
 const GROUPS = {
@@ -56,17 +55,4 @@ for (const [code, { title, cause, fix }] of listCodes()) {
 }
 const text = lines.join('\n');
 
-if (process.argv.includes('--check')) {
-  let current = '';
-  try {
-    current = readFileSync(root + TARGET, 'utf8');
-  } catch {
-    // Missing is as stale as different.
-  }
-  if (current !== text) {
-    console.error(`${TARGET} is not current: run node scripts/gen-errors.mjs`);
-    process.exitCode = 1;
-  }
-} else {
-  writeFileSync(root + TARGET, text);
-}
+generated(TARGET, text);

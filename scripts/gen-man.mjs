@@ -2,13 +2,14 @@
 // launcher's and docs/man/sandlock-exec.1.md, sandlock-policy(5) from docs/policy.md.
 // `--check` fails when a committed page is not what this would write.
 
-import { readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { build } from 'esbuild';
+import { generated } from './generated.mjs';
 import { plain, toRoff } from './roff.mjs';
+import { root } from './setup.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-const read = (path) => readFileSync(`${root}${path}`, 'utf8');
+const read = (path) => readFileSync(join(root, path), 'utf8');
 
 const bundled = await build({
   absWorkingDir: root,
@@ -90,21 +91,4 @@ function capital(text) {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-let stale = 0;
-for (const [path, write] of Object.entries(PAGES)) {
-  const text = write();
-  if (!process.argv.includes('--check')) {
-    writeFileSync(`${root}${path}`, text);
-    continue;
-  }
-  let current = '';
-  try {
-    current = read(path);
-  } catch {
-    // Missing is as wrong as different.
-  }
-  if (current === text) continue;
-  console.error(`${path} is not current: run \`node scripts/gen-man.mjs\``);
-  stale += 1;
-}
-process.exitCode = stale === 0 ? 0 : 1;
+for (const [path, write] of Object.entries(PAGES)) generated(path, write());

@@ -2,16 +2,17 @@
 // loading it and compiling the schema costs 45 ms, the generated validator under one.
 // `--check` fails when the committed file is not what this would write.
 
-import { readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Ajv } from 'ajv';
 import standalone from 'ajv/dist/standalone/index.js';
 import { build } from 'esbuild';
+import { generated } from './generated.mjs';
+import { root } from './setup.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
 const TARGET = 'compiler/validate.gen.js';
 
-const schema = JSON.parse(readFileSync(`${root}compiler/policy.schema.json`, 'utf8'));
+const schema = JSON.parse(readFileSync(join(root, 'compiler/policy.schema.json'), 'utf8'));
 const ajv = new Ajv({
   allErrors: true,
   strict: true,
@@ -38,20 +39,7 @@ export const KEYS = ${JSON.stringify(keys, undefined, 2)};
 export const UNBUILT = ${JSON.stringify(unbuilt, undefined, 2)};
 `;
 
-if (process.argv.includes('--check')) {
-  let current = '';
-  try {
-    current = readFileSync(root + TARGET, 'utf8');
-  } catch {
-    // Missing is as stale as different.
-  }
-  if (current !== text) {
-    console.error(`${TARGET} is not current: run node scripts/gen-schema.mjs`);
-    process.exitCode = 1;
-  }
-} else {
-  writeFileSync(root + TARGET, text);
-}
+generated(TARGET, text);
 
 /**
  * Key names by JSON pointer of their table (`*` for any name), and pointers of what is marked as not implemented.

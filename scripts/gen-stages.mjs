@@ -1,14 +1,15 @@
 // Copies the texts of src/stages.json, why a start failed, to the launcher: executor/src/launcher/stages_gen.rs.
 // `--check` fails when the copy is not what this would write.
 
-import { readFileSync, writeFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { generated } from './generated.mjs';
+import { root } from './setup.mjs';
 
-const path = (relative) => fileURLToPath(new URL(`../${relative}`, import.meta.url));
 const SOURCE = 'src/stages.json';
 const TARGET = 'executor/src/launcher/stages_gen.rs';
 
-const rows = JSON.parse(readFileSync(path(SOURCE), 'utf8')).map(
+const rows = JSON.parse(readFileSync(join(root, SOURCE), 'utf8')).map(
   ({ stage, errnos = [], text }) =>
     `    (${JSON.stringify(stage)}, &[${errnos.join(', ')}], ${JSON.stringify(text)}),`,
 );
@@ -20,9 +21,4 @@ pub(super) const STAGES: &[(&str, &[i32], &str)] = &[
 ${rows.join('\n')}
 ];
 `;
-if (!process.argv.includes('--check')) {
-  writeFileSync(path(TARGET), wanted);
-} else if (readFileSync(path(TARGET), 'utf8') !== wanted) {
-  process.stderr.write(`${TARGET} differs from ${SOURCE}: run node scripts/gen-stages.mjs\n`);
-  process.exitCode = 1;
-}
+generated(TARGET, wanted);
