@@ -11,10 +11,8 @@ import type { LearnOptions } from './commands/learn.ts';
 import type { LintOptions } from './commands/lint.ts';
 import { SandlockError } from './errors.ts';
 import { HELP, type HelpTopic } from './help.ts';
+import type { Format } from './output.ts';
 import { writeError, writeOutput } from './standard-error.ts';
-
-/** How results are printed. */
-export type Format = 'text' | 'json';
 
 /**
  * Runs the command named by the first argument and sets the exit status.

@@ -1,6 +1,9 @@
 /** Results on standard output, many lines at a time: a million verdicts are a few thousand writes. */
 import { writeOutput } from './standard-error.ts';
 
+/** How results are printed. */
+export type Format = 'text' | 'json';
+
 /** Text to standard output in few system calls. */
 export interface Output {
   write(text: string): void;

@@ -7,11 +7,10 @@ import { type Destination, parseDestination } from '../../compiler/destination.t
 import { type Diagnostic, formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { formatExplanation } from '../../compiler/explanation-text.ts';
 import { parsePlain } from '../../compiler/plain-destination.ts';
-import type { Format } from '../commands.ts';
 import { countErrors, openPolicy } from '../compiling.ts';
 import { SandlockError } from '../errors.ts';
 import { readLines } from '../lines.ts';
-import { createOutput, type Output } from '../output.ts';
+import { createOutput, type Format, type Output } from '../output.ts';
 import { formatDuration } from '../pins.ts';
 import { printable, writeError } from '../standard-error.ts';
 import { decideDestination, type Verdict } from '../verdicts.ts';

@@ -9,8 +9,8 @@ import {
   isSame,
   type Reach,
 } from '../../compiler/diff.ts';
-import type { Format } from '../commands.ts';
 import { openPolicy } from '../compiling.ts';
+import type { Format } from '../output.ts';
 import { printable, writeOutput } from '../standard-error.ts';
 
 /** There is a difference. */

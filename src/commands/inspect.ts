@@ -13,9 +13,9 @@ import {
 } from '../../compiler/inspect.ts';
 import type { TrieLayout } from '../../compiler/stored-layout.ts';
 import type { Table } from '../../compiler/table.ts';
-import type { Format } from '../commands.ts';
 import { openPolicy } from '../compiling.ts';
 import { SandlockError } from '../errors.ts';
+import type { Format } from '../output.ts';
 import { printable, writeOutput } from '../standard-error.ts';
 
 /** Options of the command; `explain` alone asks for the tries, with a destination for a walk as well. */

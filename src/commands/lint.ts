@@ -3,10 +3,10 @@
  * exit status.
  */
 import { type Diagnostic, formatDiagnostics } from '../../compiler/diagnostic.ts';
-import type { Format } from '../commands.ts';
 import { compileSources } from '../compiling.ts';
 import { EXIT, SandlockError } from '../errors.ts';
 import { isTable, readWhole } from '../files.ts';
+import type { Format } from '../output.ts';
 import type { NameSources } from '../resolve.ts';
 import { writeOutput } from '../standard-error.ts';
 
