@@ -27,10 +27,11 @@ use crate::sys::seccomp::{self, Instruction, Listener};
 use crate::sys::{Errno, Result, landlock, process, signal};
 use crate::table::{Mode, Protocol, Table};
 use crate::walls::Walls;
+use crate::yama;
 
 /// What the command is confined by.
 pub struct Confinement {
-    /// The Landlock ruleset of its domain; none where the kernel has no Landlock for TCP.
+    /// The Landlock ruleset of its domain; none where the kernel has no Landlock, or an old one that is not needed.
     pub domain: Option<OwnedFd>,
     /// The seccomp filter.
     pub filter: Vec<Instruction>,
@@ -136,10 +137,12 @@ fn execute(candidates: &[CString], arguments: &Vector, environment: &Vector) -> 
     error
 }
 
-/// The ruleset of the command's domain, where the kernel has Landlock for TCP. It holds what is not looked at: connects, and binds where the command can not be inspected.
+/// The ruleset of the command's domain, where the kernel has Landlock. It holds what is not looked at: connects, and binds where the command can not be inspected. Without TCP it is for the memory of other
+/// processes alone, and not needed where Yama keeps those apart: such a domain can do less with files than a program expects.
 pub fn domain<B: AsRef<[u8]>>(abi: landlock::Abi, walls: Walls, table: &Table<B>) -> Result<Option<OwnedFd>> {
     if !abi.has_tcp() {
-        return Ok(None);
+        let is_needed = abi.has_domains() && !yama::keeps_apart(yama::SCOPE);
+        return is_needed.then(|| landlock::processes(abi)).transpose();
     }
     let mut ports = Ports { binds_any: !walls.inspected && walls.tcp != Mode::Closed, ..Ports::default() };
     if !walls.looks_at_connects() {

@@ -6,7 +6,7 @@ import { describe, expect, test } from 'vitest';
 import { openBacklog } from '../e2e/harness/backlog.ts';
 import { openTcp } from '../e2e/harness/listen.ts';
 import { policyOf, run, sandlock } from '../e2e/harness/run.ts';
-import { probe, users } from '../e2e/harness/stage.ts';
+import { makeDirectory, probe, users } from '../e2e/harness/stage.ts';
 import {
   expectHolds,
   expectRefused,
@@ -41,6 +41,34 @@ describe.each(users)('as $name', (user) => {
     const outcome = await run(user, [...noLandlock, ...sandlock(policyOf([':*']), other)]);
     expect(outcome.stdout).toBe('trace-outside -1 EPERM\ntrace-inside -1 EPERM\n');
   });
+
+  test.each([1, 2, 3, 4, 5, 6, 7])(
+    'a kernel with Landlock ABI %i: the memory of a process outside is not opened by its file',
+    async (version) => {
+      // Somebody outside without capabilities: root's others are kept by those.
+      const bare = user.uid === 0 ? 'setpriv --bounding-set=-all --inh-caps=-all ' : '';
+      const outside = `${bare}sleep 60 & export other=$!; while ! grep -q sleep /proc/$other/comm; do :; done; "$@"; kill $other`;
+      const opens = ['sh', '-c', 'exec 3<>/proc/$other/mem && echo opened'];
+      const beside = (command: readonly string[]): string[] => [
+        ...['sh', '-c', outside, 'sh'],
+        ...command,
+      ];
+      expect((await run(user, beside(opens))).stdout).toBe('opened\n');
+      const held = [...landlock(version), ...sandlock(policyOf([':*']), opens)];
+      expect((await run(user, beside(held))).stdout).toBe('');
+    },
+  );
+
+  test.each([2, 3])(
+    'a kernel with Landlock ABI %i: files still move between directories',
+    async (version) => {
+      const moves =
+        'mkdir a b && echo x > a/f && i=$(stat -c %i a/f) && mv a/f b/f && ln b/f a/g && [ $i = $(stat -c %i a/g) ] && echo moved';
+      const command = sandlock(policyOf([':*']), ['sh', '-c', moves]);
+      const cwd = makeDirectory();
+      expect((await run(user, [...landlock(version), ...command], { cwd })).stdout).toBe('moved\n');
+    },
+  );
 
   const WORKS: readonly (readonly [string, Host])[] = [
     ['that forbids rings (EPERM)', without('io_uring_setup=EPERM')],

@@ -1,4 +1,4 @@
-//! Landlock (landlock(7)): the version the kernel offers and the two rulesets this program needs. The numbers are those of
+//! Landlock (landlock(7)): the version the kernel offers and the rulesets this program needs. The numbers are those of
 //! `include/uapi/linux/landlock.h`. Decides nothing about when a ruleset is entered.
 
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -6,6 +6,8 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use super::errno::{Errno, Result, check_long};
 use super::fd::own;
 
+const ACCESS_FS_MAKE_BLOCK: u64 = 1 << 11; // ABI 1, Linux 5.13
+const ACCESS_FS_REFER: u64 = 1 << 13; // ABI 2, Linux 5.19
 const ACCESS_NET_BIND_TCP: u64 = 1 << 0; // ABI 4, Linux 6.7
 const ACCESS_NET_CONNECT_TCP: u64 = 1 << 1; // ABI 4, Linux 6.7
 const SCOPE_ABSTRACT_UNIX_SOCKET: u64 = 1 << 0; // ABI 6, Linux 6.12
@@ -43,6 +45,11 @@ impl Abi {
         Self(u32::try_from(version).unwrap_or(0))
     }
 
+    /// There are domains, each of which keeps ptrace(2) and its kin inside (ABI 1, Linux 5.13).
+    pub fn has_domains(self) -> bool {
+        self.0 >= 1
+    }
+
     /// TCP connect and bind can be handled (ABI 4, Linux 6.7).
     pub fn has_tcp(self) -> bool {
         self.0 >= 4
@@ -54,8 +61,14 @@ impl Abi {
     }
 }
 
-fn create(handled_access_net: u64, scoped: u64) -> Result<OwnedFd> {
-    let attributes = RulesetAttributes { handled_access_fs: 0, handled_access_net, scoped };
+#[repr(C, packed)]
+struct PathBeneathAttributes {
+    allowed_access: u64,
+    parent_fd: i32,
+}
+
+fn create(handled_access_fs: u64, handled_access_net: u64, scoped: u64) -> Result<OwnedFd> {
+    let attributes = RulesetAttributes { handled_access_fs, handled_access_net, scoped };
     // A kernel that does not know the tail of the structure refuses it only when it is not zero (E2BIG).
     let size = size_of::<RulesetAttributes>();
     // SAFETY: `attributes` is a structure of `size` bytes that the kernel reads.
@@ -65,12 +78,12 @@ fn create(handled_access_net: u64, scoped: u64) -> Result<OwnedFd> {
 
 /// The ruleset of the front thread's domain: whoever is in it can signal only what is in it as well.
 pub fn signals() -> Result<OwnedFd> {
-    create(0, SCOPE_SIGNAL)
+    create(0, 0, SCOPE_SIGNAL)
 }
 
 /// The ruleset of the supervisor's domain, nested in the front's: whoever is in it reaches by abstract unix socket only what is in it as well.
 pub fn abstract_names() -> Result<OwnedFd> {
-    create(0, SCOPE_ABSTRACT_UNIX_SOCKET)
+    create(0, 0, SCOPE_ABSTRACT_UNIX_SOCKET)
 }
 
 /// What the command's domain leaves of TCP.
@@ -88,12 +101,29 @@ pub struct Ports {
 pub fn inner(abi: Abi, ports: &Ports) -> Result<OwnedFd> {
     let scopes = if abi.has_scopes() { SCOPE_SIGNAL | SCOPE_ABSTRACT_UNIX_SOCKET } else { 0 };
     let connect = if ports.connects_anywhere { 0 } else { ACCESS_NET_CONNECT_TCP };
-    let ruleset = create(ACCESS_NET_BIND_TCP | connect, scopes)?;
+    let ruleset = create(0, ACCESS_NET_BIND_TCP | connect, scopes)?;
     for port in &ports.connect {
         allow_port(&ruleset, ACCESS_NET_CONNECT_TCP, *port)?;
     }
     if ports.binds_any {
         allow_port(&ruleset, ACCESS_NET_BIND_TCP, 0)?;
+    }
+    Ok(ruleset)
+}
+
+/// The ruleset of the command's domain where Landlock has no TCP (ABI 1 to 3): for what every domain does, which is to keep ptrace(2) inside and so `/proc/PID/mem`. It has to handle something: making
+/// block devices, for which the command has no capability either. That files move between directories is refused by every domain (EXDEV), unless it is allowed, which ABI 2 can.
+pub fn processes(abi: Abi) -> Result<OwnedFd> {
+    const PATH_BENEATH: u32 = 1; // LANDLOCK_RULE_PATH_BENEATH
+    let moves = if abi.0 >= 2 { ACCESS_FS_REFER } else { 0 };
+    let ruleset = create(ACCESS_FS_MAKE_BLOCK | moves, 0, 0)?;
+    if moves != 0 {
+        let root = super::fd::open_path(c"/")?;
+        let rule = PathBeneathAttributes { allowed_access: moves, parent_fd: root.as_raw_fd() };
+        // SAFETY: `rule` is the structure that this type of rule takes; the kernel only reads it.
+        let result =
+            unsafe { libc::syscall(ADD_RULE, ruleset.as_raw_fd(), PATH_BENEATH, &raw const rule, 0) };
+        check_long(result)?;
     }
     Ok(ruleset)
 }
