@@ -26,7 +26,10 @@ static inline void must(int holds, const char *what) {
   exit(99);
 }
 
-/* 2^20 different addresses of 127.0.0.0/8, scattered over all of it: an odd factor permutes the numbers below 2^24. rules.mjs writes the same. */
+/**
+ * 2^20 different addresses of 127.0.0.0/8, scattered over all of it: an odd factor permutes the
+ * numbers below 2^24. rules.mjs writes the same.
+ */
 static inline uint32_t spread_address(uint32_t index) {
   return 0x7f000000u | (((index & 0xfffffu) * 0x9e3779b1u) & 0xffffffu);
 }

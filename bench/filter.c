@@ -1,6 +1,7 @@
 /* What having the filter costs. usage: filter REPETITIONS < instructions, `code jt jf k` a line
- * Prints the most instructions that one of the system calls which programs make most executes, the length of the filter, and the median microseconds that
- * installing it takes, each time in a new process; then the same of a filter of 20 instructions, all of which every call executes. */
+ * Prints the most instructions that one of the system calls which programs make most executes, the
+ * length of the filter, and the median microseconds that installing it takes, each time in a new
+ * process; then the same of a filter of 20 instructions, all of which every call executes. */
 #include "bench.h"
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -16,7 +17,9 @@
 
 static struct sock_filter code[BPF_MAXINSNS];
 
-/* Instructions executed for that call, every argument 0. The filter uses loads of words, masks, jumps and returns only. */
+/**
+ * Instructions executed for that call, every argument 0. The filter uses loads of words, masks, jumps and returns only.
+ */
 static int executed(int call) {
   struct seccomp_data data = {.nr = call, .arch = ARCH};
   uint32_t a = 0;

@@ -1,6 +1,7 @@
-/* The floor: the least that any correct supervisor of this kind has to do for a call made on behalf, and nothing else.
- * usage: floor [--deny] [--apart] COMMAND…   runs the command, traps its connect, sendto with an address and sendmsg, and performs each, or
- * with --deny refuses each after the same reads. With --apart in a session of its own (setsid(2)), which under
+/* The floor: the least that any correct supervisor of this kind has to do for a call made on
+ * behalf, and nothing else. usage: floor [--deny] [--apart] COMMAND… runs the command, traps its
+ * connect, sendto with an address and sendmsg, and performs each, or with --deny refuses each after
+ * the same reads. With --apart in a session of its own (setsid(2)), which under
  * kernel.sched_autogroup_enabled is a scheduling group of its own.
  *
  * Per call: receive the notification, copy the arguments once (one process_vm_readv; three for sendmsg, whose reads

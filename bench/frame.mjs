@@ -1,8 +1,9 @@
 // What the rows of the benchmark stand on: a directory of their own, C programs, tables, a sink for traffic, and
 // repetitions that interleave. It measures nothing and knows no goal.
 //
-// Drift is the enemy: the same figure moves by a tenth from one minute to the next. So the ways that are compared take turns within every
-// repetition, and a ratio is the median of the ratios of neighbours, never a ratio of figures of different minutes.
+// Drift is the enemy: the same figure moves by a tenth from one minute to the next. So the ways
+// that are compared take turns within every repetition, and a ratio is the median of the ratios of
+// neighbours, never a ratio of figures of different minutes.
 
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,7 +14,8 @@ import { join } from 'node:path';
 export const root = join(import.meta.dirname, '..');
 
 /**
- * One line of the result. The goal is met when `value` is at most (`atLeast`: at least) `limit`; a row without a limit is only told.
+ * One line of the result. The goal is met when `value` is at most (`atLeast`: at least) `limit`; a
+ * row without a limit is only told.
  * @typedef {object} Row
  * @property {string} goal which of the goals in bench/README.md, `1` … `23`
  * @property {string} what what is compared, `connect / floor`
@@ -22,7 +24,8 @@ export const root = join(import.meta.dirname, '..');
  * @property {boolean} [atLeast]
  * @property {string} [unit] of `value`; none: a ratio
  * @property {string} [figures] what was measured, for a reader: never compare it with another run's
- * @property {string} [why] why this machine, or any, can not meet the goal, with the figure that shows it; printed when it is missed
+ * @property {string} [why] why this machine, or any, can not meet the goal, with the figure that
+ *   shows it; printed when it is missed
  */
 
 /**
@@ -34,7 +37,10 @@ export const root = join(import.meta.dirname, '..');
 
 /** @typedef {ReturnType<typeof createStage>} Stage */
 
-/** Everything that rows share; `close` removes it. `ranges` is where the ranges of addresses lie that bench/README.md tells how to get. */
+/**
+ * Everything that rows share; `close` removes it. `ranges` is where the ranges of addresses lie
+ * that bench/README.md tells how to get.
+ */
 export function createStage(repetitions, ranges) {
   const directory = mkdtempSync(join(tmpdir(), 'sandlock-bench-'));
   const programs = new Map();
@@ -90,7 +96,11 @@ export function createStage(repetitions, ranges) {
   };
 }
 
-/** @typedef {{ child: import('node:child_process').ChildProcessByStdio<import('node:stream').Writable, import('node:stream').Readable, null>, ports: number[] }} Sink */
+/**
+ * @typedef {{ child:
+ *   import('node:child_process').ChildProcessByStdio<import('node:stream').Writable,
+ *   import('node:stream').Readable, null>, ports: number[] }} Sink
+ */
 
 /** @returns {Promise<Sink>} */
 async function startSink(program) {
@@ -151,9 +161,10 @@ export function ratio(over, under) {
 }
 
 /**
- * Why a ratio to the floor can be out of reach: what it costs the floor itself to be in a session of its own, as the supervisor has to be
- * (docs/enforcement.md §2). Where the kernel groups by session (kernel.sched_autogroup_enabled, and no control group
- * for processors), each call then changes from one group to another and back.
+ * Why a ratio to the floor can be out of reach: what it costs the floor itself to be in a session
+ * of its own, as the supervisor has to be (docs/enforcement.md §2). Where the kernel groups by
+ * session (kernel.sched_autogroup_enabled, and no control group for processors), each call then
+ * changes from one group to another and back.
  */
 export function whyApart(over, under) {
   const times = ratio(over, under).toFixed(2);

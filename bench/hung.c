@@ -1,7 +1,8 @@
-/* What calls that hang do to others. usage: hung COUNT GOOD-PORT DENIED-HOST
- * Measures connects to 127.0.0.1:GOOD-PORT and to DENIED-HOST:GOOD-PORT (ECONNREFUSED), then lets COUNT processes hang in connects to a listener
- * whose queue is full, and measures each again. Prints nanoseconds: good, denied; third good with them hung, third denied; then threads and KiB of
- * memory (VmRSS) of the parent, which is the supervisor, before and with them hung. */
+/* What calls that hang do to others. usage: hung COUNT GOOD-PORT DENIED-HOST Measures connects to
+ * 127.0.0.1:GOOD-PORT and to DENIED-HOST:GOOD-PORT (ECONNREFUSED), then lets COUNT processes hang
+ * in connects to a listener whose queue is full, and measures each again. Prints nanoseconds: good,
+ * denied; third good with them hung, third denied; then threads and KiB of memory (VmRSS) of the
+ * parent, which is the supervisor, before and with them hung. */
 #include "bench.h"
 
 static struct sockaddr_in at(const char *host, int port) {

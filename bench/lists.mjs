@@ -1,4 +1,5 @@
-// Address lists for the benchmarks of the table: of any size, seeded, so that every run asks the same, and those of networks in use.
+// Address lists for the benchmarks of the table: of any size, seeded, so that every run asks the
+// same, and those of networks in use.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -45,8 +46,9 @@ export function withPorts(kind, size, seed = 1) {
 }
 
 /**
- * What networks announce, with ports by the number of the network, from asn-ipv4-num.csv or asn-ipv6-num.csv in a folder (bench/README.md): lines of
- * first address, last address, number. Undefined when there is none.
+ * What networks announce, with ports by the number of the network, from asn-ipv4-num.csv or
+ * asn-ipv6-num.csv in a folder (bench/README.md): lines of first address, last address, number.
+ * Undefined when there is none.
  */
 export function announced(folder, family) {
   const file = join(folder, `asn-ipv${family}-num.csv`);

@@ -1,5 +1,6 @@
-/* How much several processes get done together. usage: many CHILDREN MILLISECONDS UDP-PORT
- * Each child sends datagrams of 64 bytes with an address, to a receiver whose queue is full; prints the sends per second of all. */
+/* How much several processes get done together. usage: many CHILDREN MILLISECONDS UDP-PORT Each
+ * child sends datagrams of 64 bytes with an address, to a receiver whose queue is full; prints the
+ * sends per second of all. */
 #include "bench.h"
 #include <sys/mman.h>
 

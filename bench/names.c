@@ -1,6 +1,8 @@
 /* Names that get new addresses all the time. Needs a network namespace of its own, with this server in resolv.conf.
- *   names serve                        the name server, 127.0.0.1:53: `fixed.…` is 127.0.0.1, every other name a new address each time, to live for 0 seconds
- *   names beside FILL EVERY COMMAND…   asks for FILL new addresses of n0 to n63.bench.test and for `fixed.bench.test`, then runs the command while one more is asked for every
+ *   names serve the name server, 127.0.0.1:53: `fixed.…` is 127.0.0.1, every other name a new
+ *   address each time, to live for 0 seconds names beside FILL EVERY COMMAND… asks for FILL new
+ *   addresses of n0 to n63.bench.test and for `fixed.bench.test`, then runs the command while one
+ *   more is asked for every
  *                                      EVERY microseconds (0: none) */
 #include "bench.h"
 #include <sys/prctl.h>

@@ -1,4 +1,5 @@
-// How rows are shown: lines for a terminal, and bench/results.md. Knows the shape of a row and nothing of what was measured.
+// How rows are shown: lines for a terminal, and bench/results.md. Knows the shape of a row and
+// nothing of what was measured.
 
 import { execFileSync } from 'node:child_process';
 import { cpus, release } from 'node:os';
@@ -39,7 +40,8 @@ export function formatRow(row) {
 }
 
 /**
- * The page with the groups of a run in place of what it had of them; the others stay as they are, each group with the run that it is from.
+ * The page with the groups of a run in place of what it had of them; the others stay as they are,
+ * each group with the run that it is from.
  * @param {string} page @param {string} about @param {{ title: string, rows: Row[] }[]} groups
  */
 export function updatePage(page, about, groups) {

@@ -1,5 +1,6 @@
-// `npm run bench`: what supervision costs, beside a floor in C, in one run. Every file of rows/ measures a group of goals; this one only
-// chooses, prints and, with --save, keeps. Only ratios of one run mean anything, and nothing here fails a build.
+// `npm run bench`: what supervision costs, beside a floor in C, in one run. Every file of rows/
+// measures a group of goals; this one only chooses, prints and, with --save, keeps. Only ratios of
+// one run mean anything, and nothing here fails a build.
 //
 //   npm run bench -- [--save] [--repetitions N] [--ranges FOLDER] [GROUP …]      GROUP: a file of rows/, `calls`
 

@@ -1,5 +1,6 @@
-/* Where the measured calls go, on the loopback alone: a TCP listener on all its addresses, whose queue is emptied every few milliseconds, and a UDP socket that never
- * reads, so that a send costs the same whoever makes it. Prints `TCP-PORT UDP-PORT` and runs until its input ends. */
+/* Where the measured calls go, on the loopback alone: a TCP listener on all its addresses, whose
+ * queue is emptied every few milliseconds, and a UDP socket that never reads, so that a send costs
+ * the same whoever makes it. Prints `TCP-PORT UDP-PORT` and runs until its input ends. */
 #include "bench.h"
 #include <poll.h>
 

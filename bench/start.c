@@ -1,6 +1,8 @@
-/* Starting a command from a native host, through the library. usage: start LIBRARY PROGRAM TABLE COMMAND MIB REPETITIONS
- * Prints the median microseconds from start to end of COMMAND, by fork and exec, and by sl_start to the last record, in a host with that much memory in use; and those of
- * the supervisor's program alone, which ends at once where it is given nothing, executed without copying the host, as the library does. */
+/* Starting a command from a native host, through the library. usage: start LIBRARY PROGRAM TABLE
+ * COMMAND MIB REPETITIONS Prints the median microseconds from start to end of COMMAND, by fork and
+ * exec, and by sl_start to the last record, in a host with that much memory in use; and those of
+ * the supervisor's program alone, which ends at once where it is given nothing, executed without
+ * copying the host, as the library does. */
 #include "bench.h"
 #include <dlfcn.h>
 #include <spawn.h>

@@ -1,10 +1,12 @@
-// The least that a compiler of address lists and a look-up in its result can do on this machine, in one thread of C: what the rows 13 to 19
-// (rows/table.mjs) put themselves beside. No diagnostics, no origins of rules, no checks of the result; a table of boundaries and nothing around it.
+// The least that a compiler of address lists and a look-up in its result can do on this machine, in
+// one thread of C: what the rows 13 to 19 (rows/table.mjs) put themselves beside. No diagnostics,
+// no origins of rules, no checks of the result; a table of boundaries and nothing around it.
 //
-//   table-floor compile LIST OUT      text → parsed → sorted → swept to boundaries → table in OUT; prints ns and boundaries
-//   table-floor keys LIST COUNT OUT   COUNT addresses of 16 bytes: half in a prefix of the list, half anywhere in the family
-//   table-floor lookup LIST KEYS      ns of a look-up: chained, 64 hot keys; plain binary search chained
-//   table-floor open FILE             ns of mapping a file and touching its first page; of a CRC-32C over it
+//   table-floor compile LIST OUT text → parsed → sorted → swept to boundaries → table in OUT;
+//   prints ns and boundaries table-floor keys LIST COUNT OUT COUNT addresses of 16 bytes: half in a
+//   prefix of the list, half anywhere in the family table-floor lookup LIST KEYS ns of a look-up:
+//   chained, 64 hot keys; plain binary search chained table-floor open FILE ns of mapping a file
+//   and touching its first page; of a CRC-32C over it
 //
 // A line of LIST is `[scheme://]address[/length][:ports]`, IPv6 in brackets where ports follow. All of one family.
 

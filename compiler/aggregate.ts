@@ -1,8 +1,10 @@
 /**
- * Addresses × ports as prefixes with ports, as few as there can be: what a person reads in place of a trie's boundaries.
+ * Addresses × ports as prefixes with ports, as few as there can be: what a person reads in place of
+ * a trie's boundaries.
  *
- * Ports are cut where any port set begins or ends, so that each piece is wholly in a set or not at all. Of every piece the addresses form
- * intervals, an interval splits into its largest aligned prefixes, and pieces with the same prefix are one line again:
+ * Ports are cut where any port set begins or ends, so that each piece is wholly in a set or not at
+ * all. Of every piece the addresses form intervals, an interval splits into its largest aligned
+ * prefixes, and pieces with the same prefix are one line again:
  *
  *     10.0.0.0/8 on 443, of which 10.1.0.0/16 also on 80    →    10.0.0.0/8:443 and 10.1.0.0/16:80, not the nine parts between them
  */

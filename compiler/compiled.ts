@@ -1,5 +1,6 @@
 /**
- * The last step of every compilation: a draft becomes a table with its counts, or the one error that a draft can still have.
+ * The last step of every compilation: a draft becomes a table with its counts, or the one error
+ * that a draft can still have.
  */
 import { type Diagnostic, diagnosticWithoutPlace } from './diagnostic.ts';
 import type { TableDraft } from './model.ts';

@@ -1,6 +1,7 @@
 /**
- * What becomes reachable and what no longer is when one table takes the place of another: not which rules differ, but what they let through. The
- * tries of both are walked side by side, boundary by boundary, so the answer is exact and takes no longer than reading them.
+ * What becomes reachable and what no longer is when one table takes the place of another: not which
+ * rules differ, but what they let through. The tries of both are walked side by side, boundary by
+ * boundary, so the answer is exact and takes no longer than reading them.
  */
 import { formatAddress, fromNumber } from './address.ts';
 import { type Area, aggregate, type Interval } from './aggregate.ts';
@@ -125,7 +126,9 @@ interface MergedBoundary {
   readonly setB: number;
 }
 
-/** The boundaries of both in one order, with the port sets that apply from there on. A trie that is missing is closed. */
+/**
+ * The boundaries of both in one order, with the port sets that apply from there on. A trie that is missing is closed.
+ */
 function* mergeBoundaries(a: Trie | undefined, b: Trie | undefined): Iterable<MergedBoundary> {
   const left = (a?.boundaries() ?? CLOSED)[Symbol.iterator]();
   const right = (b?.boundaries() ?? CLOSED)[Symbol.iterator]();
@@ -151,7 +154,10 @@ function* mergeBoundaries(a: Trie | undefined, b: Trie | undefined): Iterable<Me
 
 const CLOSED = [{ start: 0n, set: 0 }];
 
-/** Keys that no look-up asks for (docs/format.md §6): what stands there is no difference, but may be part of one around it. */
+/**
+ * Keys that no look-up asks for (docs/format.md §6): what stands there is no difference, but may be
+ * part of one around it.
+ */
 interface Hole {
   readonly low: bigint;
   readonly high: bigint;
@@ -171,7 +177,9 @@ interface Compared {
   readonly pair: Pair;
 }
 
-/** Gives a hole what stands behind it, if that also stands before it or there is nothing before it; else no difference. */
+/**
+ * Gives a hole what stands behind it, if that also stands before it or there is nothing before it; else no difference.
+ */
 function fillHoles(all: readonly Compared[], holes: readonly Hole[]): readonly Compared[] {
   return holes.reduce<readonly Compared[]>((intervals, { low, high }) => {
     const first = intervals.findIndex((one) => one.high >= low);

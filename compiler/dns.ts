@@ -1,5 +1,6 @@
 /**
- * `[dns]`: how names become addresses. Reads the section; what follows for names is pin.ts's and wildcards.ts's decision.
+ * `[dns]`: how names become addresses. Reads the section; what follows for names is pin.ts's and
+ * wildcards.ts's decision.
  */
 import type { Fault } from './diagnostic.ts';
 import type { Dns, PrivateName } from './model.ts';

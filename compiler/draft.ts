@@ -9,9 +9,10 @@
  *   5. sets.ts           address sets, inline and from files
  *   6. dns.ts            how names become addresses
  *   7. set-use.ts, family-needs.ts, wildcards.ts, name-servers.ts, pin.ts: what the parts mean for each other
- * Every stage runs whatever the others found, and what they found is reported at once, in source order: errors of a set's
- * file stand where the policy defines the set, errors of options last. Any error means no draft: a policy is enforced
- * whole or not at all. The same input and the same answers give the same draft.
+ * Every stage runs whatever the others found, and what they found is reported at once, in source
+ * order: errors of a set's file stand where the policy defines the set, errors of options last. Any
+ * error means no draft: a policy is enforced whole or not at all. The same input and the same
+ * answers give the same draft.
  */
 import { type Diagnostic, diagnosticWithoutPlace } from './diagnostic.ts';
 import { DEFAULT_MAX_AGE, readDnsSection } from './dns.ts';
@@ -39,8 +40,9 @@ export interface PolicyInput {
   /** Rules of `--deny`, in order. */
   readonly deny: readonly string[];
   /**
-   * What happens next: `compile` keeps the table for later runs, `exec` (default) runs under it at once. In a table that is
-   * kept, names that the policy wants resolved at exec have no addresses yet.
+   * What happens next: `compile` keeps the table for later runs, `exec` (default) runs under it at
+   * once. In a table that is kept, names that the policy wants resolved at exec have no addresses
+   * yet.
    */
   readonly purpose?: 'compile' | 'exec';
   /** Pins those names all the same, as if the policy said `resolve = "compile"`. */

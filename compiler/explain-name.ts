@@ -1,6 +1,7 @@
 /**
- * Names in questions to a table: the addresses that are pinned for them, the rules that open live ones, and what can be said of a name that no rule has.
- * Which names of the table stand for the one asked is policy.wasm's answer.
+ * Names in questions to a table: the addresses that are pinned for them, the rules that open live
+ * ones, and what can be said of a name that no rule has. Which names of the table stand for the one
+ * asked is policy.wasm's answer.
  */
 import { type Explanation, missingFamily, suggestRule } from './explain.ts';
 import { familiesFor } from './families.ts';
@@ -14,7 +15,10 @@ export function pinnedAddresses(table: Table, name: string): readonly Uint8Array
   return addresses === undefined || addresses.length === 0 ? undefined : addresses;
 }
 
-/** The answer for a name that has no pinned addresses: by the rules that name it or a wildcard above it, if there are any. */
+/**
+ * The answer for a name that has no pinned addresses: by the rules that name it or a wildcard above
+ * it, if there are any.
+ */
 export function explainName(
   table: Table,
   protocol: Protocol,
@@ -58,7 +62,10 @@ export function explainName(
   };
 }
 
-/** In a table with names others do not resolve; in one without, programs may have resolved them by a name server that is allowed. */
+/**
+ * In a table with names others do not resolve; in one without, programs may have resolved them by a
+ * name server that is allowed.
+ */
 function explainUnknownName(
   table: Table,
   protocol: Protocol,

@@ -1,6 +1,6 @@
 /**
- * Why a UNIX socket outside the sandbox may be reached or not. Sockets are compared by their text; links are followed only when a program
- * runs. The answer has the form of explain.ts.
+ * Why a UNIX socket outside the sandbox may be reached or not. Sockets are compared by their text;
+ * links are followed only when a program runs. The answer has the form of explain.ts.
  */
 import type { UnixDestination } from './destination.ts';
 import { type Explanation, missingFamily } from './explain.ts';

@@ -1,7 +1,9 @@
 /**
- * Why a destination is allowed or denied, and what would change that: the verdict of the enforcer's own look-up, the rules that decide, those
- * they overrule, and for a denial the rules that come close and the one to add. Pure: what `check` prints and what is said of a refused call
- * at run time both come from here, for tables of any size in a time that does not grow with the number of rules.
+ * Why a destination is allowed or denied, and what would change that: the verdict of the enforcer's
+ * own look-up, the rules that decide, those they overrule, and for a denial the rules that come
+ * close and the one to add. Pure: what `check` prints and what is said of a refused call at run
+ * time both come from here, for tables of any size in a time that does not grow with the number of
+ * rules.
  */
 import { canonicalAddress, formatAddress, isMapped } from './address.ts';
 import { familiesFor } from './families.ts';
@@ -23,9 +25,11 @@ export interface Question {
 }
 
 /**
- * Why the verdict is what it is: `allow-rule` or `deny-rule` decided, `live-name` allows once the command has asked for the name; or nothing did, because sockets of that `family` are not allowed, no
- * allow rule is about the `protocol`, none covers the `address`, or those that cover it have other ports (`port`). Of an unknown verdict: no
- * rule has the `name`, so that its addresses are not known.
+ * Why the verdict is what it is: `allow-rule` or `deny-rule` decided, `live-name` allows once the
+ * command has asked for the name; or nothing did, because sockets of that `family` are not allowed,
+ * no allow rule is about the `protocol`, none covers the `address`, or those that cover it have
+ * other ports (`port`). Of an unknown verdict: no rule has the `name`, so that its addresses are
+ * not known.
  */
 export type Cause =
   | 'allow-rule'

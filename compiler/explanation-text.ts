@@ -1,6 +1,7 @@
 /**
- * An explanation (explain.ts) in words, for every place that shows one: the lines of `check`, and the half line about a refused call. Texts of a
- * policy are quoted as they are; whoever prints them makes them fit for a terminal.
+ * An explanation (explain.ts) in words, for every place that shows one: the lines of `check`, and
+ * the half line about a refused call. Texts of a policy are quoted as they are; whoever prints them
+ * makes them fit for a terminal.
  */
 import type { Explanation, Suggestion } from './explain.ts';
 import { formatPlace } from './rule-ref.ts';
@@ -23,7 +24,10 @@ export function formatExplanation(explanation: Explanation): readonly string[] {
   return lines;
 }
 
-/** `no tcp rule for this address; to allow: "api.example.org:443"`, or the deny rule that decided; for the line about a refused call. */
+/**
+ * `no tcp rule for this address; to allow: "api.example.org:443"`, or the deny rule that decided;
+ * for the line about a refused call.
+ */
 export function formatHint({ rules, reason, suggestion }: Explanation): string {
   const [rule] = rules;
   if (rule !== undefined) return `by ${rule.shown()}`;

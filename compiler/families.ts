@@ -1,7 +1,7 @@
 /**
- * `allow_families`: the kinds of sockets that programs may make.
- * Knows the names of the language and of Linux's other families, and why those can not be named: the rules could not hold
- * what goes through them; and which kinds Linux needs for which addresses.
+ * `allow_families`: the kinds of sockets that programs may make. Knows the names of the language
+ * and of Linux's other families, and why those can not be named: the rules could not hold what goes
+ * through them; and which kinds Linux needs for which addresses.
  */
 import type { Fault } from './diagnostic.ts';
 import type { FamilyName, Protocol } from './model.ts';
@@ -22,9 +22,10 @@ const KINDS: readonly FamilyName[] = [
 ];
 
 /**
- * Kinds that only their own full name stands for. A UNIX datagram socket honours a name in every message, so all messages have to be
- * looked at where it exists; `unix` brings it only where rules for UDP or ICMP demand that anyway (docs/enforcement.md). `unix/pair` is less
- * than `unix`, which has pairs with its sockets.
+ * Kinds that only their own full name stands for. A UNIX datagram socket honours a name in every
+ * message, so all messages have to be looked at where it exists; `unix` brings it only where rules
+ * for UDP or ICMP demand that anyway (docs/enforcement.md). `unix/pair` is less than `unix`, which
+ * has pairs with its sockets.
  */
 const BY_NAME_ONLY: ReadonlySet<FamilyName> = new Set(['unix/dgram', 'unix/pair']);
 
@@ -54,8 +55,9 @@ export function readFamilies(words: readonly string[]): readonly FamilyName[] {
 }
 
 /**
- * The kinds of which any one is enough for an address of a family. Sockets of inet6 reach and bind IPv4 as well (ipv6(7)),
- * but for ping sockets, which refuse IPv4-mapped addresses (net/ipv6/ping.c).
+ * The kinds of which any one is enough for an address of a family. Sockets of inet6 reach and bind
+ * IPv4 as well (ipv6(7)), but for ping sockets, which refuse IPv4-mapped addresses
+ * (net/ipv6/ping.c).
  */
 export function familiesFor(protocol: Protocol, family: 4 | 6): readonly FamilyName[] {
   const isStream = protocol === 'tcp' || protocol === 'tcp-bind';

@@ -1,12 +1,13 @@
 /**
- * A policy's text in one form: spacing, line ends, indentation, commas. Comments, the order of everything, how strings are written and the author's
- * choice between one line and several stay. What is formatted is formatted no further, and a text whose values or comments would change is given
- * back as an error instead: nothing is ever lost.
+ * A policy's text in one form: spacing, line ends, indentation, commas. Comments, the order of
+ * everything, how strings are written and the author's choice between one line and several stay.
+ * What is formatted is formatted no further, and a text whose values or comments would change is
+ * given back as an error instead: nothing is ever lost.
  *
  *   - `key = value`; a blank line before each table, at most one elsewhere
  *   - a list on one line where it was on one, holds no comment and fits; else one item a line, each with its comma
- *   - a comment behind something has at least two blanks before it, so many that those of neighbouring lines stand in one column; one of its own
- *     stands where its neighbours do
+ *   - a comment behind something has at least two blanks before it, so many that those of
+ *     neighbouring lines stand in one column; one of its own stands where its neighbours do
  */
 import { type AST, parseTOML } from 'toml-eslint-parser';
 import type { Diagnostic } from './diagnostic.ts';
@@ -22,7 +23,10 @@ export type FormatResult =
 const WIDTH = 100;
 const INDENT = '  ';
 
-/** Formats a policy; `name` is used in diagnostics. Values are not looked at: what is wrong with them is the compiler's to say. */
+/**
+ * Formats a policy; `name` is used in diagnostics. Values are not looked at: what is wrong with
+ * them is the compiler's to say.
+ */
 export function formatPolicy(name: string, input: string | Uint8Array): FormatResult {
   const before = parseToml(name, input);
   if (!before.ok) return before;

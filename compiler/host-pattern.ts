@@ -1,7 +1,7 @@
 /**
- * The target of a rule: `*`, an address or CIDR, a name, `*.name`, or `@set`.
- * Says what is written and what is wrong with it. Whether such a target may stand in this rule (names in deny, wildcards)
- * is rules.ts's decision; whether the set exists is draft.ts's.
+ * The target of a rule: `*`, an address or CIDR, a name, `*.name`, or `@set`. Says what is written
+ * and what is wrong with it. Whether such a target may stand in this rule (names in deny,
+ * wildcards) is rules.ts's decision; whether the set exists is draft.ts's.
  */
 import { parseIpv4, parseIpv6 } from './address.ts';
 import type { Fault } from './diagnostic.ts';

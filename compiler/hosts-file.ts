@@ -1,7 +1,7 @@
 /**
- * A file in the form of hosts(5) as the only source of names: `address name [name …]` and `#` comments, LF or CRLF.
- * Every line must be good, because a name that silently lacks an address would change the table. A name may have several
- * lines; their addresses add up.
+ * A file in the form of hosts(5) as the only source of names: `address name [name …]` and `#`
+ * comments, LF or CRLF. Every line must be good, because a name that silently lacks an address
+ * would change the table. A name may have several lines; their addresses add up.
  */
 import { ipv4Bytes, parseIpv4, parseIpv6 } from './address.ts';
 import { countCharacters, createDiagnostic, type Diagnostic, type Fault } from './diagnostic.ts';

@@ -1,7 +1,7 @@
 /**
- * The compiler's only export surface: policy text → table bytes.
- * Never throws for mistakes of a policy, never prints, and reaches names, files and the table builder only through what is
- * handed in: the same input and the same answers give the same bytes.
+ * The compiler's only export surface: policy text → table bytes. Never throws for mistakes of a
+ * policy, never prints, and reaches names, files and the table builder only through what is handed
+ * in: the same input and the same answers give the same bytes.
  */
 import { type CompileResult, finish } from './compiled.ts';
 import { type DraftTools, draftPolicy, type PolicyInput } from './draft.ts';

@@ -1,7 +1,8 @@
 /**
- * Which addresses are of the inside: private, loopback, link-local, multicast, reserved, or a cloud's metadata service.
- * Looks through every form in which an IPv6 address carries an IPv4 one. docs/policy.md lists the same; the executor judges
- * the answers of live names alike (test/name-vectors/inside.txt is for both).
+ * Which addresses are of the inside: private, loopback, link-local, multicast, reserved, or a
+ * cloud's metadata service. Looks through every form in which an IPv6 address carries an IPv4 one.
+ * docs/policy.md lists the same; the executor judges the answers of live names alike
+ * (test/name-vectors/inside.txt is for both).
  */
 import { ipv4Value, isMapped } from './address.ts';
 

@@ -1,6 +1,6 @@
 /**
- * What a table contains, as data: plan, rules, names with their pins, sets, families, UNIX sockets and sizes; and how a look-up walks it for one
- * address. Reads, judges nothing.
+ * What a table contains, as data: plan, rules, names with their pins, sets, families, UNIX sockets
+ * and sizes; and how a look-up walks it for one address. Reads, judges nothing.
  */
 import { formatAddress, fromNumber, toNumber } from './address.ts';
 import { formatUnixRule } from './explain-unix.ts';

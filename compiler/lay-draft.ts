@@ -1,7 +1,8 @@
 /**
- * Lays a TableDraft into the memory of policy.wasm in the flat form that policy/draft.ts reads (DRAFT_ offsets of policy/format.ts). Numbers
- * names and sets by the first rule that names them and leaves out those that no rule names, so that the order in which they were
- * collected does not show in the table. Decides nothing about what rules mean.
+ * Lays a TableDraft into the memory of policy.wasm in the flat form that policy/draft.ts reads
+ * (DRAFT_ offsets of policy/format.ts). Numbers names and sets by the first rule that names them
+ * and leaves out those that no rule names, so that the order in which they were collected does not
+ * show in the table. Decides nothing about what rules mean.
  */
 import * as F from './format.gen.ts';
 import type {
@@ -103,7 +104,10 @@ function numberByUse<T extends { readonly name: string }>(
   };
 }
 
-/** Writes a rule at `at` of the section, which is given as bytes and as a view: a view of its own for each address would cost more than the rest. */
+/**
+ * Writes a rule at `at` of the section, which is given as bytes and as a view: a view of its own
+ * for each address would cost more than the rest.
+ */
 function writeRule(
   section: Uint8Array,
   view: DataView,

@@ -18,7 +18,10 @@ const MOST_OF_A_SET = 256;
 const ALL_IPV4: Area = { family: 4, low: 0n, high: (1n << 32n) - 1n };
 const ALL_IPV6: Area = { family: 6, low: 0n, high: (1n << 128n) - 1n };
 
-/** The addresses that a rule of the table is about; undefined for a name without pins and for a set that is too large to be looked at. */
+/**
+ * The addresses that a rule of the table is about; undefined for a name without pins and for a set
+ * that is too large to be looked at.
+ */
 export function areasOf(table: Table, { target }: Rule): readonly Area[] | undefined {
   switch (target.kind) {
     case 'any':

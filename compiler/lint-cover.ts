@@ -1,9 +1,11 @@
 /**
- * Rules of which another single rule does all they do: same action and protocol, all their addresses, all their ports. Names are covered by rules
- * on every address and by others on the same name only, since their addresses change; and they cover nothing else.
+ * Rules of which another single rule does all they do: same action and protocol, all their
+ * addresses, all their ports. Names are covered by rules on every address and by others on the same
+ * name only, since their addresses change; and they cover nothing else.
  *
- * Rules are sorted into buckets of one target. A rule asks the bucket of each shorter prefix, of every address, and of a few sets, and of each
- * bucket only the rules with the most ports: the others cover less.
+ * Rules are sorted into buckets of one target. A rule asks the bucket of each shorter prefix, of
+ * every address, and of a few sets, and of each bucket only the rules with the most ports: the
+ * others cover less.
  */
 import { formatAddress, fromNumber, ipv4Value, maskAddress } from './address.ts';
 import { prefixArea, setAreas } from './lint-area.ts';
@@ -32,7 +34,10 @@ interface Bucket {
   byPorts?: Map<string, number>;
 }
 
-/** Buckets by action, protocol and target. IPv4 prefixes have maps by number, because of 100,000 rules each asks for ten of them. */
+/**
+ * Buckets by action, protocol and target. IPv4 prefixes have maps by number, because of 100,000
+ * rules each asks for ten of them.
+ */
 class Buckets {
   /** By action, protocol and length: buckets by network, as a signed number of 32 bits. */
   readonly #ipv4: Map<number, Bucket>[] = [];
@@ -117,7 +122,10 @@ export function findCovers(table: Table, rules: readonly Rule[]): ReadonlyMap<nu
   return covers;
 }
 
-/** Adds a rule to a bucket that is not empty; returns the rule with the same ports if there is one, and adds nothing then. */
+/**
+ * Adds a rule to a bucket that is not empty; returns the rule with the same ports if there is one,
+ * and adds nothing then.
+ */
 function addToBucket(bucket: Bucket, number: number, rules: readonly Rule[]): number | undefined {
   const portsOf = (rule: number): string => formatPorts(rules[rule]?.ports ?? []);
   bucket.byPorts ??= new Map(bucket.rules.map((rule) => [portsOf(rule), rule]));

@@ -1,6 +1,7 @@
 /**
- * Rules that do nothing, or more than they seem to: warnings, because such a policy is enforced as it stands and only says something else than
- * its author may think. Asked of the finished tables, so that what is called without effect has none:
+ * Rules that do nothing, or more than they seem to: warnings, because such a policy is enforced as
+ * it stands and only says something else than its author may think. Asked of the finished tables,
+ * so that what is called without effect has none:
  *
  *   - a rule is a duplicate, or covered: another single rule does all it does (lint-cover.ts);
  *   - an allow rule is unreachable: of its addresses and ports the table opens nothing, so deny rules take all of it;
@@ -8,8 +9,8 @@
  *   - an allow rule is broad: it is about every address there is;
  *   - a public name is pinned to an address of the inside.
  *
- * Never quadratic: each rule looks at a bounded part of the tries and at a bounded number of other rules, and what could not be looked at is not
- * called anything.
+ * Never quadratic: each rule looks at a bounded part of the tries and at a bounded number of other
+ * rules, and what could not be looked at is not called anything.
  */
 import { formatAddress } from './address.ts';
 import { isInsideAddress } from './inside-addresses.ts';
@@ -36,8 +37,9 @@ interface Finding {
 }
 
 /**
- * Warnings about the rules of a table, `written` being where they stand, in the same order. `allowsOnly` is the table of the same policy without
- * its deny rules; undefined when there are none.
+ * Warnings about the rules of a table, `written` being where they stand, in the same order.
+ * `allowsOnly` is the table of the same policy without its deny rules; undefined when there are
+ * none.
  */
 export function lintRules(
   written: readonly WrittenRule[],
@@ -122,8 +124,8 @@ function isClosed(
 }
 
 /**
- * Whether a deny rule takes something away. Names count as if they could be anywhere: their addresses change, and to hold them then may be what
- * the rule is for.
+ * Whether a deny rule takes something away. Names count as if they could be anywhere: their
+ * addresses change, and to hold them then may be what the rule is for.
  */
 function hasEffect(allowsOnly: Table, table: Table, rule: Rule): boolean {
   const isNamed = allowsOnly.names().length > 0 && namesOverlap(allowsOnly, rule);

@@ -1,14 +1,14 @@
 /**
- * The values that pass between the compiler's stages: a policy's rules after parsing, and the draft from which policy.wasm builds the table.
- * Plain data; nothing here parses, resolves or encodes.
+ * The values that pass between the compiler's stages: a policy's rules after parsing, and the draft
+ * from which policy.wasm builds the table. Plain data; nothing here parses, resolves or encodes.
  */
 
 /** A protocol of destinations. */
 export type DestinationProtocol = 'tcp' | 'udp' | 'icmp';
 
 /**
- * What rules speak about: destinations of a transport protocol, or the addresses that may be bound and listened on. The order is the protocol
- * number in the table (docs/format.md §3).
+ * What rules speak about: destinations of a transport protocol, or the addresses that may be bound
+ * and listened on. The order is the protocol number in the table (docs/format.md §3).
  */
 export type Protocol = DestinationProtocol | 'tcp-bind' | 'udp-bind';
 
@@ -63,8 +63,9 @@ export interface Rule {
 }
 
 /**
- * A host name of the rules: lower case, no final dot. `addresses` are those it is pinned to, of 4 or 16 bytes; none: it is asked for while the
- * command runs (`live`), or pinned before it starts (`atStart`). `*.example.com` is every name below example.com, which is never pinned.
+ * A host name of the rules: lower case, no final dot. `addresses` are those it is pinned to, of 4
+ * or 16 bytes; none: it is asked for while the command runs (`live`), or pinned before it starts
+ * (`atStart`). `*.example.com` is every name below example.com, which is never pinned.
  */
 export interface PinnedName {
   readonly name: string;
@@ -103,8 +104,8 @@ export interface Facts {
 export interface UnixRule {
   readonly kind: 'path' | 'directory' | 'abstract';
   /**
-   * 1 to 107 bytes of UTF-8 without NUL. `path` and `directory` begin with `/` and do not end with one, but for the directory `/` itself;
-   * `abstract` has no `@`.
+   * 1 to 107 bytes of UTF-8 without NUL. `path` and `directory` begin with `/` and do not end with
+   * one, but for the directory `/` itself; `abstract` has no `@`.
    */
   readonly text: string;
   /** 1-based, 0 when the rule came from an option. */

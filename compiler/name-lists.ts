@@ -1,6 +1,7 @@
 /**
- * The lists of names in `[dns]`: `private`, which names may have addresses of the inside, and `wide`, which wildcards may be as wide as a public
- * suffix. Only reads them; what they mean is decided by private-answers.ts and wildcards.ts.
+ * The lists of names in `[dns]`: `private`, which names may have addresses of the inside, and
+ * `wide`, which wildcards may be as wide as a public suffix. Only reads them; what they mean is
+ * decided by private-answers.ts and wildcards.ts.
  */
 import type { Fault } from './diagnostic.ts';
 import { endsInNumber, parseName } from './host-name.ts';
@@ -16,7 +17,9 @@ export interface NameList {
   readonly errors: readonly Placed[];
 }
 
-/** Reads `[dns] private`: names, or `*.` and a name. Values of a wrong type are passed over; the schema reports them. */
+/**
+ * Reads `[dns] private`: names, or `*.` and a name. Values of a wrong type are passed over; the schema reports them.
+ */
 export function readPrivateNames(root: TomlTable, source: Source): NameList {
   return readList(root, source, 'private', (text) => parseListed(text, PRIVATE_FORM));
 }

@@ -1,6 +1,8 @@
 /**
- * Warnings for rules that open a name server to a policy with names. Names resolve without such a rule; with it, programs can ask for any name, which
- * carries data out, and get addresses that are not those of the policy. Over TLS or HTTPS only servers that are widely known are told from others.
+ * Warnings for rules that open a name server to a policy with names. Names resolve without such a
+ * rule; with it, programs can ask for any name, which carries data out, and get addresses that are
+ * not those of the policy. Over TLS or HTTPS only servers that are widely known are told from
+ * others.
  */
 import { formatAddress } from './address.ts';
 import type { Prefix, Rule } from './model.ts';

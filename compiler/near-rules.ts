@@ -1,9 +1,11 @@
 /**
- * The allow rules whose addresses are close to one that none covers: what a user may have meant. Closeness is the number of leading bits that
- * an address has in common with a rule's prefix, with an address of its name, or with the nearest member of its set.
+ * The allow rules whose addresses are close to one that none covers: what a user may have meant.
+ * Closeness is the number of leading bits that an address has in common with a rule's prefix, with
+ * an address of its name, or with the nearest member of its set.
  *
- * In sorted order the prefix with the most common bits is a neighbour of the address, so a search looks at a few dozen entries and never at
- * all rules. Each order is sorted when it is first needed.
+ * In sorted order the prefix with the most common bits is a neighbour of the address, so a search
+ * looks at a few dozen entries and never at all rules. Each order is sorted when it is first
+ * needed.
  */
 import type { Protocol } from './model.ts';
 import { PROTOCOL_NUMBERS } from './numbers.ts';
@@ -14,8 +16,9 @@ import type { Tries } from './stored-tries.ts';
 /** Searches among the allow rules of a table. */
 export interface NearRules {
   /**
-   * The rules closest to an address of 16 bytes that are accepted, at most `most` of them, each once; those that cover it are not looked for
-   * but may be among them. Rules with fewer than `leastBits` bits in common are not.
+   * The rules closest to an address of 16 bytes that are accepted, at most `most` of them, each
+   * once; those that cover it are not looked for but may be among them. Rules with fewer than
+   * `leastBits` bits in common are not.
    */
   around(
     protocol: Protocol,
@@ -89,7 +92,8 @@ export function createNearRules(index: RuleIndex, tries: Tries): NearRules {
         found[at] = rule;
         shared[at] = bits;
       };
-      // Away from the address on either side there are ever fewer bits in common, so taking the closer side first gives all in order.
+      // Away from the address on either side there are ever fewer bits in common, so taking the
+      // closer side first gives all in order.
       let right = last.right;
       let left = right - 1;
       let before = commonBits(order, left, own);

@@ -1,4 +1,7 @@
-/** The numbers by which a table knows the words of model.ts (docs/format.md §3, §8); writer and reader of tables go by the same lists. */
+/**
+ * The numbers by which a table knows the words of model.ts (docs/format.md §3, §8); writer and
+ * reader of tables go by the same lists.
+ */
 import * as F from './format.gen.ts';
 import type { Dns, FamilyName, Protocol, UnixRule } from './model.ts';
 

@@ -1,7 +1,8 @@
 /**
- * The names of a policy's rules, with the addresses that are pinned for them; live names and wildcards have none.
- * A name without a usable address is an error at each rule that names it: a rule is never silently empty. Answers of the
- * inside are left out where private-answers.ts says so, with a warning when others remain.
+ * The names of a policy's rules, with the addresses that are pinned for them; live names and
+ * wildcards have none. A name without a usable address is an error at each rule that names it: a
+ * rule is never silently empty. Answers of the inside are left out where private-answers.ts says
+ * so, with a warning when others remain.
  */
 import { formatAddress } from './address.ts';
 import { isInsideAddress } from './inside-addresses.ts';

@@ -24,8 +24,8 @@ export function inOrder(placed: readonly Placed[]): readonly Diagnostic[] {
 }
 
 /**
- * Places a fault whose offsets count within a string's value: on the offending part, or on the whole string when escapes
- * make the file's text differ from the value.
+ * Places a fault whose offsets count within a string's value: on the offending part, or on the
+ * whole string when escapes make the file's text differ from the value.
  */
 export function placeInString(
   source: Source,

@@ -1,7 +1,7 @@
 /**
- * Destinations in their usual forms, read at once: an address and a port, behind `tcp://`, `udp://` or nothing. A file of a million destinations
- * has few others. Says nothing of what it does not know, mistakes included: all that is for destination.ts, which gives the same for these
- * forms.
+ * Destinations in their usual forms, read at once: an address and a port, behind `tcp://`, `udp://`
+ * or nothing. A file of a million destinations has few others. Says nothing of what it does not
+ * know, mistakes included: all that is for destination.ts, which gives the same for these forms.
  */
 import { ipv4Bytes, parseIpv4, parseIpv6 } from './address.ts';
 import type { InetDestination } from './destination.ts';

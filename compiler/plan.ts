@@ -1,6 +1,7 @@
 /**
- * The plan of a table for people: by what each protocol is held, what keeps it from being held at less cost, and what would change that. The decision itself
- * is policy/plan.ts's; this follows its reasoning.
+ * The plan of a table for people: by what each protocol is held, what keeps it from being held at
+ * less cost, and what would change that. The decision itself is policy/plan.ts's; this follows its
+ * reasoning.
  */
 import * as F from './format.gen.ts';
 import type { Facts, Protocol, Rule, UnixRule } from './model.ts';
@@ -10,7 +11,10 @@ import type { Mode } from './stored-rules.ts';
 export interface PlannedProtocol {
   readonly protocol: Protocol;
   readonly mode: Mode;
-  /** Why its calls are looked at although its own rules do not ask for it; undefined when they do, or when nothing is looked at. */
+  /**
+   * Why its calls are looked at although its own rules do not ask for it; undefined when they do,
+   * or when nothing is looked at.
+   */
   readonly because: string | undefined;
 }
 
@@ -59,7 +63,10 @@ function obstacle(protocol: Protocol, planned: Planned): string | undefined {
   return messageObstacle(protocol, planned) ?? connectObstacle(planned);
 }
 
-/** Whether the rules of a protocol alone have its destinations looked up: they name addresses, or ports that nothing but a look-up can hold. */
+/**
+ * Whether the rules of a protocol alone have its destinations looked up: they name addresses, or
+ * ports that nothing but a look-up can hold.
+ */
 function asksForLookUp(protocol: Protocol, { rules }: Planned): boolean {
   const isOwn = (rule: Rule): boolean => rule.protocol === protocol;
   if (rules.some((rule) => isOwn(rule) && rule.target.kind !== 'any')) return true;

@@ -7,8 +7,9 @@ import { canonicalPrefix, ipv4Value, isUnspecified } from './address.ts';
 import type { Prefix, PrefixList } from './model.ts';
 
 /**
- * Collects prefixes; a list of n takes 5 bytes an IPv4 and 17 bytes an IPv6 prefix. Memory for as many as expected is taken at once, of which
- * the system gives only what is used; when there are more, it is copied to twice as much.
+ * Collects prefixes; a list of n takes 5 bytes an IPv4 and 17 bytes an IPv6 prefix. Memory for as
+ * many as expected is taken at once, of which the system gives only what is used; when there are
+ * more, it is copied to twice as much.
  */
 export class PrefixListBuilder {
   #v4: Uint32Array;
@@ -55,7 +56,9 @@ export class PrefixListBuilder {
     else this.addV6(address, bits);
   }
 
-  /** Adds an IPv6 prefix other than ::/128 and those below ::ffff:0:0/96: 16 bytes, which are copied, host bits zero. */
+  /**
+   * Adds an IPv6 prefix other than ::/128 and those below ::ffff:0:0/96: 16 bytes, which are copied, host bits zero.
+   */
   addV6(address: Uint8Array, bits: number): void {
     if (this.#v6Count === this.#v6Bits.length) {
       this.#v6 = grow(this.#v6, new Uint8Array(this.#v6.length * 2));

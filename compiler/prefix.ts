@@ -22,8 +22,9 @@ export type ParsedPrefix =
   | { readonly ok: false; readonly fault: Fault };
 
 /**
- * Parses `text` as an address of `family`, with or without a prefix length. `at` is where `text` stands in the text that
- * the fault's offsets count from; `written` gives the form of an address where it stands, for suggestions.
+ * Parses `text` as an address of `family`, with or without a prefix length. `at` is where `text`
+ * stands in the text that the fault's offsets count from; `written` gives the form of an address
+ * where it stands, for suggestions.
  */
 export function parsePrefix(
   text: string,

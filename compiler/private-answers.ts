@@ -1,8 +1,9 @@
 /**
- * Which answers of a resolver may be pinned for a name.
- * A public name that resolves to an address of the inside is how DNS rebinding reaches internal hosts, so such answers are
- * left out unless `[dns] private` lists the name, or the policy's other rules open everything that the name's rules would
- * open there. localhost and names below it are exempt. What is of the inside is inside-addresses.ts's decision.
+ * Which answers of a resolver may be pinned for a name. A public name that resolves to an address
+ * of the inside is how DNS rebinding reaches internal hosts, so such answers are left out unless
+ * `[dns] private` lists the name, or the policy's other rules open everything that the name's rules
+ * would open there. localhost and names below it are exempt. What is of the inside is
+ * inside-addresses.ts's decision.
  */
 import type { AddressSet, PrivateName, Rule } from './model.ts';
 import { holdsPorts, mergeRanges } from './ports.ts';

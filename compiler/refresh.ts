@@ -1,5 +1,6 @@
 /**
- * Names of a table that already is: asks for them anew and builds the table again with the answers. The rules, sets and everything else stay as they were.
+ * Names of a table that already is: asks for them anew and builds the table again with the answers.
+ * The rules, sets and everything else stay as they were.
  */
 import { type CompileResult, finish } from './compiled.ts';
 import type { Rule } from './model.ts';
@@ -12,7 +13,10 @@ import type { Table } from './table.ts';
 import type { PolicyModule } from './wasm.ts';
 import type { WrittenRule } from './written-rules.ts';
 
-/** Which names of a table are asked for: those that are to be pinned before a command starts, those that are pinned already. */
+/**
+ * Which names of a table are asked for: those that are to be pinned before a command starts, those
+ * that are pinned already.
+ */
 export interface RefreshOptions {
   readonly missing: boolean;
   readonly pinned: boolean;

@@ -1,7 +1,8 @@
 /**
- * Names to addresses, through a resolver that is handed in.
- * Each name is asked once, a number of them at the same time; answers become canonical, sorted and unique, so that neither
- * the resolver's order nor its speed changes anything. Which answers a name may have is private-answers.ts's decision.
+ * Names to addresses, through a resolver that is handed in. Each name is asked once, a number of
+ * them at the same time; answers become canonical, sorted and unique, so that neither the
+ * resolver's order nor its speed changes anything. Which answers a name may have is
+ * private-answers.ts's decision.
  */
 import { canonicalAddress } from './address.ts';
 

@@ -1,6 +1,6 @@
 /**
- * What is said of a policy whose table is finished: the warnings that were found on the way, those that need the table (lint.ts), without those
- * that the policy silences, in the order of the file.
+ * What is said of a policy whose table is finished: the warnings that were found on the way, those
+ * that need the table (lint.ts), without those that the policy silences, in the order of the file.
  */
 import type { Diagnostic } from './diagnostic.ts';
 import type { DraftResult } from './draft.ts';

@@ -1,10 +1,12 @@
 /**
- * The rules of a verified table by what they cover: why a look-up gave its verdict (docs/format.md §7), for one question or a million. Goes
- * by the rules as they were written, not by the tries that decided; only sets are asked in theirs.
+ * The rules of a verified table by what they cover: why a look-up gave its verdict (docs/format.md
+ * §7), for one question or a million. Goes by the rules as they were written, not by the tries that
+ * decided; only sets are asked in theirs.
  *
- * Prefixes, and the addresses of names as prefixes of full length, stand in one hash table; a question probes it once for each length that
- * rules of its kind use, at most 33 times for IPv4 and 129 for IPv6. What it costs depends on the answer, not on the number of rules. The
- * index takes about 32 bytes a rule and is built in one pass.
+ * Prefixes, and the addresses of names as prefixes of full length, stand in one hash table; a
+ * question probes it once for each length that rules of its kind use, at most 33 times for IPv4 and
+ * 129 for IPv6. What it costs depends on the answer, not on the number of rules. The index takes
+ * about 32 bytes a rule and is built in one pass.
  */
 import * as F from './format.gen.ts';
 import type { Action, Protocol } from './model.ts';

@@ -1,10 +1,14 @@
 /**
- * What was meant by a rule that does not parse: forms of URLs, of ssh, of container tools and of other filters, which people bring along.
- * Asked only after the parser has said no, so nothing here decides what a policy means.
+ * What was meant by a rule that does not parse: forms of URLs, of ssh, of container tools and of
+ * other filters, which people bring along. Asked only after the parser has said no, so nothing here
+ * decides what a policy means.
  */
 import type { Fault } from './diagnostic.ts';
 
-/** What to say of such a rule: a fault in place of those found, the rule that was meant if it is one, or a help for the first fault. */
+/**
+ * What to say of such a rule: a fault in place of those found, the rule that was meant if it is
+ * one, or a help for the first fault.
+ */
 export type Meant = Fault | { readonly rule: string } | { readonly help: string };
 
 /** Finds a known form of another language in a rule that has faults; undefined when it looks like none. */

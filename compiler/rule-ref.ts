@@ -1,6 +1,7 @@
 /**
- * What is told of a rule in an explanation: how it was written and where, the same object each time, with its text: a million verdicts may be
- * about one rule, and one verdict about any of a hundred thousand.
+ * What is told of a rule in an explanation: how it was written and where, the same object each
+ * time, with its text: a million verdicts may be about one rule, and one verdict about any of a
+ * hundred thousand.
  */
 import type { Action, Rule } from './model.ts';
 
@@ -33,8 +34,9 @@ export class RuleRef {
 }
 
 /**
- * How a rule comes close: it allows the same address on another `port` or by another `protocol`, the same port of a near `address`, or only
- * the address is near (`prefix`). Of host names and UNIX sockets: it is spelt almost alike (`name`).
+ * How a rule comes close: it allows the same address on another `port` or by another `protocol`,
+ * the same port of a near `address`, or only the address is near (`prefix`). Of host names and UNIX
+ * sockets: it is spelt almost alike (`name`).
  */
 export type Nearness = 'port' | 'protocol' | 'address' | 'prefix' | 'name';
 

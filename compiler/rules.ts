@@ -1,8 +1,8 @@
 /**
- * One rule of a policy.
- * Has the string cut and the parts parsed, and decides what may stand together: TCP and UDP need ports, ICMP takes none,
- * deny takes no names; unspecified addresses are the loopback. Finds every independent fault of
- * the string. Knows nothing of files, sets' contents or resolvers; rules of binds are bind-rules.ts's.
+ * One rule of a policy. Has the string cut and the parts parsed, and decides what may stand
+ * together: TCP and UDP need ports, ICMP takes none, deny takes no names; unspecified addresses are
+ * the loopback. Finds every independent fault of the string. Knows nothing of files, sets' contents
+ * or resolvers; rules of binds are bind-rules.ts's.
  */
 import { canonicalPrefix } from './address.ts';
 import type { Fault } from './diagnostic.ts';

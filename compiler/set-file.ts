@@ -1,7 +1,7 @@
 /**
- * Set files: one address or CIDR a line, `#` comments, blank lines, LF or CRLF.
- * A file may hold a million lines: plain ones are read by set-lines.ts, everything else is given to parseSetItem, whose grammar is the
- * only one. Faults carry the file's own lines; at most 20 are described.
+ * Set files: one address or CIDR a line, `#` comments, blank lines, LF or CRLF. A file may hold a
+ * million lines: plain ones are read by set-lines.ts, everything else is given to parseSetItem,
+ * whose grammar is the only one. Faults carry the file's own lines; at most 20 are described.
  */
 import { canonicalPrefix, isUnspecified } from './address.ts';
 import { countCharacters, createDiagnostic, type Diagnostic, type Fault } from './diagnostic.ts';

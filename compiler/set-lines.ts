@@ -1,7 +1,8 @@
 /**
- * The text of a set file on its way into policy.wasm, which decodes plain lines (policy/lines.ts) faster than they could be cut out here. Read a
- * piece at a time into the module's memory, so that a file of a million lines is nowhere as a whole. Decides nothing about lines: those that
- * are not plain are handed back as text.
+ * The text of a set file on its way into policy.wasm, which decodes plain lines (policy/lines.ts)
+ * faster than they could be cut out here. Read a piece at a time into the module's memory, so that
+ * a file of a million lines is nowhere as a whole. Decides nothing about lines: those that are not
+ * plain are handed back as text.
  */
 import { ipv4Value } from './address.ts';
 import * as F from './format.gen.ts';

@@ -1,6 +1,7 @@
 /**
- * The members of a set of a table (docs/format.md §5) as a trie of their own, whichever trie tells them. policy.wasm says where they begin and end,
- * alternately, a block at a time. Who asks for single addresses has all of that kept, as words of 32 bits: a set may have millions.
+ * The members of a set of a table (docs/format.md §5) as a trie of their own, whichever trie tells
+ * them. policy.wasm says where they begin and end, alternately, a block at a time. Who asks for
+ * single addresses has all of that kept, as words of 32 bits: a set may have millions.
  */
 import type { Words } from './rule-index.ts';
 import type { Boundary, Trie } from './stored-tries.ts';
@@ -8,7 +9,10 @@ import type { PolicyExports, Scratch } from './wasm.ts';
 
 /** The members of a set: port set 1. */
 export interface SetTrie extends Trie {
-  /** Leading bits, of the family's own, that an address of that family has in common with the nearest member; undefined when there is none. */
+  /**
+   * Leading bits, of the family's own, that an address of that family has in common with the
+   * nearest member; undefined when there is none.
+   */
   nearest(address: Words): number | undefined;
 }
 

@@ -1,7 +1,7 @@
 /**
- * What rules and sets mean for each other: rules that name sets which are not there or can not stand there, sets that no
- * rule names, and the sets that go into the table.
- * Knows names and uses, not what stands in a set.
+ * What rules and sets mean for each other: rules that name sets which are not there or can not
+ * stand there, sets that no rule names, and the sets that go into the table. Knows names and uses,
+ * not what stands in a set.
  */
 import type { AddressSet } from './model.ts';
 import { nearest } from './nearest.ts';
@@ -11,8 +11,8 @@ import type { TomlEntry } from './toml-tree.ts';
 import type { WrittenRule } from './written-rules.ts';
 
 /**
- * Errors of rules: sets that `defined` (the keys of `[sets]`) lacks, and bind rules with a set in which 0.0.0.0 or :: was
- * written, which means every address to a bind and the loopback to the set.
+ * Errors of rules: sets that `defined` (the keys of `[sets]`) lacks, and bind rules with a set in
+ * which 0.0.0.0 or :: was written, which means every address to a bind and the loopback to the set.
  */
 export function findMisusedSets(
   written: readonly WrittenRule[],

@@ -1,7 +1,7 @@
 /**
- * Whether a document has the shape of a policy: keys, types and words, checked by the schema.
- * Turns the validator's errors into diagnostics with places and suggestions, and refuses keys that the language knows but
- * this version does not enforce. Does not look into rule strings.
+ * Whether a document has the shape of a policy: keys, types and words, checked by the schema. Turns
+ * the validator's errors into diagnostics with places and suggestions, and refuses keys that the
+ * language knows but this version does not enforce. Does not look into rule strings.
  */
 import type { Fault } from './diagnostic.ts';
 import { refuseFamily } from './families.ts';

@@ -1,6 +1,7 @@
 /**
- * Warnings that a policy silences: a comment `# sandlock-ignore SL3105` behind what is warned of, or on a line of its own right above it. Codes are
- * always named, any number of them, and what follows them is for the reader. Errors are never silenced.
+ * Warnings that a policy silences: a comment `# sandlock-ignore SL3105` behind what is warned of,
+ * or on a line of its own right above it. Codes are always named, any number of them, and what
+ * follows them is for the reader. Errors are never silenced.
  */
 import type { Diagnostic } from './diagnostic.ts';
 

@@ -1,6 +1,7 @@
 /**
- * Addresses and prefixes as a table holds them: 16 bytes, IPv4 as ::ffff:a.b.c.d, in canonical form (docs/format.md §1, §6). Used on the way
- * into a table and on the way out; text forms are not known here.
+ * Addresses and prefixes as a table holds them: 16 bytes, IPv4 as ::ffff:a.b.c.d, in canonical form
+ * (docs/format.md §1, §6). Used on the way into a table and on the way out; text forms are not
+ * known here.
  */
 import type { Prefix, Protocol } from './model.ts';
 
@@ -84,7 +85,10 @@ export function isInside(wide: Uint8Array, prefix: Uint8Array, wideBits: number)
   );
 }
 
-/** The IPv4 address that an IPv6 address carries by NAT64 (64:ff9b::/96) or 6to4 (2002::/16), widened; deny rules see it. */
+/**
+ * The IPv4 address that an IPv6 address carries by NAT64 (64:ff9b::/96) or 6to4 (2002::/16),
+ * widened; deny rules see it.
+ */
 export function embeddedIpv4(wide: Uint8Array): Uint8Array | undefined {
   if (wide[0] === 0x20 && wide[1] === 0x02) return widen(wide.subarray(2, 6));
   const nat64 = [0x00, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0];

@@ -1,6 +1,7 @@
 /**
- * A table back into the draft from which it was built, so that it can be built anew with other addresses for its names: the same draft, but for the
- * prefixes of sets, which come back as the fewest that cover the same addresses.
+ * A table back into the draft from which it was built, so that it can be built anew with other
+ * addresses for its names: the same draft, but for the prefixes of sets, which come back as the
+ * fewest that cover the same addresses.
  */
 import { fromNumber } from './address.ts';
 import type { AddressSet, TableDraft } from './model.ts';

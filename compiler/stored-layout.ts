@@ -1,4 +1,7 @@
-/** How a verified table is laid out: its sections, and the size classes of its tries (docs/format.md §2, §4). For those who look at a table as a file. */
+/**
+ * How a verified table is laid out: its sections, and the size classes of its tries (docs/format.md
+ * §2, §4). For those who look at a table as a file.
+ */
 import * as F from './format.gen.ts';
 import { PROTOCOL_NUMBERS } from './numbers.ts';
 import { sectionOf, type TableReader } from './stored-rules.ts';

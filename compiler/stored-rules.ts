@@ -1,6 +1,6 @@
 /**
- * Reads rules, names, facts and plan out of a verified table (docs/format.md §3, §5, §7, §8), back into the values of model.ts. The bytes are
- * trusted: policy.wasm has checked them all.
+ * Reads rules, names, facts and plan out of a verified table (docs/format.md §3, §5, §7, §8), back
+ * into the values of model.ts. The bytes are trusted: policy.wasm has checked them all.
  */
 import * as F from './format.gen.ts';
 import type {
@@ -19,8 +19,9 @@ import { formatPorts } from './port-text.ts';
 import { isMapped } from './stored-address.ts';
 
 /**
- * By what the destinations of a protocol are held (docs/format.md §3): `closed`, nothing is allowed; `supervised`, every one is looked up; `kernel`, the
- * kernel decides by the port; `open`, everything is allowed.
+ * By what the destinations of a protocol are held (docs/format.md §3): `closed`, nothing is
+ * allowed; `supervised`, every one is looked up; `kernel`, the kernel decides by the port; `open`,
+ * everything is allowed.
  */
 export type Mode = 'closed' | 'supervised' | 'kernel' | 'open';
 
@@ -218,7 +219,8 @@ export function readPorts(reader: TableReader, set: number): readonly PortRange[
 }
 
 /**
- * Of each port set the first with the same ports: those that differ only in who is in which sets (docs/format.md §5) are one to all who ask for ports.
+ * Of each port set the first with the same ports: those that differ only in who is in which sets
+ * (docs/format.md §5) are one to all who ask for ports.
  */
 export function readSamePorts(reader: TableReader): Uint16Array {
   const { count } = sectionOf(reader, F.SECTION_PORT_SETS);

@@ -1,7 +1,9 @@
 /**
- * The tries of a verified table as boundaries: from which address on which port set applies (docs/format.md §4). policy.wasm reads them, so
- * that how a trie is stored is known in one room; here they become numbers that TypeScript can walk. Spans, which are one boundary as stored,
- * become the two that they stand for; boundaries at which only the membership in sets changes are left out, and the sets have tries of their own.
+ * The tries of a verified table as boundaries: from which address on which port set applies
+ * (docs/format.md §4). policy.wasm reads them, so that how a trie is stored is known in one room;
+ * here they become numbers that TypeScript can walk. Spans, which are one boundary as stored,
+ * become the two that they stand for; boundaries at which only the membership in sets changes are
+ * left out, and the sets have tries of their own.
  */
 import type { Protocol } from './model.ts';
 import { PROTOCOL_NUMBERS } from './numbers.ts';

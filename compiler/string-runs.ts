@@ -1,6 +1,7 @@
 /**
- * Long lists of plain strings, one a line, which a policy may have by the hundred thousand: they are cut out of the text before the TOML
- * parser sees it, and put back into its tree. The parser takes some microseconds and a kilobyte for each, these lines a tenth of it.
+ * Long lists of plain strings, one a line, which a policy may have by the hundred thousand: they
+ * are cut out of the text before the TOML parser sees it, and put back into its tree. The parser
+ * takes some microseconds and a kilobyte for each, these lines a tenth of it.
  *
  *     allow = [
  *       "10.0.0.0/8:443",      the first line of a run stays
@@ -8,13 +9,18 @@
  *       "10.2.0.0/16:443"
  *     ]
  *
- * What is left is a document if and only if the whole is one, with the same tree but for these strings: before each line that is cut stands
- * one that ends with a comma, so in whatever state the parser is between the two, it is in the same state behind the line. In an array that
- * means one more item. Anywhere else (in a string of several lines) the run belongs to no array, and the whole text is parsed instead.
+ * What is left is a document if and only if the whole is one, with the same tree but for these
+ * strings: before each line that is cut stands one that ends with a comma, so in whatever state the
+ * parser is between the two, it is in the same state behind the line. In an array that means one
+ * more item. Anywhere else (in a string of several lines) the run belongs to no array, and the
+ * whole text is parsed instead.
  */
 import type { Span, TomlEntry, TomlNode, TomlScalar, TomlTable } from './toml-tree.ts';
 
-/** A line that holds one string and a comma: neither quotes nor backslashes in it, neither control characters nor surrogates. */
+/**
+ * A line that holds one string and a comma: neither quotes nor backslashes in it, neither control
+ * characters nor surrogates.
+ */
 const PLAIN_LINE = /[ \t]*"[ !#-[\]-~\u00a0-\ud7ff\ue000-\uffff]*",[ \t]*\r?\n/y;
 
 /** Fewer lines are not worth a cut. */

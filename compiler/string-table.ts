@@ -1,5 +1,6 @@
 /**
- * The section `strings` while a draft is laid out: UTF-8 texts one after another, equal texts once, in the order of their first use.
+ * The section `strings` while a draft is laid out: UTF-8 texts one after another, equal texts once,
+ * in the order of their first use.
  */
 
 /** Where a text lies in the section, in bytes. */

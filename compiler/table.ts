@@ -1,6 +1,7 @@
 /**
- * Tables: builds one from a draft, opens one for questions. The work is done by policy.wasm; this file passes values in and out. Tables come
- * and go as bytes: files are the caller's. A damaged table is a value (`Defect`), only misuse throws.
+ * Tables: builds one from a draft, opens one for questions. The work is done by policy.wasm; this
+ * file passes values in and out. Tables come and go as bytes: files are the caller's. A damaged
+ * table is a value (`Defect`), only misuse throws.
  */
 import * as F from './format.gen.ts';
 import { layDraft } from './lay-draft.ts';
@@ -62,7 +63,10 @@ export type BuildResult =
     }
   | { readonly ok: false; readonly code: number; readonly text: string };
 
-/** The first defect of a table: a DEFECT_ code of policy/format.ts, its text, and the byte offset of the offending field. */
+/**
+ * The first defect of a table: a DEFECT_ code of policy/format.ts, its text, and the byte offset of
+ * the offending field.
+ */
 export interface Defect {
   readonly code: number;
   readonly text: string;
@@ -82,10 +86,16 @@ export interface TableSummary {
   readonly bytes: number;
 }
 
-/** An open table. An address is a destination, or, of the bind protocols, one to bind. Addresses have 4 or 16 bytes in network order; ports are 0..65535, 0 for icmp. */
+/**
+ * An open table. An address is a destination, or, of the bind protocols, one to bind. Addresses
+ * have 4 or 16 bytes in network order; ports are 0..65535, 0 for icmp.
+ */
 export interface Table {
   lookup(protocol: Protocol, address: Uint8Array, port: number): 'allow' | 'deny';
-  /** The rules that decide (docs/format.md §7); none when nothing allows the destination and nothing denies what was allowed. */
+  /**
+   * The rules that decide (docs/format.md §7); none when nothing allows the destination and nothing
+   * denies what was allowed.
+   */
   decidingRules(protocol: Protocol, address: Uint8Array, port: number): readonly Rule[];
   /** Answers queries of 24 bytes (docs/native.md) with one byte each: 1 allow, 0 deny. */
   lookupMany(queries: Uint8Array): Uint8Array;
@@ -105,7 +115,10 @@ export interface Table {
   /** The ranges of a port set of the tries. */
   ports(set: number): readonly PortRange[];
   names(): readonly PinnedName[];
-  /** The names, by their number in `names`, that stand for a name asked (lower case, no final dot): itself, wildcards above it. */
+  /**
+   * The names, by their number in `names`, that stand for a name asked (lower case, no final dot):
+   * itself, wildcards above it.
+   */
   namesFor(asked: string): readonly number[];
   plan(): Readonly<Record<Protocol, Mode>>;
   /** The families in the order of their bits (docs/format.md §8). */

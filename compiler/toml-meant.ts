@@ -1,6 +1,6 @@
 /**
- * What was meant where a text is no TOML: slips that editors, JSON, YAML and other languages leave behind. Asked only after the parser has said
- * no, so nothing here decides what a policy means.
+ * What was meant where a text is no TOML: slips that editors, JSON, YAML and other languages leave
+ * behind. Asked only after the parser has said no, so nothing here decides what a policy means.
  */
 
 /** How to mend the place at which the parser stopped, if it looks like a known slip. */

@@ -44,8 +44,8 @@ export function toPlain(node: TomlNode): unknown {
 }
 
 /**
- * Offset in the text of offset `at` of a string's value, or undefined when escapes make them differ. Without escapes the
- * raw text between the quotes is the value.
+ * Offset in the text of offset `at` of a string's value, or undefined when escapes make them
+ * differ. Without escapes the raw text between the quotes is the value.
  */
 export function offsetInString(text: string, node: TomlScalar): number | undefined {
   const value = String(node.value);

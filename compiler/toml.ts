@@ -1,7 +1,7 @@
 /**
- * TOML text to a tree (toml-tree.ts).
- * The only file, with format-policy.ts, that knows the TOML parser (toml-eslint-parser, strict TOML 1.0). Decides nothing about what a policy may
- * say. Offsets are UTF-16 units into the text without its byte order mark.
+ * TOML text to a tree (toml-tree.ts). The only file, with format-policy.ts, that knows the TOML
+ * parser (toml-eslint-parser, strict TOML 1.0). Decides nothing about what a policy may say.
+ * Offsets are UTF-16 units into the text without its byte order mark.
  */
 import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';
 import type { Diagnostic, Fault } from './diagnostic.ts';

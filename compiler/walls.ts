@@ -1,7 +1,7 @@
 /**
- * What a policy says apart from rules about addresses: `allow_families`, `allow_unix`, `[program] allow_userns`, and that
- * `allow_bind` and `deny_bind` do not stand together.
- * Reads them with their defaults. Whether rules and families fit each other is family-needs.ts's decision.
+ * What a policy says apart from rules about addresses: `allow_families`, `allow_unix`,
+ * `[program] allow_userns`, and that `allow_bind` and `deny_bind` do not stand together. Reads them
+ * with their defaults. Whether rules and families fit each other is family-needs.ts's decision.
  */
 import type { Fault } from './diagnostic.ts';
 import { DEFAULT_FAMILIES, readFamilies } from './families.ts';

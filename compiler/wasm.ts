@@ -1,9 +1,11 @@
 /**
- * policy.wasm from handed-in bytes: loads the module and makes instances of it. An instance serves one list, one build or one open table
- * (policy/arena.ts), so a PolicyModule holds no state and may be used any number of times. Knows nothing of files, drafts or tables.
+ * policy.wasm from handed-in bytes: loads the module and makes instances of it. An instance serves
+ * one list, one build or one open table (policy/arena.ts), so a PolicyModule holds no state and may
+ * be used any number of times. Knows nothing of files, drafts or tables.
  *
- * Pointers come out of wasm as signed 32-bit numbers; everything here returns them as unsigned. Views of the memory are taken anew after every
- * call that may allocate, because growing the memory detaches them.
+ * Pointers come out of wasm as signed 32-bit numbers; everything here returns them as unsigned.
+ * Views of the memory are taken anew after every call that may allocate, because growing the memory
+ * detaches them.
  */
 
 /** The part of the WebAssembly interface that is used; neither the ES library nor the types of Node declare it. */
@@ -96,7 +98,8 @@ export function instantiate(policy: PolicyModule): PolicyExports {
 }
 
 /**
- * Calls into an instance. A trap for which the module notes a reason gives that FAILURE_ code; the instance must be dropped then.
+ * Calls into an instance. A trap for which the module notes a reason gives that FAILURE_ code; the
+ * instance must be dropped then.
  * @throws whatever else was thrown: a trap without a reason is a bug.
  */
 export function attempt<T>(

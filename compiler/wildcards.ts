@@ -1,8 +1,9 @@
 /**
- * Rules with wildcards that are as wide as a public suffix: `*.com`, `*.co.uk`, `*.github.io`. Below such a suffix everybody may register a name,
- * so the rule would open a destination to whoever wants to be one. It is an error unless `[dns] wide` lists the wildcard. So is one below localhost,
- * which is no name that a server could answer for.
- * Which suffixes are public is asked of a list that is handed in; names that nobody can register are known here.
+ * Rules with wildcards that are as wide as a public suffix: `*.com`, `*.co.uk`, `*.github.io`.
+ * Below such a suffix everybody may register a name, so the rule would open a destination to
+ * whoever wants to be one. It is an error unless `[dns] wide` lists the wildcard. So is one below
+ * localhost, which is no name that a server could answer for. Which suffixes are public is asked of
+ * a list that is handed in; names that nobody can register are known here.
  */
 import type { PrivateName } from './model.ts';
 import type { Placed } from './placed.ts';
@@ -10,12 +11,15 @@ import { isLocalhost } from './private-answers.ts';
 import type { WrittenRule } from './written-rules.ts';
 
 /**
- * The public suffix of a name (lower case, A-labels, no final dot): the longest part below which names are registered, `co.uk` of
- * `www.example.co.uk`; of a name that is one itself, the name.
+ * The public suffix of a name (lower case, A-labels, no final dot): the longest part below which
+ * names are registered, `co.uk` of `www.example.co.uk`; of a name that is one itself, the name.
  */
 export type PublicSuffixFinder = (name: string) => string | Promise<string>;
 
-/** Single labels, and one name, below which nobody registers names: RFC 6761 §6, RFC 8375, and ICANN's reservation of `internal` (2024). */
+/**
+ * Single labels, and one name, below which nobody registers names: RFC 6761 §6, RFC 8375, and
+ * ICANN's reservation of `internal` (2024).
+ */
 const OWN_NETWORK: ReadonlySet<string> = new Set(['home.arpa', 'internal', 'test']);
 
 /** The errors of all rules. The list is asked only when there is a wildcard. */

@@ -1,4 +1,5 @@
-//! Takes the unwinder into the shared library: the loader then has one library less to find, which small containers lack.
+//! Takes the unwinder into the shared library: the loader then has one library less to find, which small
+//! containers lack.
 
 use std::path::Path;
 

@@ -1,9 +1,11 @@
 /**
- * Memory of the module: one bump arena over the linear memory. An instance serves one build or one open table and is then dropped as a whole,
- * so nothing is freed but what was allocated last, and memory is zero when it is handed out.
+ * Memory of the module: one bump arena over the linear memory. An instance serves one build or one
+ * open table and is then dropped as a whole, so nothing is freed but what was allocated last, and
+ * memory is zero when it is handed out.
  *
- * There are no exceptions in this language: `fail` notes why the work can not go on and traps. The caller (compiler/wasm.ts) reads `failure`
- * and drops the instance, so nothing ever sees the half-built state.
+ * There are no exceptions in this language: `fail` notes why the work can not go on and traps. The
+ * caller (compiler/wasm.ts) reads `failure` and drops the instance, so nothing ever sees the
+ * half-built state.
  */
 import { FAILURE_NONE, FAILURE_TOO_LARGE } from './format';
 
@@ -37,7 +39,8 @@ export function release(ptr: usize, bytes: usize): void {
 }
 
 /**
- * Room for `bytes` in place of the `used` bytes at `ptr`, contents kept: in place when nothing was allocated after them, else a copy.
+ * Room for `bytes` in place of the `used` bytes at `ptr`, contents kept: in place when nothing was
+ * allocated after them, else a copy.
  */
 export function extend(ptr: usize, used: usize, bytes: usize): usize {
   if (ptr != 0 && ((<u64>ptr + <u64>used + 15) & ~15) == <u64>top) {

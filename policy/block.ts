@@ -1,6 +1,7 @@
 /**
- * How much of a list or an array one call works on. Engines begin with code that was made fast and exchange it for code that is fast, but only
- * between two calls of a function: a loop over a million entries in one call would be slow to its end. So long loops are written as
+ * How much of a list or an array one call works on. Engines begin with code that was made fast and
+ * exchange it for code that is fast, but only between two calls of a function: a loop over a
+ * million entries in one call would be slow to its end. So long loops are written as
  *
  *     for (; end - from > BLOCK_BYTES; from += BLOCK_BYTES) work(from, from + BLOCK_BYTES);
  *     work(from, end);

@@ -1,6 +1,7 @@
 /**
- * Reads a trie of an open table back into its boundaries (fold.ts has their form): for those who want to know what a table says as a whole
- * and not about one address. Trusts the table, as lookup.ts does; not used by it, so that look-ups stay as small as they are.
+ * Reads a trie of an open table back into its boundaries (fold.ts has their form): for those who
+ * want to know what a table says as a whole and not about one address. Trusts the table, as
+ * lookup.ts does; not used by it, so that look-ups stay as small as they are.
  */
 import {
   backgroundOf,
@@ -31,8 +32,9 @@ export function readBackground(table: usize, trie: u32): u32 {
 }
 
 /**
- * Writes `count` boundaries from number `first` on to `out`, 24 bytes each: key as two u64, upper half first, port set u32, bits of the span
- * u32 (0: it is none). The key of IPv4 stands in the upper 32 bits of the first half.
+ * Writes `count` boundaries from number `first` on to `out`, 24 bytes each: key as two u64, upper
+ * half first, port set u32, bits of the span u32 (0: it is none). The key of IPv4 stands in the
+ * upper 32 bits of the first half.
  */
 export function readBoundaries(table: usize, trie: u32, first: u32, count: u32, out: usize): void {
   const at = descriptor(table, trie);

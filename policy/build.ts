@@ -1,7 +1,8 @@
 /**
- * Builds a table from a draft (draft.ts): folds the rules of every protocol and family, writes the tries, lays the sections out and seals
- * the file with its checksum. The order in which port sets are numbered and arrays are written is fixed (rules, protocols, sets), so equal
- * drafts give equal bytes.
+ * Builds a table from a draft (draft.ts): folds the rules of every protocol and family, writes the
+ * tries, lays the sections out and seals the file with its checksum. The order in which port sets
+ * are numbered and arrays are written is fixed (rules, protocols, sets), so equal drafts give equal
+ * bytes.
  */
 import { allocate, fail } from './arena';
 import { cellBytes, copyCells } from './cells';
@@ -98,7 +99,10 @@ let table: usize = 0;
 let placed: u64 = 0;
 let directory: usize = 0;
 
-/** Builds the table of the draft at `draft` and returns its address; its length is `builtBytes`. Fails with a FAILURE_ code. */
+/**
+ * Builds the table of the draft at `draft` and returns its address; its length is `builtBytes`.
+ * Fails with a FAILURE_ code.
+ */
 export function build(draft: usize): usize {
   initPorts();
   initTags();

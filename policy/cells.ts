@@ -1,7 +1,8 @@
 /**
- * The section of cells while a table is built: the arrays of all tries one after another, each at a multiple of 8. An array that is there
- * already is named again instead of stored, as long as all namings together stay within SHARING_MAX times the section: that bound keeps
- * the work of a reader's checks linear in the size of the file, whatever the file says.
+ * The section of cells while a table is built: the arrays of all tries one after another, each at a
+ * multiple of 8. An array that is there already is named again instead of stored, as long as all
+ * namings together stay within SHARING_MAX times the section: that bound keeps the work of a
+ * reader's checks linear in the size of the file, whatever the file says.
  */
 import { allocate, fail, release } from './arena';
 import { BLOCK_BYTES } from './block';
@@ -28,7 +29,10 @@ export function beginArray(bytes: u64): usize {
   return allocate(<usize>bytes);
 }
 
-/** Ends the array of `bytes` bytes at `ptr`; returns its offset in the section, that of an equal earlier array if there is one. */
+/**
+ * Ends the array of `bytes` bytes at `ptr`; returns its offset in the section, that of an equal
+ * earlier array if there is one.
+ */
 export function endArray(ptr: usize, bytes: u32): u32 {
   const padded = (bytes + 7) & ~7;
   // Lengths differ in the upper half of the key, so equal keys mean equal lengths; it is never the empty key 0.

@@ -1,4 +1,7 @@
-/** Checks a draft (draft.ts) before anything reads it: a field that no table may have is a bug of the caller's, and nothing is built. */
+/**
+ * Checks a draft (draft.ts) before anything reads it: a field that no table may have is a bug of
+ * the caller's, and nothing is built.
+ */
 import { fail } from './arena';
 import {
   ACTION_ALLOW,
@@ -78,7 +81,9 @@ export function checkNames(draft: usize): void {
   }
 }
 
-/** Fails with FAILURE_DRAFT unless families, flags, UNIX rules and what is said of names are such as a table may have. */
+/**
+ * Fails with FAILURE_DRAFT unless families, flags, UNIX rules and what is said of names are such as a table may have.
+ */
 export function checkFacts(draft: usize): void {
   if ((load<u32>(draft, DRAFT_FAMILIES) & ~FAMILIES_ALL) != 0) fail(FAILURE_DRAFT);
   if ((load<u32>(draft, DRAFT_FLAGS) & ~FLAGS_ALL) != 0) fail(FAILURE_DRAFT);

@@ -1,6 +1,7 @@
 /**
- * CRC-32C (Castagnoli; reflected polynomial 0x82f63b78, initial value and final xor 0xffffffff), eight bytes a step by eight tables of 256:
- * table k holds the effect of a byte that is followed by k zero bytes.
+ * CRC-32C (Castagnoli; reflected polynomial 0x82f63b78, initial value and final xor 0xffffffff),
+ * eight bytes a step by eight tables of 256: table k holds the effect of a byte that is followed by
+ * k zero bytes.
  */
 import { allocate } from './arena';
 import { HEADER_CHECKSUM } from './format';

@@ -1,6 +1,7 @@
 /**
- * The descriptor of a trie and what is reckoned from it alone (docs/format.md §4): for look-ups, for those who walk a trie, and for the checks,
- * which read it before it is known to be right. `at` is the descriptor's address. Trusts that it lies inside the table and nothing else.
+ * The descriptor of a trie and what is reckoned from it alone (docs/format.md §4): for look-ups,
+ * for those who walk a trie, and for the checks, which read it before it is known to be right. `at`
+ * is the descriptor's address. Trusts that it lies inside the table and nothing else.
  */
 import {
   SECTION_TRIES,

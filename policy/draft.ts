@@ -1,16 +1,18 @@
 /**
- * Reads a draft: the flat input that compiler/table.ts lays into this module's memory (DRAFT_ offsets in format.ts, all pointers of 4 bytes).
+ * Reads a draft: the flat input that compiler/table.ts lays into this module's memory (DRAFT_
+ * offsets in format.ts, all pointers of 4 bytes).
  *
- * - Rules are the 64-byte cells of the table's section `rules`, except that `portSet` is the index of the rule's first port range in the
- *   draft's ranges and `reserved` the number of its ranges.
+ * - Rules are the 64-byte cells of the table's section `rules`, except that `portSet` is the index
+ *   of the rule's first port range in the draft's ranges and `reserved` the number of its ranges.
  * - Names and addresses are the table's cells as they will stand there.
  * - UNIX rules and private names are the table's cells; what the table keeps as facts stands in the draft itself.
- * - Sets are 24 bytes: pointer to IPv4 addresses (host-order u32), pointer to their prefix lengths (u8), count; then the same for IPv6
- *   (16 bytes each, network order).
+ * - Sets are 24 bytes: pointer to IPv4 addresses (host-order u32), pointer to their prefix lengths
+ *   (u8), count; then the same for IPv6 (16 bytes each, network order).
  *
- * Here rules become entries (prefix.ts), one list for each family, ready to be folded. Which rule covers what is decided here and nowhere
- * else in the builder: `any` is both families' whole space, a deny rule on an IPv4 destination also covers the IPv6 forms that
- * carry it, one on an address to bind also 0.0.0.0 and ::.
+ * Here rules become entries (prefix.ts), one list for each family, ready to be folded. Which rule
+ * covers what is decided here and nowhere else in the builder: `any` is both families' whole space,
+ * a deny rule on an IPv4 destination also covers the IPv6 forms that carry it, one on an address to
+ * bind also 0.0.0.0 and ::.
  */
 import { fail } from './arena';
 import { groupAllowed, groupDenied, readGroup } from './fold';
@@ -138,7 +140,10 @@ function gatherRule(draft: usize, rule: usize, tag: u32): void {
   }
 }
 
-/** Adds the prefix of `bits` (of 128) at the 16 bytes `ptr`; the draft has it in canonical form, but host bits are refused here. */
+/**
+ * Adds the prefix of `bits` (of 128) at the 16 bytes `ptr`; the draft has it in canonical form, but
+ * host bits are refused here.
+ */
 function gatherAddress(ptr: usize, bits: u32, action: u32, tag: u32): void {
   const hi = bswap(load<u64>(ptr));
   const lo = bswap(load<u64>(ptr, 8));
@@ -148,8 +153,9 @@ function gatherAddress(ptr: usize, bits: u32, action: u32, tag: u32): void {
 }
 
 /**
- * When all that a protocol has is one set, allowed, that set's own lists serve, because a copy of a million entries takes 24 MB. Nothing may
- * be added to them then, and what they allow stands in `alone`.
+ * When all that a protocol has is one set, allowed, that set's own lists serve, because a copy of a
+ * million entries takes 24 MB. Nothing may be added to them then, and what they allow stands in
+ * `alone`.
  */
 function borrowSet(): bool {
   if (uses.count == 0 || ipv4.count != 0 || ipv6.count != 0) return false;
@@ -199,7 +205,9 @@ function embed(entry: usize, tag: u32): void {
   addEmbedded(ipv6, load<u64>(entry), bits, ACTION_DENY, bareOf(tag));
 }
 
-/** Denies to bind every address where one of them is denied: 0.0.0.0 and :: listen on all of IPv4, :: on all of IPv6. */
+/**
+ * Denies to bind every address where one of them is denied: 0.0.0.0 and :: listen on all of IPv4, :: on all of IPv6.
+ */
 function gatherEveryAddress(): void {
   const own = ipv6.count;
   for (let i: u32 = 0; i < own; i++) {

@@ -1,22 +1,26 @@
 /**
  * Folds entries (prefix.ts) into boundaries: from which address on which port set applies. Theory of operation:
  *
- * Prefixes nest or are disjoint, never overlap in part. Sorted by address and then by length, a prefix comes after all that contain it, so
- * a stack holds exactly the prefixes around the present address, innermost on top:
+ * Prefixes nest or are disjoint, never overlap in part. Sorted by address and then by length, a
+ * prefix comes after all that contain it, so a stack holds exactly the prefixes around the present
+ * address, innermost on top:
  *
  *     10.0.0.0/8   allow {443}          stack: all, /8           boundary at 10.0.0.0 → {443}
  *     10.1.0.0/16  allow {80}           stack: all, /8, /16      boundary at 10.1.0.0 → {80, 443}
  *     (end of /16)                      stack: all, /8           boundary at 10.2.0.0 → {443}
  *     (end of /8)                       stack: all               boundary at 11.0.0.0 → {}
  *
- * Each element of the stack holds what is allowed and what is denied by everything around it, as tags (tags.ts), so closing a
- * prefix just takes the element below. A boundary's tag is allowed minus denied; boundaries at one address replace each other, and
- * one that changes nothing is dropped, so the result depends on what the rules mean and not on how they are cut up.
+ * Each element of the stack holds what is allowed and what is denied by everything around it, as
+ * tags (tags.ts), so closing a prefix just takes the element below. A boundary's tag is allowed
+ * minus denied; boundaries at one address replace each other, and one that changes nothing is
+ * dropped, so the result depends on what the rules mean and not on how they are cut up.
  *
- * The stack is at most 129 deep (the lengths 0..128, equal prefixes being one element). Work is linear in the sorted entries.
+ * The stack is at most 129 deep (the lengths 0..128, equal prefixes being one element). Work is
+ * linear in the sorted entries.
  *
- * Boundaries are handed on in blocks, because a list of a million prefixes has two million, which nobody needs at once: who needs to know
- * something of all of them before they can be written (trie.ts) folds twice.
+ * Boundaries are handed on in blocks, because a list of a million prefixes has two million, which
+ * nobody needs at once: who needs to know something of all of them before they can be written
+ * (trie.ts) folds twice.
  */
 import { allocate } from './arena';
 import { BLOCK } from './block';
@@ -65,8 +69,9 @@ let level: usize = stack;
 let end: usize = 0;
 
 /**
- * Begins to fold sorted entries, which must not change until that is done. If `tag` is not NOTHING, it is what each of them allows, whatever
- * stands in it, and none lies in another. `bare`: without the sets.
+ * Begins to fold sorted entries, which must not change until that is done. If `tag` is not NOTHING,
+ * it is what each of them allows, whatever stands in it, and none lies in another. `bare`: without
+ * the sets.
  */
 export function beginFold(list: List, tag: u32, bare: bool): void {
   entries = list;
@@ -144,7 +149,10 @@ function put(to: usize, hi: u64, lo: u64, tag: u32): usize {
   return to + BOUNDARY;
 }
 
-/** Gathers the tags of all entries with the prefix of entry `index` into `groupAllowed` and `groupDenied`; returns the index after them. */
+/**
+ * Gathers the tags of all entries with the prefix of entry `index` into `groupAllowed` and
+ * `groupDenied`; returns the index after them.
+ */
 export function readGroup(entries: List, index: u32): u32 {
   const first = entries.at(index);
   const hi = load<u64>(first);

@@ -1,6 +1,7 @@
 /**
- * What policy.wasm offers. Numbers only; pointers are addresses in its memory (read them as unsigned on the other side). An instance serves
- * one list, one build or one open table. When a function traps, the exported global `failure` says why, and the instance is of no further use.
+ * What policy.wasm offers. Numbers only; pointers are addresses in its memory (read them as
+ * unsigned on the other side). An instance serves one list, one build or one open table. When a
+ * function traps, the exported global `failure` says why, and the instance is of no further use.
  */
 import { allocate } from './arena';
 import {
@@ -38,7 +39,10 @@ export function reserveList(count: u32): void {
   reserveMembers(count);
 }
 
-/** Adds the prefixes of plain lines to the list (lines.ts); returns the bytes up to the first line that is not plain. The last ends with a line feed. */
+/**
+ * Adds the prefixes of plain lines to the list (lines.ts); returns the bytes up to the first line
+ * that is not plain. The last ends with a line feed.
+ */
 export function readLines(text: usize, bytes: usize): usize {
   return readPlainLines(text, text + bytes) - text;
 }
@@ -78,7 +82,9 @@ export function tableBytes(): u32 {
   return builtBytes;
 }
 
-/** Prefixes that the rules of the table that `build` returned stand for; a name counts its addresses, `any` counts two. */
+/**
+ * Prefixes that the rules of the table that `build` returned stand for; a name counts its addresses, `any` counts two.
+ */
 export function prefixCount(): f64 {
   return <f64>prefixes;
 }
@@ -100,7 +106,9 @@ export function lookup(protocol: u32, a: u32, b: u32, c: u32, d: u32, port: u32)
   return decide(protocol, ((<u64>a) << 32) | <u64>b, ((<u64>c) << 32) | <u64>d, port);
 }
 
-/** Answers `count` queries (docs/native.md) at `queries` with one byte each at `verdicts`. An unknown family is denied. */
+/**
+ * Answers `count` queries (docs/native.md) at `queries` with one byte each at `verdicts`. An unknown family is denied.
+ */
 export function lookupMany(queries: usize, count: u32, verdicts: usize): void {
   for (let i: u32 = 0; i < count; i++) {
     const query = queries + <usize>i * QUERY_BYTES;
@@ -123,14 +131,18 @@ export function lookupMany(queries: usize, count: u32, verdicts: usize): void {
   }
 }
 
-/** 1 when the address (as for `lookup`, in canonical form) is in the set of that number, which must exist in the open table. */
+/**
+ * 1 when the address (as for `lookup`, in canonical form) is in the set of that number, which must
+ * exist in the open table.
+ */
 export function isMember(set: u32, a: u32, b: u32, c: u32, d: u32): u32 {
   return isIn(set, ((<u64>a) << 32) | <u64>b, ((<u64>c) << 32) | <u64>d);
 }
 
 /**
- * Where the members of a set of the table at `table` begin and end (membership.ts): writes up to `most` keys, at least three, from boundary `first` on;
- * `inside` is 1 if the last key written was a beginning. `family` is 0 for IPv4, 1 for IPv6. Returns how many.
+ * Where the members of a set of the table at `table` begin and end (membership.ts): writes up to
+ * `most` keys, at least three, from boundary `first` on; `inside` is 1 if the last key written was
+ * a beginning. `family` is 0 for IPv4, 1 for IPv6. Returns how many.
  */
 export function readMembers(
   table: usize,
@@ -149,7 +161,10 @@ export function membersEnd(): u32 {
   return nextBoundary;
 }
 
-/** Writes the numbers (u32) of the names of the open table that stand for the name of `bytes` bytes at `asked`, ascending; returns how many. */
+/**
+ * Writes the numbers (u32) of the names of the open table that stand for the name of `bytes` bytes
+ * at `asked`, ascending; returns how many.
+ */
 export function namesFor(asked: usize, bytes: u32, numbers: usize): u32 {
   return findNames(asked, bytes, numbers);
 }
@@ -159,7 +174,9 @@ export function holdsPort(set: u32, port: u32): u32 {
   return hasPort(set, port);
 }
 
-/** Number of boundaries of a trie (docs/format.md §4) of the table at `table`, which was opened; the trie must exist. */
+/**
+ * Number of boundaries of a trie (docs/format.md §4) of the table at `table`, which was opened; the trie must exist.
+ */
 export function boundaryCount(table: usize, trie: u32): u32 {
   return countBoundaries(table, trie);
 }
@@ -169,7 +186,9 @@ export function trieBackground(table: usize, trie: u32): u32 {
   return readBackground(table, trie);
 }
 
-/** Writes `count` boundaries of a trie from number `first` on to `out`, 24 bytes each (boundaries.ts); all must exist. */
+/**
+ * Writes `count` boundaries of a trie from number `first` on to `out`, 24 bytes each (boundaries.ts); all must exist.
+ */
 export function readBoundaries(table: usize, trie: u32, first: u32, count: u32, out: usize): void {
   readBoundariesOf(table, trie, first, count, out);
 }

@@ -1,9 +1,12 @@
 /**
- * Plain lines of a list of addresses, decoded from their bytes: an address or CIDR of digits, and perhaps a comment. Only a quick way through what
- * the compiler reads line by line (compiler/set-item.ts): at a line that holds anything else, or that needs more than its bits stored
- * (unspecified, IPv4-mapped), reading stops, and the line is the caller's. So nothing here explains or decides.
+ * Plain lines of a list of addresses, decoded from their bytes: an address or CIDR of digits, and
+ * perhaps a comment. Only a quick way through what the compiler reads line by line
+ * (compiler/set-item.ts): at a line that holds anything else, or that needs more than its bits
+ * stored (unspecified, IPv4-mapped), reading stops, and the line is the caller's. So nothing here
+ * explains or decides.
  *
- * Every line ends with a line feed, which no part of an address is: nothing is read behind it, and no bounds are asked for but at its end.
+ * Every line ends with a line feed, which no part of an address is: nothing is read behind it, and
+ * no bounds are asked for but at its end.
  */
 import { allocate } from './arena';
 import {
@@ -94,7 +97,9 @@ export function membersCell(): usize {
   return cell;
 }
 
-/** Reads whole lines, adding their prefixes; returns where the first line begins that is not plain, `end` when all are. */
+/**
+ * Reads whole lines, adding their prefixes; returns where the first line begins that is not plain, `end` when all are.
+ */
 export function readPlainLines(from: usize, end: usize): usize {
   v4.reserve(<u32>((end - from) / SHORTEST4));
   v4Bits.reserve(<u32>((end - from) / SHORTEST4));
@@ -212,7 +217,10 @@ function digitAt(at: usize): u32 {
   return <u32>load<u8>(digits + load<u8>(at));
 }
 
-/** The length behind `/`, one to three digits without leading zero, or `whole` when there is no `/`; notes where it ends. */
+/**
+ * The length behind `/`, one to three digits without leading zero, or `whole` when there is no `/`;
+ * notes where it ends.
+ */
 function readLength(from: usize, whole: u32): u32 {
   lengthEnd = from;
   if (load<u8>(from) != <u8>SLASH) return whole;

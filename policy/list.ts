@@ -1,6 +1,6 @@
 /**
- * A growing array of cells of one size in the arena. Doubling; the memory of an outgrown copy is not used again. Decides nothing about
- * what the cells hold: callers load and store through `at`.
+ * A growing array of cells of one size in the arena. Doubling; the memory of an outgrown copy is
+ * not used again. Decides nothing about what the cells hold: callers load and store through `at`.
  */
 import { allocate, extend } from './arena';
 

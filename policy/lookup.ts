@@ -1,6 +1,7 @@
 /**
- * Answers from an open table (docs/format.md §4–6): what is decided for an address and port, and who is a member of a set. Reads only what
- * verify.ts has checked, allocates nothing. Addresses come as two 64-bit halves of the 16-byte form (IPv4 as ::ffff:a.b.c.d).
+ * Answers from an open table (docs/format.md §4–6): what is decided for an address and port, and
+ * who is a member of a set. Reads only what verify.ts has checked, allocates nothing. Addresses
+ * come as two 64-bit halves of the 16-byte form (IPv4 as ::ffff:a.b.c.d).
  *
  * A key is held top-aligned, IPv4 in the upper 32 bits of `hi`, so both families find their child by the same shift.
  */

@@ -1,6 +1,7 @@
 /**
- * Where the members of each set are told (docs/format.md §5): by some port sets of a trie. That is the first trie of a protocol that tells its sets
- * apart (trie.ts), and of what is left a trie of its own. A set without addresses of a family has no members in a trie that always is.
+ * Where the members of each set are told (docs/format.md §5): by some port sets of a trie. That is
+ * the first trie of a protocol that tells its sets apart (trie.ts), and of what is left a trie of
+ * its own. A set without addresses of a family has no members in a trie that always is.
  */
 import {
   ADDRESS_SET_BYTES,

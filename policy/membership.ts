@@ -1,6 +1,7 @@
 /**
- * The members of a set in an open table (docs/format.md §5): which of a trie's port sets they have, and the trie read as those who are in the set
- * and those who are not. Trusts the table, as lookup.ts does. A half is what a set says of one family.
+ * The members of a set in an open table (docs/format.md §5): which of a trie's port sets they have,
+ * and the trie read as those who are in the set and those who are not. Trusts the table, as
+ * lookup.ts does. A half is what a set says of one family.
  */
 import { childWith, rootCell, startAt } from './boundaries';
 import {
@@ -59,8 +60,9 @@ let to: usize = 0;
 let isInside: bool = false;
 
 /**
- * Writes where those who are in the set begin and end, alternately: up to `most` keys of two u64, upper half first, IPv4 in the upper 32 bits of
- * that. Goes on at boundary `first`; `inside` is whether the last key written was a beginning. `most` is at least three. Returns how many.
+ * Writes where those who are in the set begin and end, alternately: up to `most` keys of two u64,
+ * upper half first, IPv4 in the upper 32 bits of that. Goes on at boundary `first`; `inside` is
+ * whether the last key written was a beginning. `most` is at least three. Returns how many.
  */
 export function readChanges(
   table: usize,

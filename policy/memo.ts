@@ -1,6 +1,7 @@
 /**
- * Hash tables from 64-bit keys to 32-bit values, open addressing with linear probing. Used to remember which port set a pair of port
- * sets folds to, and to find equal arrays again. Key 0 is free for callers that never store it: a cell with key 0 is empty.
+ * Hash tables from 64-bit keys to 32-bit values, open addressing with linear probing. Used to
+ * remember which port set a pair of port sets folds to, and to find equal arrays again. Key 0 is
+ * free for callers that never store it: a cell with key 0 is empty.
  */
 import { allocate } from './arena';
 

@@ -1,13 +1,15 @@
 /**
- * Merges runs: lists of entries (prefix.ts) that are sorted already, most of them sets, each with what is done with all of its entries. A heap has the run
- * with the least entry on top, so an entry costs a comparison or two for few runs, and memory is needed for the result alone.
+ * Merges runs: lists of entries (prefix.ts) that are sorted already, most of them sets, each with
+ * what is done with all of its entries. A heap has the run with the least entry on top, so an entry
+ * costs a comparison or two for few runs, and memory is needed for the result alone.
  */
 import { BLOCK } from './block';
 import { List, newList } from './list';
 import { ENTRY, ENTRY_BITS, ENTRY_LO, ENTRY_TAG } from './prefix';
 import { NOTHING } from './tags';
 
-// Run: its next entry usize, its end usize, action u32, tag u32 (NOTHING: what stands in the entries), upper half of the next address u64.
+// Run: its next entry usize, its end usize, action u32, tag u32 (NOTHING: what stands in the
+// entries), upper half of the next address u64.
 const RUN: u32 = 24;
 const RUN_END: u32 = 4;
 const RUN_ACTION: u32 = 8;

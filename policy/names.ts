@@ -1,6 +1,7 @@
 /**
- * Which names a name of the table stands for: itself, or of a wildcard every name below it (docs/format.md §6). The executor compares in the
- * same way (test/name-vectors/names.txt is for both).
+ * Which names a name of the table stands for: itself, or of a wildcard every name below it
+ * (docs/format.md §6). The executor compares in the same way (test/name-vectors/names.txt is for
+ * both).
  */
 import {
   NAME_BYTES,
@@ -16,7 +17,10 @@ import { sectionCount, sectionOffset } from './section';
 
 const DOT: u8 = 0x2e;
 
-/** Writes the numbers of the names that stand for the `bytes` bytes at `asked`: lower case, without final dot. Returns how many. */
+/**
+ * Writes the numbers of the names that stand for the `bytes` bytes at `asked`: lower case, without
+ * final dot. Returns how many.
+ */
 export function findNames(asked: usize, bytes: u32, numbers: usize): u32 {
   const count = sectionCount(table, SECTION_NAMES);
   let found: u32 = 0;

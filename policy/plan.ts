@@ -1,9 +1,11 @@
 /**
- * The plan (docs/format.md §3): by which mechanism the destinations of each protocol are held. Decides on the cheapest that is sound, from a table whose
- * other sections are written. Why each is sound, and what keeps a policy from a cheaper one, is in docs/enforcement.md, "The plan".
+ * The plan (docs/format.md §3): by which mechanism the destinations of each protocol are held.
+ * Decides on the cheapest that is sound, from a table whose other sections are written. Why each is
+ * sound, and what keeps a policy from a cheaper one, is in docs/enforcement.md, "The plan".
  *
- * What rules could be left to (`candidate`) is a property of one protocol. What is left to it depends on all: a system call is trapped for every
- * kind of socket or for none, because a filter can not tell descriptors apart.
+ * What rules could be left to (`candidate`) is a property of one protocol. What is left to it
+ * depends on all: a system call is trapped for every kind of socket or for none, because a filter
+ * can not tell descriptors apart.
  */
 import {
   ACTION_ALLOW,

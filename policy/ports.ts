@@ -1,7 +1,8 @@
 /**
- * Port sets while a table is built: every set is stored once and has an id, so equality is equality of ids. A set is a run of ranges
- * `low | high << 16`, ascending, disjoint, not adjacent. Union and difference of two ids are remembered. These ids are the builder's own;
- * tags.ts numbers the port sets that a table really holds, and keeps sets of other numbers of 16 bits here.
+ * Port sets while a table is built: every set is stored once and has an id, so equality is equality
+ * of ids. A set is a run of ranges `low | high << 16`, ascending, disjoint, not adjacent. Union and
+ * difference of two ids are remembered. These ids are the builder's own; tags.ts numbers the port
+ * sets that a table really holds, and keeps sets of other numbers of 16 bits here.
  *
  *     {22, 80–81} = [0x00160016, 0x00510050]
  *
@@ -18,7 +19,10 @@ export const EMPTY: u32 = 0;
 export const FULL: u32 = 1;
 const FULL_RANGE: u32 = 0xffff0000;
 
-/** Ranges of all sets together, kept or not: 64 MiB, on average 256 for each of 65,535 sets. Bounds the time of hostile policies. */
+/**
+ * Ranges of all sets together, kept or not: 64 MiB, on average 256 for each of 65,535 sets. Bounds
+ * the time of hostile policies.
+ */
 const RANGES_MAX: u32 = 1 << 24;
 /** One bit a port. */
 const BITMAP_BYTES: u32 = 8192;
@@ -53,7 +57,10 @@ export function rangesOf(id: u32): usize {
   return ranges.at(load<u32>(sets.at(id)));
 }
 
-/** The id of the set with the `count` ranges at `ptr`. Fails with FAILURE_DRAFT when they are not ascending and apart, or none. */
+/**
+ * The id of the set with the `count` ranges at `ptr`. Fails with FAILURE_DRAFT when they are not
+ * ascending and apart, or none.
+ */
 export function internRanges(ptr: usize, count: u32): u32 {
   if (count == 0 || count > 32768) fail(FAILURE_DRAFT);
   let after: u32 = 0;
@@ -194,8 +201,8 @@ function internTail(first: u32): u32 {
 }
 
 /**
- * Collects the union of many sets. Pairwise unions of n sets would store n intermediate sets, so from the third different set on the
- * ports are gathered in a bitmap and only the result is stored.
+ * Collects the union of many sets. Pairwise unions of n sets would store n intermediate sets, so
+ * from the third different set on the ports are gathered in a bitmap and only the result is stored.
  */
 @unmanaged
 export class PortUnion {

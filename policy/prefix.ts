@@ -1,12 +1,14 @@
 /**
- * Address prefixes as the builder holds them, one form for both families, so that there is one sort and one fold: the address is a number
- * of 128 bits in two halves, IPv4 standing in its top 32 bits.
+ * Address prefixes as the builder holds them, one form for both families, so that there is one sort
+ * and one fold: the address is a number of 128 bits in two halves, IPv4 standing in its top 32
+ * bits.
  *
  *     10.0.0.0/8     hi = 0x0a00000000000000  lo = 0  bits = 8
  *     2001:db8::/32  hi = 0x20010db800000000  lo = 0  bits = 32
  *
- * An entry is a prefix with what a rule does there: hi u64, lo u64, bits u8, action u8, unused u16, tag u32 (tags.ts; 24 bytes). Knows nothing
- * of rules; decides the canonical form of addresses (docs/format.md §6).
+ * An entry is a prefix with what a rule does there: hi u64, lo u64, bits u8, action u8, unused u16,
+ * tag u32 (tags.ts; 24 bytes). Knows nothing of rules; decides the canonical form of addresses
+ * (docs/format.md §6).
  */
 import { List } from './list';
 

@@ -1,4 +1,7 @@
-/** Where the sections of a table lie, by its directory. Trusts the directory: verify.ts checks it before anything else asks. */
+/**
+ * Where the sections of a table lie, by its directory. Trusts the directory: verify.ts checks it
+ * before anything else asks.
+ */
 import {
   DIRECTORY_BYTES,
   DIRECTORY_COUNT,

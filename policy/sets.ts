@@ -1,6 +1,7 @@
 /**
- * The address sets of a draft as sorted entries in canonical form, one list for each family. None lies in another, because all members of a set
- * are allowed the same. Which ports that is only those know who ask: what stands in the entries says nothing.
+ * The address sets of a draft as sorted entries in canonical form, one list for each family. None
+ * lies in another, because all members of a set are allowed the same. Which ports that is only
+ * those know who ask: what stands in the entries says nothing.
  */
 import { fail } from './arena';
 import { BLOCK, BLOCK_BYTES } from './block';

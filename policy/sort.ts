@@ -1,9 +1,11 @@
 /**
- * Sorts entries (prefix.ts) by address, then by prefix length: every prefix comes right after the prefixes that contain it. Radix sort from the
- * highest bit in which entries differ: a digit distributes a run of entries to buckets, and each bucket is a run that is sorted by itself. A
- * digit is as wide as the run is long, so that after two of them most buckets hold an entry or two, whatever is the width of an address.
- * It is never less than four of the 136 bits, so the work is linear for any input. Stable, hence deterministic. Input that is in order
- * already (most set files) is only read once.
+ * Sorts entries (prefix.ts) by address, then by prefix length: every prefix comes right after the
+ * prefixes that contain it. Radix sort from the highest bit in which entries differ: a digit
+ * distributes a run of entries to buckets, and each bucket is a run that is sorted by itself. A
+ * digit is as wide as the run is long, so that after two of them most buckets hold an entry or two,
+ * whatever is the width of an address. It is never less than four of the 136 bits, so the work is
+ * linear for any input. Stable, hence deterministic. Input that is in order already (most set
+ * files) is only read once.
  */
 import { allocate, release } from './arena';
 import { BLOCK_BYTES } from './block';

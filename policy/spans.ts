@@ -1,13 +1,16 @@
 /**
- * Decides which boundaries (fold.ts) become spans (docs/format.md §4). A prefix that stands alone has two boundaries, one where it begins and
- * one that gives its surroundings back what they had. Lists of addresses consist of little else, so there the second one is left
- * out: the first says how long its prefix is, and what applies behind all such prefixes is said once for the trie, as its background.
+ * Decides which boundaries (fold.ts) become spans (docs/format.md §4). A prefix that stands alone
+ * has two boundaries, one where it begins and one that gives its surroundings back what they had.
+ * Lists of addresses consist of little else, so there the second one is left out: the first says
+ * how long its prefix is, and what applies behind all such prefixes is said once for the trie, as
+ * its background.
  *
  *     boundaries   0.0.0.0 → 0   10.0.0.0 → 1        11.0.0.0 → 0   192.0.2.0 → 1        192.0.3.0 → 0
  *     with spans   0.0.0.0 → 0   10.0.0.0/8 → 1                     192.0.2.0/24 → 1                     background 0
  *
- * A span is never shorter than the root, so that it lies in one child: starts that hold only what the root has not consumed are enough to
- * tell whether a key is inside. How wide the root is depends on how many boundaries there are, so spans are counted by their bits first.
+ * A span is never shorter than the root, so that it lies in one child: starts that hold only what
+ * the root has not consumed are enough to tell whether a key is inside. How wide the root is
+ * depends on how many boundaries there are, so spans are counted by their bits first.
  */
 import { BOUNDARY_LO, BOUNDARY_TAG } from './fold';
 import { ROOT_BITS_MAX } from './format';
@@ -40,7 +43,10 @@ export function countSpan(bits: u32, follower: u32): void {
   store<u32>(count, load<u32>(count) + 1);
 }
 
-/** Finds the background if spans have at least that many bits, and none in the lower half of an address or any. `least` is at least 1. */
+/**
+ * Finds the background if spans have at least that many bits, and none in the lower half of an
+ * address or any. `least` is at least 1.
+ */
 export function chooseBackground(least: u32, inBothHalves: bool): void {
   const end = inBothHalves ? CLASSES : BOTH_HALVES;
   background = 0;
@@ -56,12 +62,15 @@ export function chooseBackground(least: u32, inBothHalves: bool): void {
   }
 }
 
-/** The bits of the prefix that begins at one boundary and ends before the next; more than 128 when that is no prefix. */
+/**
+ * The bits of the prefix that begins at one boundary and ends before the next; more than 128 when that is no prefix.
+ */
 export function bitsUntil(boundary: usize, next: usize): u32 {
   const hi = load<u64>(boundary);
   const lo = load<u64>(boundary, BOUNDARY_LO);
   const nextLo = load<u64>(next, BOUNDARY_LO);
-  // Bits that differ between the first and the last address: all of those below the prefix, and none of the first address.
+  // Bits that differ between the first and the last address: all of those below the prefix, and
+  // none of the first address.
   const below = lo ^ (nextLo - 1);
   const above = hi ^ (load<u64>(next) - (nextLo == 0 ? 1 : 0));
   if (((hi & above) | (lo & below)) != 0) return 255;

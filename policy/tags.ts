@@ -1,10 +1,12 @@
 /**
- * Tags: what is told of an address while a table is built, that is, which ports are open there and in which sets it is. Every tag is stored once
- * and has an id, so equality is equality of ids. Tries hold the numbers of tags, which the table calls port sets (docs/format.md §5): so one trie says
- * who is in the sets of a protocol beside what is allowed, and look-ups ask for nothing more.
+ * Tags: what is told of an address while a table is built, that is, which ports are open there and
+ * in which sets it is. Every tag is stored once and has an id, so equality is equality of ids.
+ * Tries hold the numbers of tags, which the table calls port sets (docs/format.md §5): so one trie
+ * says who is in the sets of a protocol beside what is allowed, and look-ups ask for nothing more.
  *
- * Sets overlap in as many ways as a policy likes, and each way is a tag, so what all of them take is bounded: beyond the bound no address is in any set
- * here, `isOverfull` says so, and sets have tries of their own.
+ * Sets overlap in as many ways as a policy likes, and each way is a tag, so what all of them take
+ * is bounded: beyond the bound no address is in any set here, `isOverfull` says so, and sets have
+ * tries of their own.
  *
  * The sets of a tag are stored as ports are: numbers of 16 bits in ranges (ports.ts).
  */
@@ -19,10 +21,14 @@ export const NOTHING: u32 = 0;
 /** All ports, no set. */
 export const EVERYTHING: u32 = 1;
 
-/** What tags with sets may take, counted in cells of four bytes: one for itself, its ranges of ports and its ranges of sets. */
+/**
+ * What tags with sets may take, counted in cells of four bytes: one for itself, its ranges of ports
+ * and its ranges of sets.
+ */
 const ROOM: u32 = 1 << 16;
 
-// Tag: ports u32, sets u32, the tag of the same ports and no set u32, its number in the table u32, the last trie with it u32.
+// Tag: ports u32, sets u32, the tag of the same ports and no set u32, its number in the table u32,
+// the last trie with it u32.
 const TAG: u32 = 20;
 const TAG_SETS: u32 = 4;
 const TAG_BARE: u32 = 8;

@@ -1,16 +1,19 @@
 /**
- * Writes entries (prefix.ts) as a trie of depth two (docs/format.md §4): the descriptor and its arrays root, starts and cells. Decides the
- * size class, that is rootBits and startBytes, whether the trie has spans (spans.ts), and whether it tells who is in sets (tags.ts).
- * Folds twice: the first time to learn how many boundaries there are and of what kind, the second time to write them.
+ * Writes entries (prefix.ts) as a trie of depth two (docs/format.md §4): the descriptor and its
+ * arrays root, starts and cells. Decides the size class, that is rootBits and startBytes, whether
+ * the trie has spans (spans.ts), and whether it tells who is in sets (tags.ts). Folds twice: the
+ * first time to learn how many boundaries there are and of what kind, the second time to write
+ * them.
  *
- * Sizes for n boundaries, c = ceil(log2 n), of which m are left with spans; a cell has 2 bytes without and 4 bytes with spans:
+ * Sizes for n boundaries, c = ceil(log2 n), of which m are left with spans; a cell has 2 bytes
+ * without and 4 bytes with spans:
  *
  *     IPv4, n > 32768    rootBits 16       startBytes 2    4 (2^16 + 1) bytes + the smaller of 4 n and 6 m
  *     IPv4, else         rootBits c − 3    startBytes 4    about 0.25–0.5 n   + the smaller of 6 n and 8 m
  *     IPv6               rootBits c − 2, at most 18; startBytes 8 when no boundary has bits below the upper half, else 16
  *
- * so a child holds 4 to 8 boundaries where keys are spread evenly; IPv6 gets one bit more because addresses in use share their top three
- * bits (2000::/3), and 18 bits bound the root at 1 MiB.
+ * so a child holds 4 to 8 boundaries where keys are spread evenly; IPv6 gets one bit more because
+ * addresses in use share their top three bits (2000::/3), and 18 bits bound the root at 1 MiB.
  */
 import { beginArray, dropArray, endArray, isStored, nameAgain } from './cells';
 import { cellsBytes, rootBytes, startsBytes } from './descriptor';
@@ -95,8 +98,9 @@ let written: u32 = 0;
 let isInSpan: bool = false;
 
 /**
- * Writes the trie of sorted entries, `alone` as for `beginFold`. `descriptor` is the address of its zeroed descriptor, whose array offsets are
- * relative to the section of cells until the table is laid out. In a membership trie the tag is 0 or 1 and stands for itself.
+ * Writes the trie of sorted entries, `alone` as for `beginFold`. `descriptor` is the address of its
+ * zeroed descriptor, whose array offsets are relative to the section of cells until the table is
+ * laid out. In a membership trie the tag is 0 or 1 and stands for itself.
  */
 export function writeTrie(
   descriptor: usize,
@@ -129,8 +133,9 @@ export function writeTrie(
 }
 
 /**
- * Whether sets are told here: not where all addresses have the same ports, which may need no look-up at all, and not at the price of a trie more than
- * twice as long. The tries that the sets would have beside it are together at least as long as what is added.
+ * Whether sets are told here: not where all addresses have the same ports, which may need no
+ * look-up at all, and not at the price of a trie more than twice as long. The tries that the sets
+ * would have beside it are together at least as long as what is added.
  */
 function isWorthwhile(): bool {
   return !isOverfull && countOfPorts > 1 && count <= 2 * countOfPorts;

@@ -1,4 +1,7 @@
-/** Checks the arrays of the tries: root, then starts, then cells, one trie after another. Their places are checked already. */
+/**
+ * Checks the arrays of the tries: root, then starts, then cells, one trie after another. Their
+ * places are checked already.
+ */
 import { report } from './defect';
 import {
   backgroundOf,
@@ -88,7 +91,10 @@ function checkStarts(table: usize, trie: usize): bool {
   return true;
 }
 
-/** Port sets exist, a closed protocol has none but the empty one, spans have possible lengths, and every boundary changes something. */
+/**
+ * Port sets exist, a closed protocol has none but the empty one, spans have possible lengths, and
+ * every boundary changes something.
+ */
 function checkCells(table: usize, trie: usize, index: u32): bool {
   const cells = cellsOf(trie);
   const count = countOf(trie);

@@ -1,6 +1,7 @@
 /**
- * Checks what a policy says apart from its rules on addresses: the families of sockets, the flags, the UNIX sockets outside that may be
- * reached, and how names become addresses. Bits that this version does not know are refused: a policy is enforced whole or not at all.
+ * Checks what a policy says apart from its rules on addresses: the families of sockets, the flags,
+ * the UNIX sockets outside that may be reached, and how names become addresses. Bits that this
+ * version does not know are refused: a policy is enforced whole or not at all.
  */
 import { report } from './defect';
 import {

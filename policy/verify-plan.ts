@@ -1,6 +1,7 @@
 /**
- * Checks the plan (docs/format.md §3): by itself and against the rules, and, once the tries are checked, against them. What is left to the kernel
- * or to nobody is not looked up, so it has to be the same for every address.
+ * Checks the plan (docs/format.md §3): by itself and against the rules, and, once the tries are
+ * checked, against them. What is left to the kernel or to nobody is not looked up, so it has to be
+ * the same for every address.
  */
 import { report } from './defect';
 import {
@@ -31,7 +32,10 @@ import {
 import { sectionCount, sectionOffset } from './section';
 import { areAllPorts, countPorts, DIFFERENT, portsOfAll } from './whole-space';
 
-/** A protocol is closed exactly when no rule allows anything of it; what has rules with names is looked up, for a name may have addresses that no trie knows. */
+/**
+ * A protocol is closed exactly when no rule allows anything of it; what has rules with names is
+ * looked up, for a name may have addresses that no trie knows.
+ */
 export function checkPlan(table: usize): bool {
   // Bit p: some rule allows something of protocol p. Rules are checked later; a protocol above 31 sets no bit.
   let allowed: u32 = 0;
@@ -70,7 +74,10 @@ function canHave(protocol: u32, mode: u32): bool {
   return mode <= MODE_SUPERVISED;
 }
 
-/** A protocol that is not looked up has one port set for every address: all ports if it is open, some if they are for the kernel. */
+/**
+ * A protocol that is not looked up has one port set for every address: all ports if it is open,
+ * some if they are for the kernel.
+ */
 export function checkPlanned(table: usize): bool {
   const plan = sectionOffset(table, SECTION_PLAN);
   for (let protocol: u32 = 0; protocol < PROTOCOLS; protocol++) {

@@ -169,7 +169,9 @@ function isContinuation(ptr: usize): bool {
   return (load<u8>(ptr) & 0xc0) == 0x80;
 }
 
-/** Names have a text; the addresses of the pinned ones stand one after another in the section of addresses and fill it. */
+/**
+ * Names have a text; the addresses of the pinned ones stand one after another in the section of addresses and fill it.
+ */
 export function checkNames(table: usize): bool {
   const names = sectionOffset(table, SECTION_NAMES);
   const count = sectionCount(table, SECTION_NAMES);

@@ -1,9 +1,11 @@
 /**
- * Checks a whole table once, so that look-ups may read it without any check (docs/format.md §9): header, directory, every section in order
- * of kind, then the arrays of the tries and what the plan says of them. The first defect ends the check. executor/src/table/verify.rs makes the same checks in the same
- * order; a test compares the two on thousands of damaged tables.
+ * Checks a whole table once, so that look-ups may read it without any check (docs/format.md §9):
+ * header, directory, every section in order of kind, then the arrays of the tries and what the plan
+ * says of them. The first defect ends the check. executor/src/table/verify.rs makes the same checks
+ * in the same order; a test compares the two on thousands of damaged tables.
  *
- * This file has the frame: header and directory, which everything else relies on. Work is linear in the size of the file.
+ * This file has the frame: header and directory, which everything else relies on. Work is linear in
+ * the size of the file.
  */
 import { tableChecksum } from './checksum';
 import { report } from './defect';

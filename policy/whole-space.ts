@@ -1,6 +1,7 @@
 /**
- * Whether the rules of a protocol tell addresses apart, and which ports they leave: what the builder decides the plan by and the verifier checks it against.
- * Trusts the directory and the descriptors of the tries.
+ * Whether the rules of a protocol tell addresses apart, and which ports they leave: what the
+ * builder decides the plan by and the verifier checks it against. Trusts the directory and the
+ * descriptors of the tries.
  */
 import { cellsOf, countOf, descriptor, hasSpans } from './descriptor';
 import { PORT_RANGE_BYTES, PORT_SET_BYTES, SECTION_PORT_RANGES, SECTION_PORT_SETS } from './format';
@@ -18,7 +19,10 @@ export function portsOfAll(table: usize, protocol: u32): u32 {
   return ports == <u32>load<u16>(table + cellsOf(ipv6)) ? ports : DIFFERENT;
 }
 
-/** Whether a trie has nothing but the boundary at its first key. A span is not all of its trie: around it there is the background. */
+/**
+ * Whether a trie has nothing but the boundary at its first key. A span is not all of its trie:
+ * around it there is the background.
+ */
 function hasOneBoundary(trie: usize): bool {
   return countOf(trie) == 1 && !hasSpans(trie);
 }

@@ -65,7 +65,8 @@ function buildGenerated() {
 function buildNative() {
   const options = ['--release', '--locked', '--quiet', '--manifest-path=executor/Cargo.toml'];
   const cargo = ['rustc', ...options, '--target-dir=executor/target'];
-  // Stays mapped for good: a worker thread of Node that ends gives up what it has loaded, while the front thread of its sandbox still runs.
+  // Stays mapped for good: a worker thread of Node that ends gives up what it has loaded, while the
+  // front thread of its sandbox still runs.
   run('cargo', [...cargo, '--lib', '--crate-type=cdylib', '--', '-C', 'link-arg=-Wl,-z,nodelete']);
   const { target, flags } = programLinkage();
   const triple = target === undefined ? [] : [`--target=${target}`];
@@ -79,8 +80,10 @@ function buildNative() {
 }
 
 /**
- * How the program is linked: with musl, which Rust brings along where its target is installed. Nothing is loaded when it starts, and glibc, which first asks the processor
- * some dozen questions (0.2 ms on a virtual machine, where each is the host's to answer), has no part in it. Else with what there is: everything works, and a start takes longer.
+ * How the program is linked: with musl, which Rust brings along where its target is installed.
+ * Nothing is loaded when it starts, and glibc, which first asks the processor some dozen questions
+ * (0.2 ms on a virtual machine, where each is the host's to answer), has no part in it. Else with
+ * what there is: everything works, and a start takes longer.
  */
 function programLinkage() {
   const cpu = { x64: 'x86_64', arm64: 'aarch64' }[process.arch];
@@ -205,7 +208,10 @@ const ownFile = {
   },
 };
 
-/** commander can start subcommands that are programs of their own. There are none, and node:child_process takes a tenth of Node's own start to load. */
+/**
+ * commander can start subcommands that are programs of their own. There are none, and
+ * node:child_process takes a tenth of Node's own start to load.
+ */
 const withoutPrograms = {
   name: 'without-programs',
   setup(bundler) {

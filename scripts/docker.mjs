@@ -1,6 +1,8 @@
-// `npm run docker -- [--OPTION=VALUE …] SUITE [vitest arguments]`: runs a suite of test/ in a real container of the Docker daemon that `docker` reaches,
-// under its default profile. Options go to `docker run`, for example --cap-drop=ALL or --user=65534. Where no daemon answers and root has a dockerd,
-// one is started for the while, with nothing that others see: its own directories and socket, no network, no rules for packets.
+// `npm run docker -- [--OPTION=VALUE …] SUITE [vitest arguments]`: runs a suite of test/ in a real
+// container of the Docker daemon that `docker` reaches, under its default profile. Options go to
+// `docker run`, for example --cap-drop=ALL or --user=65534. Where no daemon answers and root has a
+// dockerd, one is started for the while, with nothing that others see: its own directories and
+// socket, no network, no rules for packets.
 //
 // The image is empty; /usr, /etc and the repository are this machine's, read-only. It knows nothing of what is tested.
 

@@ -1,5 +1,6 @@
-// `npm run fuzz`: runs every target of fuzz/ for a while, from fuzz/corpus/ and what earlier runs kept in build/fuzz/corpus/, and ends with
-// one line, `N passed, N failed`. docs/fuzzing.md says what the targets demand.
+// `npm run fuzz`: runs every target of fuzz/ for a while, from fuzz/corpus/ and what earlier runs
+// kept in build/fuzz/corpus/, and ends with one line, `N passed, N failed`. docs/fuzzing.md says
+// what the targets demand.
 //
 //   npm run fuzz -- --seconds 20 [--seed 1] [table rule …]     each target for 20 s
 //   npm run fuzz -- --reproduce FILE table                      one input
@@ -22,7 +23,8 @@ const BUNDLE = join(BUILT, 'typescript.mjs');
 const TABLES = ['test/vectors', 'test/bad-data'].map((folder) => join(root, folder));
 
 /**
- * A target: how it is run, most bytes of an input, folders of seeds beside its corpus, corpora of other targets it starts from.
+ * A target: how it is run, most bytes of an input, folders of seeds beside its corpus, corpora of
+ * other targets it starts from.
  * @typedef {{ runner: 'rust' | 'typescript', length?: number, seeds?: string[], from?: string[] }} Target
  */
 

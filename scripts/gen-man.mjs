@@ -1,6 +1,6 @@
-// Writes docs/man/*: sandlock(1) from what --help says and the prose in docs/man/sandlock.1.md, sandlock-exec(1) from the
-// launcher's and docs/man/sandlock-exec.1.md, sandlock-policy(5) from docs/policy.md.
-// `--check` fails when a committed page is not what this would write.
+// Writes docs/man/*: sandlock(1) from what --help says and the prose in docs/man/sandlock.1.md,
+// sandlock-exec(1) from the launcher's and docs/man/sandlock-exec.1.md, sandlock-policy(5) from
+// docs/policy.md. `--check` fails when a committed page is not what this would write.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -5,7 +5,8 @@ import { basename, join } from 'node:path';
 import { root } from './setup.mjs';
 
 /**
- * Writes a generated file; with `--check` on the command line it writes nothing, and the exit status is 1 when the file is another or missing.
+ * Writes a generated file; with `--check` on the command line it writes nothing, and the exit
+ * status is 1 when the file is another or missing.
  *
  * @param {string} file from the root of the repository
  * @param {string} text what it is to hold

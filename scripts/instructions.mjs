@@ -1,5 +1,6 @@
-// Counts the instructions of a look-up and of the user-space part of a supervised call (executor/examples/call.rs, by valgrind's callgrind) and compares them with
-// those recorded in instructions.json. Instructions do not depend on what else the machine does; time would.
+// Counts the instructions of a look-up and of the user-space part of a supervised call
+// (executor/examples/call.rs, by valgrind's callgrind) and compares them with those recorded in
+// instructions.json. Instructions do not depend on what else the machine does; time would.
 //
 //   node scripts/instructions.mjs           ends with `N passed, N failed`
 //   node scripts/instructions.mjs --save    records what was counted

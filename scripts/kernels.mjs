@@ -1,7 +1,9 @@
-// `npm run kernels -- PACKAGE SUITE [vitest arguments]`: runs a suite of test/ on another kernel, that of a Debian package (for example
-// linux-image-6.1.0-56-cloud-amd64), in an emulated machine: with what this machine has in /usr and /etc, the repository as it was built,
-// and no network. Emulation is some ten times slower, so the tests' own time limits are wider there. Needs apt-get, dpkg, cpio, xz, mke2fs and
-// qemu-system-x86_64, and root for a copy that keeps owners. It knows nothing of what is tested.
+// `npm run kernels -- PACKAGE SUITE [vitest arguments]`: runs a suite of test/ on another kernel,
+// that of a Debian package (for example linux-image-6.1.0-56-cloud-amd64), in an emulated machine:
+// with what this machine has in /usr and /etc, the repository as it was built, and no network.
+// Emulation is some ten times slower, so the tests' own time limits are wider there. Needs apt-get,
+// dpkg, cpio, xz, mke2fs and qemu-system-x86_64, and root for a copy that keeps owners. It knows
+// nothing of what is tested.
 
 import { execFileSync, spawnSync } from 'node:child_process';
 import {
@@ -19,10 +21,15 @@ import { main, missingTools, root, run, ScriptError } from './setup.mjs';
 
 const TOOLS = ['apt-get', 'cpio', 'dpkg', 'mke2fs', 'qemu-system-x86_64', 'xz'];
 
-/** Of /usr/lib, what programs of the tests need: libraries, interpreters, compilers; all of it would be several gigabytes. */
+/**
+ * Of /usr/lib, what programs of the tests need: libraries, interpreters, compilers; all of it would
+ * be several gigabytes.
+ */
 const LIBRARIES = ['x86_64-linux-gnu', 'python3', 'python3.11', 'git-core', 'gcc', 'ssl', 'locale'];
 
-/** Of the kernel's modules: the disk's are loaded before there is a root, in this order, the others before the tests. */
+/**
+ * Of the kernel's modules: the disk's are loaded before there is a root, in this order, the others before the tests.
+ */
 const DISK = [
   'virtio_ring',
   'virtio',

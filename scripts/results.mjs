@@ -1,13 +1,17 @@
-// What the run of a test runner came to, `{ passed, failed, failures }`: how many tests passed and failed, and of those
-// that failed their names and messages, as far as the runner tells them. It knows nothing of what was tested. A runner that
-// died, or ended with a bad status and no failure, has one failure.
+// What the run of a test runner came to, `{ passed, failed, failures }`: how many tests passed and
+// failed, and of those that failed their names and messages, as far as the runner tells them. It
+// knows nothing of what was tested. A runner that died, or ended with a bad status and no failure,
+// has one failure.
 
 import { readFileSync } from 'node:fs';
 
 /** Lines of a failure that are told. */
 const MOST_LINES = 12;
 
-/** What vitest wrote to a report. A file that could not be loaded has no tests, and a skipped test shows nothing: both are failures. */
+/**
+ * What vitest wrote to a report. A file that could not be loaded has no tests, and a skipped test
+ * shows nothing: both are failures.
+ */
 export function ofVitest(path, status) {
   let report;
   try {

@@ -1,5 +1,6 @@
-// Markdown, as far as this repository's pages use it, to roff with the man macros: headings, paragraphs, lists, tables, fenced code, and code,
-// bold and links inside a line. A line `{{name}}` is replaced by a ready-made part.
+// Markdown, as far as this repository's pages use it, to roff with the man macros: headings,
+// paragraphs, lists, tables, fenced code, and code, bold and links inside a line. A line `{{name}}`
+// is replaced by a ready-made part.
 
 /** Text for roff: no line of it is a request, and a hyphen can be searched and copied. */
 export function plain(text) {

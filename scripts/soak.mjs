@@ -1,6 +1,7 @@
-// `npm run soak -- --minutes N`: runs every race of test/hostile for so long in all that the whole takes N minutes (default 10),
-// after proving anew that each passes a supervisor that checks and then lets the kernel look again. Fails when anything arrives that the
-// policy does not allow. Knows nothing of the races but how many there are.
+// `npm run soak -- --minutes N`: runs every race of test/hostile for so long in all that the whole
+// takes N minutes (default 10), after proving anew that each passes a supervisor that checks and
+// then lets the kernel look again. Fails when anything arrives that the policy does not allow.
+// Knows nothing of the races but how many there are.
 
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

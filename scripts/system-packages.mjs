@@ -1,6 +1,7 @@
-// The Debian packages that the tests start programs of: `node scripts/system-packages.mjs` installs those that are missing. The lists are
-// packages.txt here and in the folders of test/ that need more. Only root on a Debian-like system can install; elsewhere this does nothing, and
-// whoever needs a program says that it is missing.
+// The Debian packages that the tests start programs of: `node scripts/system-packages.mjs` installs
+// those that are missing. The lists are packages.txt here and in the folders of test/ that need
+// more. Only root on a Debian-like system can install; elsewhere this does nothing, and whoever
+// needs a program says that it is missing.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';

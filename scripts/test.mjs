@@ -3,7 +3,8 @@
 // that the tests need is missing; nothing is skipped for want of a tool. Whatever failed is named again at
 // the end, with its message, so that the last lines of a long run say what is to be mended.
 //
-// `npm test -- unit` (or rust, e2e, launcher, held, walls, fidelity, hostile, hosts, compat, names, docs, playground, fuzz, instructions) runs one part.
+// `npm test -- unit` (or rust, e2e, launcher, held, walls, fidelity, hostile, hosts, compat, names,
+// docs, playground, fuzz, instructions) runs one part.
 
 import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -35,7 +36,10 @@ const RUNNERS = {
   instructions: () => runScript('instructions'),
 };
 
-/** Files of the end-to-end tests that are run once more by the launcher without Node: those about processes, signals and calls. */
+/**
+ * Files of the end-to-end tests that are run once more by the launcher without Node: those about
+ * processes, signals and calls.
+ */
 const NATIVE = ['terminal', 'kill', 'fidelity', 'messages'];
 
 /** How long each fuzz target runs, in seconds. */

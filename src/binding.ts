@@ -122,8 +122,9 @@ export function loadLibrary(path: string = findLibrary()): NativeLibrary {
 const PINNED = 0x1002;
 
 /**
- * Keeps the binding mapped until the process ends. A worker thread that ends would unload it, and crash: destructors of the thread's own data
- * lie in it, and are called after that. To be called in worker threads, after {@link loadLibrary}.
+ * Keeps the binding mapped until the process ends. A worker thread that ends would unload it, and
+ * crash: destructors of the thread's own data lie in it, and are called after that. To be called in
+ * worker threads, after {@link loadLibrary}.
  */
 export function pinBinding(): void {
   const path = Object.keys(require.cache).find((file) => /ffi-rs[^/]*\.node$/.test(file));
@@ -136,8 +137,9 @@ function toInt32(value: number): number {
 }
 
 /**
- * The native half of ffi-rs: the package for this platform, a dependency of ours as well, in the same version. ffi-rs itself would choose it, by a
- * diagnostic report of Node, and wrap calls that are not made here; to find and run it takes as long as the rest of loading. It decides where that
+ * The native half of ffi-rs: the package for this platform, a dependency of ours as well, in the
+ * same version. ffi-rs itself would choose it, by a diagnostic report of Node, and wrap calls that
+ * are not made here; to find and run it takes as long as the rest of loading. It decides where that
  * package is not: another C library.
  */
 function requireFfi(): Binding {

@@ -1,6 +1,7 @@
 /**
- * Every command but `exec`: reads the command line with commander and hands values to the command, which is loaded then. Help is
- * ours, errors are SandlockErrors, and nothing is printed here but help and version.
+ * Every command but `exec`: reads the command line with commander and hands values to the command,
+ * which is loaded then. Help is ours, errors are SandlockErrors, and nothing is printed here but
+ * help and version.
  */
 import { Command, CommanderError, Option } from 'commander';
 import manifest from '../package.json' with { type: 'json' };

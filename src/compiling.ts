@@ -34,7 +34,8 @@ export interface RuleSources {
 }
 
 /**
- * Compiles what was given; mistakes in it are part of the result. `purpose` is whether the table is kept or run at once.
+ * Compiles what was given; mistakes in it are part of the result. `purpose` is whether the table is
+ * kept or run at once.
  * @throws SandlockError (file) when a hosts file can not be read, or the policy is no text at all.
  */
 export async function compileSources(
@@ -66,7 +67,10 @@ export async function compileSources(
   }
 }
 
-/** No text in UTF-8 has a NUL. One in UTF-16, which Windows calls Unicode, has many, and its mistake is told as any other of a text. */
+/**
+ * No text in UTF-8 has a NUL. One in UTF-16, which Windows calls Unicode, has many, and its mistake
+ * is told as any other of a text.
+ */
 function isBinary(bytes: Buffer): boolean {
   const first = bytes.subarray(0, 4096);
   const mark = first.length < 2 ? 0 : first.readUInt16LE();
@@ -112,8 +116,9 @@ const publicSuffixOf: PublicSuffixFinder = async (name) =>
   (await import('./suffixes.ts')).publicSuffixOf(name);
 
 /**
- * The time of pins, in seconds since 1970: now, or what SOURCE_DATE_EPOCH says (reproducible-builds.org). Offline, where equal input gives equal tables, it is left
- * untold (0) unless that says it.
+ * The time of pins, in seconds since 1970: now, or what SOURCE_DATE_EPOCH says
+ * (reproducible-builds.org). Offline, where equal input gives equal tables, it is left untold (0)
+ * unless that says it.
  */
 function pinTime(names: NameSources | undefined): number {
   const epoch = process.env.SOURCE_DATE_EPOCH ?? '';
@@ -135,7 +140,10 @@ export async function compileForExec(
   return Buffer.from(tableOf(result, 'nothing was run'));
 }
 
-/** A table from a file as `exec` would run it: compiled first when the file is a policy, its names resolved; for `check`. */
+/**
+ * A table from a file as `exec` would run it: compiled first when the file is a policy, its names
+ * resolved; for `check`.
+ */
 export async function openPolicy(path: string): Promise<Table> {
   const bytes = readWhole(path);
   if (isTable(bytes) && !readPins(bytes).areMissing) return openShipped(path, bytes);

@@ -1,7 +1,8 @@
 /**
- * What a policy decided about one call of a program: the one shape in which that leaves sandlock, as a line of the log (docs/log.md), as an
- * event of the Node API, and behind the line on the terminal. The verdict is the executor's; rule, reason and suggestion are found
- * afterwards in the same table.
+ * What a policy decided about one call of a program: the one shape in which that leaves sandlock,
+ * as a line of the log (docs/log.md), as an event of the Node API, and behind the line on the
+ * terminal. The verdict is the executor's; rule, reason and suggestion are found afterwards in the
+ * same table.
  */
 import { errnoName } from './errno.ts';
 import type { Call, DecidedRecord } from './records.ts';

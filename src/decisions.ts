@@ -1,5 +1,6 @@
 /**
- * A queue of decisions between a run, which never waits, and one reader, who may: bounded, and what does not fit is dropped and counted.
+ * A queue of decisions between a run, which never waits, and one reader, who may: bounded, and what
+ * does not fit is dropped and counted.
  */
 import type { Decision } from './decision.ts';
 

@@ -1,7 +1,8 @@
 /**
- * What a user is told about refused calls: a line each, few enough to be read. The same program and destination are told once and then
- * counted; of different ones, after a first burst, one line a second is left and the others are counted. The log gets every decision.
- * Time is the records' own, so the same records give the same text.
+ * What a user is told about refused calls: a line each, few enough to be read. The same program and
+ * destination are told once and then counted; of different ones, after a first burst, one line a
+ * second is left and the others are counted. The log gets every decision. Time is the records' own,
+ * so the same records give the same text.
  */
 import { type Decision, formatUse } from './decision.ts';
 import { printable } from './standard-error.ts';

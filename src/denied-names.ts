@@ -1,6 +1,7 @@
 /**
- * What is told of names that were denied: a line on the terminal, a line of the log. The executor tells each name once in ten seconds; here
- * each is told once, and of many only the first and their number.
+ * What is told of names that were denied: a line on the terminal, a line of the log. The executor
+ * tells each name once in ten seconds; here each is told once, and of many only the first and their
+ * number.
  */
 import type { NameRecord } from './records.ts';
 import { printable } from './standard-error.ts';

@@ -1,9 +1,9 @@
 /**
  * `sandlock exec`: runs the command under a table and ends as it ended.
  *
- * With a compiled table everything here is synchronous and loads neither the compiler nor a parser of command lines;
- * a policy in TOML brings them in lazily, and so do a table with names that are to be resolved first, and the first refusal. Signals, stops and the
- * terminal are the library's.
+ * With a compiled table everything here is synchronous and loads neither the compiler nor a parser
+ * of command lines; a policy in TOML brings them in lazily, and so do a table with names that are
+ * to be resolved first, and the first refusal. Signals, stops and the terminal are the library's.
  *
  * Must not: touch process.stdin, process.stdout, process.stderr or console (see standard-error.ts); run the command in
  * any way but through the library.

@@ -1,7 +1,8 @@
 /**
- * Explains what was decided while a command ran: the deciding rule, the names of an address, why nothing allows it and what would. Asks the
- * same look-up and the same explanations as `check`. A file of its own in the bundle, loaded when the first decision has to be told:
- * a run without refusals does not pay for it.
+ * Explains what was decided while a command ran: the deciding rule, the names of an address, why
+ * nothing allows it and what would. Asks the same look-up and the same explanations as `check`. A
+ * file of its own in the bundle, loaded when the first decision has to be told: a run without
+ * refusals does not pay for it.
  */
 import { formatAddress, ipv4Bytes, parseIpv4, parseIpv6 } from '../compiler/address.ts';
 import { type Explanation, explain } from '../compiler/explain.ts';

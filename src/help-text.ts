@@ -1,5 +1,6 @@
 /**
- * The texts of help.ts, taken apart: what manual and shell completion know of commands and options is what `--help` says, and nothing else.
+ * The texts of help.ts, taken apart: what manual and shell completion know of commands and options
+ * is what `--help` says, and nothing else.
  */
 import { HELP, type HelpTopic } from './help.ts';
 

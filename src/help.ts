@@ -1,6 +1,7 @@
 /**
- * What `--help` prints: a screen of 80 × 24 for the command and for each of its commands. The option lines are also what manual and completion
- * are made from (help-text.ts): two blanks, the forms, two blanks or a new line, the text, and further lines deeper in.
+ * What `--help` prints: a screen of 80 × 24 for the command and for each of its commands. The
+ * option lines are also what manual and completion are made from (help-text.ts): two blanks, the
+ * forms, two blanks or a new line, the text, and further lines deeper in.
  */
 
 /** Topics of the help: `sandlock`, and every command. */

@@ -75,7 +75,8 @@ export class PolicyError extends SandlockError {
 
 /**
  * Compiles a policy with the system's resolver. A string is the text of a policy.
- * @throws PolicyError (SL7004) with every mistake in it; SandlockError SL7001 when there is no policy, SL7002 when a file can not be read.
+ * @throws PolicyError (SL7004) with every mistake in it; SandlockError SL7001 when there is no
+ *   policy, SL7002 when a file can not be read.
  */
 export async function compile(
   source: PolicySource | string,

@@ -1,6 +1,7 @@
 /**
- * Where the native half lies: the library at SANDLOCK_LIBRARY, else beside the bundle, else in dist/ of a source tree; the program that
- * the supervisor is, beside the library. Paths are absolute: the directory may change before the program is started.
+ * Where the native half lies: the library at SANDLOCK_LIBRARY, else beside the bundle, else in
+ * dist/ of a source tree; the program that the supervisor is, beside the library. Paths are
+ * absolute: the directory may change before the program is started.
  */
 import { existsSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';

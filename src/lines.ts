@@ -1,8 +1,8 @@
 /** A stream of text as lines, some at a time; knows nothing of what they say. */
 
 /**
- * The lines of a stream without their ends (LF or CRLF), as many at once as a chunk completes. Memory is that of a chunk and of the longest
- * line.
+ * The lines of a stream without their ends (LF or CRLF), as many at once as a chunk completes.
+ * Memory is that of a chunk and of the longest line.
  */
 export async function* readLines(stream: NodeJS.ReadableStream): AsyncGenerator<readonly string[]> {
   const decoder = new TextDecoder();

@@ -1,9 +1,10 @@
 /**
- * The log of decisions (docs/log.md): lines of JSON, appended to a file that others may rename, delete or truncate meanwhile. Lines are
- * collected while records keep coming and written together, so that a busy program costs few writes.
+ * The log of decisions (docs/log.md): lines of JSON, appended to a file that others may rename,
+ * delete or truncate meanwhile. Lines are collected while records keep coming and written together,
+ * so that a busy program costs few writes.
  *
- * Before each write it is seen whether the path still leads to the open file; if not, it is opened anew. So rotation needs no signal.
- * A file that was truncated goes on at its new end (O_APPEND).
+ * Before each write it is seen whether the path still leads to the open file; if not, it is opened
+ * anew. So rotation needs no signal. A file that was truncated goes on at its new end (O_APPEND).
  */
 import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from 'node:fs';
 import type { Decision } from './decision.ts';
@@ -28,7 +29,8 @@ const { O_APPEND, O_CREAT, O_NOCTTY, O_NONBLOCK, O_WRONLY } = constants;
 const FLUSH_AT = 64 * 1024;
 
 /**
- * Opens the file for appending, creating it. An error later is told to `onError` once, as a sentence; from then on nothing is written.
+ * Opens the file for appending, creating it. An error later is told to `onError` once, as a
+ * sentence; from then on nothing is written.
  * @throws SandlockError (file)
  */
 export function openLog(path: string, onError: (message: string) => void): Log {
@@ -89,8 +91,9 @@ function identify(descriptor: number): OpenFile {
 const ANEW = O_WRONLY | O_APPEND | O_CREAT | O_NONBLOCK | O_NOCTTY;
 
 /**
- * The file that the path leads to now. Where none can be opened there, the old one is written to: nothing is lost. Nor is anything else than a regular file opened: the
- * command may have put it there, and we would wait for it.
+ * The file that the path leads to now. Where none can be opened there, the old one is written to:
+ * nothing is lost. Nor is anything else than a regular file opened: the command may have put it
+ * there, and we would wait for it.
  */
 function follow(path: string, file: OpenFile): OpenFile {
   try {

@@ -1,6 +1,7 @@
 /**
- * What `exec` has to know of a table's names before it runs under it: whether some are still to be resolved, and how old the pins are. Reads a few fields
- * in place, without the compiler. The bytes are not verified yet: where they make no sense nothing is said, and the executor refuses them.
+ * What `exec` has to know of a table's names before it runs under it: whether some are still to be
+ * resolved, and how old the pins are. Reads a few fields in place, without the compiler. The bytes
+ * are not verified yet: where they make no sense nothing is said, and the executor refuses them.
  */
 import * as F from '../compiler/format.gen.ts';
 

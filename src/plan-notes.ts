@@ -3,7 +3,8 @@ import type { CallCounts, EndedRecord } from './records.ts';
 import type { RunEnd } from './run.ts';
 
 /**
- * A line for a command that failed under a plan that refuses in silence: no line says that it was refused something. `` otherwise.
+ * A line for a command that failed under a plan that refuses in silence: no line says that it was
+ * refused something. `` otherwise.
  */
 export function formatSilence({ ended, outcome }: Pick<RunEnd, 'ended' | 'outcome'>): string {
   const hasFailed = outcome !== undefined && 'exit' in outcome && outcome.exit !== 0;
@@ -12,7 +13,10 @@ export function formatSilence({ ended, outcome }: Pick<RunEnd, 'ended' | 'outcom
     : '';
 }
 
-/** `sandlock: looked at 3 calls: 1 connect, 0 messages, 2 binds, 0 others` and a newline; to listen is counted as a bind. */
+/**
+ * `sandlock: looked at 3 calls: 1 connect, 0 messages, 2 binds, 0 others` and a newline; to listen
+ * is counted as a bind.
+ */
 export function formatCalls(ended: EndedRecord | undefined): string {
   if (ended === undefined) return '';
   const kinds: readonly (readonly [keyof CallCounts, string])[] = [

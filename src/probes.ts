@@ -1,8 +1,10 @@
 /**
- * Which refusals are no one's wish to reach anything, and are not reported. Programs never see a difference: what was refused stays refused.
+ * Which refusals are no one's wish to reach anything, and are not reported. Programs never see a
+ * difference: what was refused stays refused.
  *
- * - Resolvers connect UDP sockets to addresses, without sending, to sort them (getaddrinfo, RFC 6724) or to learn their own source.
- *   Such a connect is held back for a moment; if the process then connects by TCP to that port, it was a probe.
+ * - Resolvers connect UDP sockets to addresses, without sending, to sort them (getaddrinfo,
+ *   RFC 6724) or to learn their own source. Such a connect is held back for a moment; if the process
+ *   then connects by TCP to that port, it was a probe.
  * - Every lookup by glibc tries the name service cache, the system log and the like by UNIX socket, and does without.
  */
 import type { DecidedRecord } from './records.ts';

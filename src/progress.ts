@@ -1,6 +1,7 @@
 /**
- * One line on a terminal that says which names are still being resolved: written when that takes longer than a moment, kept
- * current, and gone at the end. Where standard error is no terminal nothing is written.
+ * One line on a terminal that says which names are still being resolved: written when that takes
+ * longer than a moment, kept current, and gone at the end. Where standard error is no terminal
+ * nothing is written.
  */
 import { isatty } from 'node:tty';
 import type { ResolveProgress } from '../compiler/resolve.ts';

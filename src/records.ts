@@ -25,7 +25,9 @@ export interface DecidedRecord {
   readonly program: string;
   readonly call: Call;
   readonly protocol: 'tcp' | 'udp' | 'icmp' | 'unix' | 'other';
-  /** `192.0.2.1` or `2001:db8::1`; of a UNIX socket its path, or `@` and its name; of a `socket` call the family's word. */
+  /**
+   * `192.0.2.1` or `2001:db8::1`; of a UNIX socket its path, or `@` and its name; of a `socket` call the family's word.
+   */
   readonly address: string;
   /** 0 for icmp and unix. */
   readonly port: number;
@@ -44,7 +46,10 @@ export interface NameRecord {
   readonly program: string;
   /** Lower case, without final dot. */
   readonly name: string;
-  /** Why it is told: it was answered; or it was denied, since no rule names it, it has an address of the inside, or the limits of wildcards. */
+  /**
+   * Why it is told: it was answered; or it was denied, since no rule names it, it has an address of
+   * the inside, or the limits of wildcards.
+   */
   readonly reason: 'answered' | 'unlisted' | 'inside' | 'limit';
   /** Undefined: the answer had none. Of `inside` the one that was left out. */
   readonly address: string | undefined;
@@ -104,7 +109,10 @@ const PROTOCOLS = ['tcp', 'udp', 'icmp', 'unix'] as const;
 
 const KIND_TEXT = 10;
 
-/** Decodes records in the order in which they were read; undefined: none yet, or of a kind that this version does not know. */
+/**
+ * Decodes records in the order in which they were read; undefined: none yet, or of a kind that this
+ * version does not know.
+ */
 export function createRecordDecoder(): (bytes: Buffer) => ExecutorRecord | undefined {
   let text: Buffer[] = [];
   return (bytes) => {

@@ -1,7 +1,7 @@
 /**
- * Names to addresses by the system's own resolver (getaddrinfo), as the sandboxed program would ask it: /etc/hosts,
- * search domains and nsswitch included; or by a hosts file. All addresses of both families are returned; which of them are
- * kept, and in what order, is the compiler's business.
+ * Names to addresses by the system's own resolver (getaddrinfo), as the sandboxed program would ask
+ * it: /etc/hosts, search domains and nsswitch included; or by a hosts file. All addresses of both
+ * families are returned; which of them are kept, and in what order, is the compiler's business.
  */
 import { lookup } from 'node:dns';
 import { ipv4Bytes, parseIpv4, parseIpv6 } from '../compiler/address.ts';
@@ -62,8 +62,9 @@ export function chooseResolver({
 }
 
 /**
- * Makes the first question with a larger pool of threads: libuv lets getaddrinfo have half of it, and its four threads would ask
- * for two names at a time. It reads the variable once, when the pool is first used; the command must not see it.
+ * Makes the first question with a larger pool of threads: libuv lets getaddrinfo have half of it,
+ * and its four threads would ask for two names at a time. It reads the variable once, when the pool
+ * is first used; the command must not see it.
  */
 function withManyThreads<T>(ask: () => T): T {
   if (process.env[POOL] !== undefined) return ask();

@@ -1,7 +1,7 @@
 /**
- * A run on the command line, from the request to the last record. This thread sits in one native call that waits for the next record: no
- * event loop, no libuv. It hands records on and knows what they say about the run itself; what is told of the others is the
- * listener's affair.
+ * A run on the command line, from the request to the last record. This thread sits in one native
+ * call that waits for the next record: no event loop, no libuv. It hands records on and knows what
+ * they say about the run itself; what is told of the others is the listener's affair.
  */
 import type { NativeLibrary } from './binding.ts';
 import { decodeStatus, type Outcome, startFailure } from './outcome.ts';

@@ -1,6 +1,7 @@
 /**
- * A running command as JavaScript sees it: what the library's records say becomes events, in the manner of node:child_process. Records come through a pipe that
- * the event loop reads; when this process or worker thread ends, the pipe ends, and with it the whole tree.
+ * A running command as JavaScript sees it: what the library's records say becomes events, in the
+ * manner of node:child_process. Records come through a pipe that the event loop reads; when this
+ * process or worker thread ends, the pipe ends, and with it the whole tree.
  */
 import { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
@@ -47,7 +48,9 @@ export interface Sandboxed extends EventEmitter<SandboxedEvents> {
   readonly signalCode: NodeJS.Signals | null;
   /** Refusals, and what else was asked for, as they happen; ends when the tree is gone. One reader. */
   readonly decisions: AsyncIterable<Decision>;
-  /** Decisions that were lost: because nobody read them, or because they came faster than the library could tell them. */
+  /**
+   * Decisions that were lost: because nobody read them, or because they came faster than the library could tell them.
+   */
   readonly dropped: number;
   /** Sends a signal to the command alone: SIGTERM if left out. False: it has ended. */
   kill(signal?: NodeJS.Signals | number): boolean;

@@ -15,8 +15,8 @@ function fail(error: unknown): never {
 }
 
 try {
-  // Nothing is left to wait for, and everything was written where it belongs; to give the memory back piece by piece takes a
-  // thirtieth of the time in which a million lines are compiled.
+  // Nothing is left to wait for, and everything was written where it belongs; to give the memory
+  // back piece by piece takes a thirtieth of the time in which a million lines are compiled.
   main(process.argv.slice(2))?.then(() => process.exit(), fail);
 } catch (error) {
   fail(error);

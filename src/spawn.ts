@@ -1,6 +1,8 @@
 /**
- * Starts a command under a table from JavaScript, in the manner of node:child_process. The native library does what it does for the command
- * line, except that it touches nothing of this process: no signal dispositions, no terminal. Decides what the options mean; what the running command is, is sandboxed.ts's.
+ * Starts a command under a table from JavaScript, in the manner of node:child_process. The native
+ * library does what it does for the command line, except that it touches nothing of this process:
+ * no signal dispositions, no terminal. Decides what the options mean; what the running command is,
+ * is sandboxed.ts's.
  */
 import { closeSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';

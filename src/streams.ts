@@ -1,5 +1,6 @@
 /**
- * The command's standard streams: pipes to this process, this process's own, /dev/null, or descriptors of the caller's. Decides who has to close what.
+ * The command's standard streams: pipes to this process, this process's own, /dev/null, or
+ * descriptors of the caller's. Decides who has to close what.
  */
 import { openSync } from 'node:fs';
 import { Socket } from 'node:net';
@@ -7,7 +8,10 @@ import type { Readable, Writable } from 'node:stream';
 import type { NativeLibrary } from './binding.ts';
 import { usageError } from './errors.ts';
 
-/** What one of the command's standard streams is: a pipe to this process, this process's own, /dev/null, or a descriptor. */
+/**
+ * What one of the command's standard streams is: a pipe to this process, this process's own,
+ * /dev/null, or a descriptor.
+ */
 export type Stdio = 'pipe' | 'inherit' | 'ignore' | number;
 
 /** The command's standard streams. */

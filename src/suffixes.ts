@@ -1,6 +1,7 @@
 /**
- * The public suffix list (publicsuffix.org), with its private part: names of hosters below which anybody gets one. A file of its own in the bundle, because the
- * list takes ten times as long to load as a policy to compile, and only wildcards ask for it.
+ * The public suffix list (publicsuffix.org), with its private part: names of hosters below which
+ * anybody gets one. A file of its own in the bundle, because the list takes ten times as long to
+ * load as a policy to compile, and only wildcards ask for it.
  */
 import { getPublicSuffix } from 'tldts';
 

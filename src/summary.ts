@@ -1,6 +1,6 @@
 /**
- * The summary at the end of a run: what was reached and what was refused, by program, destination and rule, with counts. Bounded: of a
- * program that scans addresses only the first are told apart.
+ * The summary at the end of a run: what was reached and what was refused, by program, destination
+ * and rule, with counts. Bounded: of a program that scans addresses only the first are told apart.
  */
 import { type Decision, formatUse } from './decision.ts';
 import { printable } from './standard-error.ts';

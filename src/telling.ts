@@ -1,7 +1,8 @@
 /**
- * What is told of a run on the command line: lines on the terminal, the log, the summary. Puts the parts together, in the order in which a
- * record passes them: probes are left out, what is left is explained, then told. Never waits and never fails: the command goes on whatever
- * becomes of what is told about it.
+ * What is told of a run on the command line: lines on the terminal, the log, the summary. Puts the
+ * parts together, in the order in which a record passes them: probes are left out, what is left is
+ * explained, then told. Never waits and never fails: the command goes on whatever becomes of what
+ * is told about it.
  */
 import { type Decision, type Explained, NO_EXPLANATION, toDecision } from './decision.ts';
 import { createDenialReporter } from './denials.ts';
@@ -101,7 +102,9 @@ export function createTeller(table: Buffer, options: TellingOptions): Teller {
   };
 }
 
-/** Explains by explaining.ts, which is loaded at the first question. Names that were learned before are kept until then. */
+/**
+ * Explains by explaining.ts, which is loaded at the first question. Names that were learned before are kept until then.
+ */
 function createLazyExplainer(table: Buffer): Explaining.Explainer {
   let early: NameRecord[] = [];
   let loaded: Explaining.Explainer | undefined;

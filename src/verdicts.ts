@@ -1,6 +1,7 @@
 /**
- * What a table decides for a destination, a bind or a UNIX socket, as `check` and the Node API tell it: one verdict for an address, one for each
- * pinned address of a name. Decides nothing itself; the explanations are the compiler's (explain.ts).
+ * What a table decides for a destination, a bind or a UNIX socket, as `check` and the Node API tell
+ * it: one verdict for an address, one for each pinned address of a name. Decides nothing itself;
+ * the explanations are the compiler's (explain.ts).
  */
 import { formatAddress } from '../compiler/address.ts';
 import type { Destination } from '../compiler/destination.ts';

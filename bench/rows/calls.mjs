@@ -2,7 +2,9 @@
 
 import { interleave, median, ratio, run, tenRules, whyApart } from '../frame.mjs';
 
-/** Operation, bytes, calls in one repetition, and limits: to the floor, to bare, of the 99th percentile to the floor's. */
+/**
+ * Operation, bytes, calls in one repetition, and limits: to the floor, to bare, of the 99th percentile to the floor's.
+ */
 const OPERATIONS = [
   { name: 'connect', bytes: 0, calls: 3840, floor: ['1', 1.1], bare: ['2', 2], p99: ['5', 1.5] },
   { name: 'sendto', bytes: 64, calls: 20_000, floor: ['3', 1.15], bare: ['4', 6] },

@@ -1,5 +1,6 @@
-// Goals 15 to 18: compiling lists of addresses that come in as set files, the road for lists of this size, beside the same in C (table-floor.c),
-// which keeps no rules, checks nothing and explains nothing, and beside ipset and nft where they are installed.
+// Goals 15 to 18: compiling lists of addresses that come in as set files, the road for lists of
+// this size, beside the same in C (table-floor.c), which keeps no rules, checks nothing and
+// explains nothing, and beside ipset and nft where they are installed.
 
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
@@ -12,7 +13,10 @@ const FIXED = 512 * 1024;
 const MIB = 1024 * 1024;
 const RANGES = 'the address ranges of bench/README.md';
 
-/** A list, and its goal of bytes a rule. With mixed ports each prefix has one of five port sets, and each of those is a set of its own. */
+/**
+ * A list, and its goal of bytes a rule. With mixed ports each prefix has one of five port sets, and
+ * each of those is a set of its own.
+ */
 const LISTS = [
   { kind: 'bgp-v4', name: 'IPv4, routed', bytes: 5, hasSizes: true },
   { kind: 'bgp-v4', name: 'IPv4, routed, mixed ports', bytes: 5, isMixed: true, hasSizes: true },
@@ -51,8 +55,8 @@ export const group = {
 };
 
 /**
- * A policy on lines, `prefix` or `prefix:ports`, in set files: one that allows port 443, or one for each port set. `text` is the same in one file,
- * for C.
+ * A policy on lines, `prefix` or `prefix:ports`, in set files: one that allows port 443, or one for
+ * each port set. `text` is the same in one file, for C.
  */
 function makePolicy(stage, name, lines, isMixed = false) {
   const path = join(stage.directory, name.replace(/[^a-zA-Z0-9]+/g, '-'));

@@ -1,7 +1,9 @@
-// Goals 1 to 3 and 6 while names get new addresses: a thousand a second are learnt and as many forgotten, from a table of live addresses that is full. What is
-// reached is open by a name alone. Bare and floor have the same questions asked beside them, of the same server.
+// Goals 1 to 3 and 6 while names get new addresses: a thousand a second are learnt and as many
+// forgotten, from a table of live addresses that is full. What is reached is open by a name alone.
+// Bare and floor have the same questions asked beside them, of the same server.
 //
-// The name server is 127.0.0.1:53, so this group runs in a network and mount namespace of its own; where those are not allowed it is left out.
+// The name server is 127.0.0.1:53, so this group runs in a network and mount namespace of its own;
+// where those are not allowed it is left out.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
-// Goals 13, 14 and 19: look-ups in tables of a million prefixes, and their check, beside the same lists in C (table-floor.c), which keeps no rules,
-// checks nothing and explains nothing.
+// Goals 13, 14 and 19: look-ups in tables of a million prefixes, and their check, beside the same
+// lists in C (table-floor.c), which keeps no rules, checks nothing and explains nothing.
 
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';

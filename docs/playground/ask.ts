@@ -1,4 +1,7 @@
-/** The list of verdicts for the destinations that were typed. Verdict and explanation are those of `sandlock check`; here is only their form. */
+/**
+ * The list of verdicts for the destinations that were typed. Verdict and explanation are those of
+ * `sandlock check`; here is only their form.
+ */
 import { parseDestination } from '../../compiler/destination.ts';
 import type { RuleRef } from '../../compiler/rule-ref.ts';
 import type { Table } from '../../compiler/table.ts';

@@ -1,6 +1,6 @@
 /**
- * The picture of IPv6: a bar of 16 blocks, one for each value of the next digit. 128 bits are too many to walk digit by digit, so going into
- * a block goes on to where its open parts differ.
+ * The picture of IPv6: a bar of 16 blocks, one for each value of the next digit. 128 bits are too
+ * many to walk digit by digit, so going into a block goes on to where its open parts differ.
  */
 import type { Colours } from './map.ts';
 import { type Block, blockAround, lastOf, type Span, spansIn } from './space.ts';

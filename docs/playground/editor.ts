@@ -1,6 +1,6 @@
 /**
- * The editor: CodeMirror with TOML, the compiler's diagnostics underlined in place, and what the schema says about a key on hover and while
- * typing. Decides nothing about policies.
+ * The editor: CodeMirror with TOML, the compiler's diagnostics underlined in place, and what the
+ * schema says about a key on hover and while typing. Decides nothing about policies.
  */
 import {
   autocompletion,

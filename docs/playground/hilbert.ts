@@ -1,6 +1,7 @@
 /**
- * The Hilbert curve: a line of 4^order cells folded into a square, so that blocks of addresses become squares, and neighbours stay neighbours.
- * Formulas after "Hacker's Delight", chapter 16. Pure.
+ * The Hilbert curve: a line of 4^order cells folded into a square, so that blocks of addresses
+ * become squares, and neighbours stay neighbours. Formulas after "Hacker's Delight", chapter 16.
+ * Pure.
  */
 
 /** Column and row of a cell; `order` up to 16 (an IPv4 address). */

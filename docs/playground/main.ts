@@ -1,4 +1,7 @@
-/** The page: joins editor, questions, the world outside and the picture. A change of any of them compiles the policy anew. */
+/**
+ * The page: joins editor, questions, the world outside and the picture. A change of any of them
+ * compiles the policy anew.
+ */
 
 import type { Diagnostic } from '../../compiler/diagnostic.ts';
 import cloudRanges from '../../examples/cloud-ranges.txt';

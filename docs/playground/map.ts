@@ -1,6 +1,6 @@
 /**
- * The picture of IPv4: a square of 16 × 16 blocks, folded by the Hilbert curve, one level for each octet. Draws spans and answers which block is meant;
- * what a block is said to be is the caller's.
+ * The picture of IPv4: a square of 16 × 16 blocks, folded by the Hilbert curve, one level for each
+ * octet. Draws spans and answers which block is meant; what a block is said to be is the caller's.
  */
 import { cellAt, positionAt } from './hilbert.ts';
 import { type Block, blockAround, blocksOf, lastOf, type Span, spansIn } from './space.ts';

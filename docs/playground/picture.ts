@@ -1,6 +1,6 @@
 /**
- * The address space as a picture and as a list: what is looked at (protocol, port), where (a block of each family), and what is said about the block under
- * the pointer or the cursor keys.
+ * The address space as a picture and as a list: what is looked at (protocol, port), where (a block
+ * of each family), and what is said about the block under the pointer or the cursor keys.
  */
 import { formatAddress } from '../../compiler/address.ts';
 import type { PortRange, Protocol, Rule } from '../../compiler/model.ts';

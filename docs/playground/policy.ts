@@ -1,6 +1,7 @@
 /**
- * A policy's text to what the page shows of it: diagnostics, or a table and its draft. The compiler is the one that the command line uses; what
- * a browser has not got (a resolver, files) is answered from what the reader typed, or from addresses that are said to be assumed.
+ * A policy's text to what the page shows of it: diagnostics, or a table and its draft. The compiler
+ * is the one that the command line uses; what a browser has not got (a resolver, files) is answered
+ * from what the reader typed, or from addresses that are said to be assumed.
  */
 
 import type { Diagnostic } from '../../compiler/diagnostic.ts';

@@ -1,4 +1,7 @@
-/** What policy.schema.json says about the key at a place of a text: for hovering and completion. Reads lines, not TOML: while typing there often is none. */
+/**
+ * What policy.schema.json says about the key at a place of a text: for hovering and completion.
+ * Reads lines, not TOML: while typing there often is none.
+ */
 import schema from '../../compiler/policy.schema.json' with { type: 'json' };
 
 /** The part of JSON Schema that is read. */

@@ -1,6 +1,6 @@
 /**
- * Which parts of the address space a table opens: what its tries say, boundary by boundary (docs/format.md §4), so that nothing is
- * sampled or guessed. Pure.
+ * Which parts of the address space a table opens: what its tries say, boundary by boundary
+ * (docs/format.md §4), so that nothing is sampled or guessed. Pure.
  */
 import { familiesFor } from '../../compiler/families.ts';
 import type { PortRange, Protocol } from '../../compiler/model.ts';

@@ -1,4 +1,6 @@
-/** Blocks of IPv4 with a meaning of their own (the IANA special-purpose registry, RFC 6890), to be named in the picture. */
+/**
+ * Blocks of IPv4 with a meaning of their own (the IANA special-purpose registry, RFC 6890), to be named in the picture.
+ */
 import type { Block } from './space.ts';
 
 /** A block and what it is. */

@@ -1,4 +1,5 @@
-// Ways to end a command: a signal to it, all of its tree, an AbortSignal. What can not be started is an error with a code.
+// Ways to end a command: a signal to it, all of its tree, an AbortSignal. What can not be started
+// is an error with a code.
 import { once } from 'node:events';
 import { compile, spawn } from 'sandlock';
 

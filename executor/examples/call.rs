@@ -1,11 +1,13 @@
-//! What a supervised call costs in user space, without the kernel's part: for counting instructions (scripts/instructions.mjs). Each kind of call is made COUNT
-//! times over with bytes as a program passes them.
+//! What a supervised call costs in user space, without the kernel's part: for counting instructions
+//! (scripts/instructions.mjs). Each kind of call is made COUNT times over with bytes as a program passes
+//! them.
 //!
 //! ```text
 //! call TABLE lookup|connect|sendmsg COUNT
 //! ```
 //!
-//! `lookup` asks for addresses all over IPv4; `connect` and `sendmsg` read the address (and header and parts), look it up and write the one that goes to the kernel.
+//! `lookup` asks for addresses all over IPv4; `connect` and `sendmsg` read the address (and header and
+//! parts), look it up and write the one that goes to the kernel.
 
 use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};

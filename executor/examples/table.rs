@@ -1,5 +1,5 @@
-//! The reader of tables by itself, for measurements: how long opening takes and what a look-up costs (bench/table/), and a run that does
-//! nothing but look-ups, whose instructions can be counted.
+//! The reader of tables by itself, for measurements: how long opening takes and what a look-up costs
+//! (bench/table/), and a run that does nothing but look-ups, whose instructions can be counted.
 //!
 //! ```text
 //! table open TABLE REPETITIONS     median ns of checking the whole table, of its checksum alone
@@ -7,7 +7,8 @@
 //! table once TABLE KEYS            opens the table, then calls `look_up` once for every key
 //! ```
 //!
-//! KEYS is a file of addresses of 16 bytes in network order, IPv4 as `::ffff:a.b.c.d`; each is asked as tcp to port 443.
+//! KEYS is a file of addresses of 16 bytes in network order, IPv4 as `::ffff:a.b.c.d`; each is asked as tcp
+//! to port 443.
 
 #![expect(clippy::print_stdout, reason = "a program whose output is its figures")]
 

@@ -1,5 +1,5 @@
-//! The C functions that the binding calls (docs/native.md). Each checks its arguments, catches panics and returns 0 or a positive result, or -errno.
-//! Nothing of the sandbox is decided here.
+//! The C functions that the binding calls (docs/native.md). Each checks its arguments, catches panics and
+//! returns 0 or a positive result, or -errno. Nothing of the sandbox is decided here.
 
 use std::ffi::{CStr, CString, c_char};
 use std::net::IpAddr;
@@ -127,7 +127,8 @@ pub extern "C" fn sl_start(
     })
 }
 
-/// Waits for the next record, at most `timeout_ms` (< 0: for ever): 1 = written to `record` (64 bytes), 0 = there are no more. EAGAIN: the time is over.
+/// Waits for the next record, at most `timeout_ms` (< 0: for ever): 1 = written to `record` (64 bytes), 0 =
+/// there are no more. EAGAIN: the time is over.
 // SAFETY: exported under a name of our own prefix.
 #[unsafe(no_mangle)]
 pub extern "C" fn sl_next(handle: i32, record: *mut u8, timeout_ms: i32, flags: u32) -> i32 {
@@ -145,7 +146,8 @@ pub extern "C" fn sl_events(handle: i32, flags: u32) -> i32 {
     guarded(flags, || Ok(front(handle)?.events()?.into_raw_fd()))
 }
 
-/// A pipe for the host's end of the command's stdio: writes the numbers of its read and write end (i32 each); the caller owns both.
+/// A pipe for the host's end of the command's stdio: writes the numbers of its read and write end (i32 each);
+/// the caller owns both.
 // SAFETY: exported under a name of our own prefix.
 #[unsafe(no_mangle)]
 pub extern "C" fn sl_pipe(ends: *mut u8, flags: u32) -> i32 {
@@ -188,7 +190,8 @@ pub extern "C" fn sl_close(handle: i32, flags: u32) -> i32 {
     })
 }
 
-/// Tries what a sandbox needs of the kernel, in processes of their own, which the program `sandlock-exec` at that path is executed for; writes one answer of 24 bytes for each thing tried and returns their number.
+/// Tries what a sandbox needs of the kernel, in processes of their own, which the program `sandlock-exec` at
+/// that path is executed for; writes one answer of 24 bytes for each thing tried and returns their number.
 // SAFETY: exported under a name of our own prefix.
 #[unsafe(no_mangle)]
 pub extern "C" fn sl_probe(program: *const c_char, answers: *mut u8, length: u64, flags: u32) -> i32 {

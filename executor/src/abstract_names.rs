@@ -1,13 +1,18 @@
-//! Which abstract unix names are those of sockets of this sandbox, where the kernel does not keep such names inside (before Landlock ABI 6, Linux 6.12).
+//! Which abstract unix names are those of sockets of this sandbox, where the kernel does not keep such names
+//! inside (before Landlock ABI 6, Linux 6.12).
 //!
-//! The supervisor makes every bind(2), so it knows which socket got which name. That says nothing about later: the socket may be closed, and the name be bound outside. So before a
-//! call is made to a name, its socket is **anchored**: a duplicate is taken from a task of the sandbox that has it open, or from the vault. It is known by its cookie, a number that no other socket has. A
-//! unix socket never changes its name, and as long as our duplicate is open the name is no other's.
+//! The supervisor makes every bind(2), so it knows which socket got which name. That says nothing about
+//! later: the socket may be closed, and the name be bound outside. So before a call is made to a name, its
+//! socket is **anchored**: a duplicate is taken from a task of the sandbox that has it open, or from the
+//! vault. It is known by its cookie, a number that no other socket has. A unix socket never changes its name,
+//! and as long as our duplicate is open the name is no other's.
 //!
-//! A name is one of a network namespace and of a type of socket: Linux looks for a stream socket among stream sockets only. Somebody outside may have the same name in another, so both
-//! are asked of the socket that calls, and the name is looked for among those of the same.
+//! A name is one of a network namespace and of a type of socket: Linux looks for a stream socket among stream
+//! sockets only. Somebody outside may have the same name in another, so both are asked of the socket that
+//! calls, and the name is looked for among those of the same.
 //!
-//! Not known are names that Linux gives by itself to a socket that sends or connects (`SO_PASSCRED`), and sockets that were bound elsewhere and handed in.
+//! Not known are names that Linux gives by itself to a socket that sends or connects (`SO_PASSCRED`), and
+//! sockets that were bound elsewhere and handed in.
 
 use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
@@ -78,7 +83,8 @@ impl AbstractNames {
         Ok(Key { network, kind, name: name.to_vec() })
     }
 
-    /// Remembers the name that this socket, which had none, has just got; at `place` it is open. A name that can not be remembered can not be connected to.
+    /// Remembers the name that this socket, which had none, has just got; at `place` it is open. A name that
+    /// can not be remembered can not be connected to.
     pub fn remember(&mut self, socket: &OwnedFd, place: Place) -> Result<()> {
         let address = socket::local_name(socket)?;
         let Some(name) = name_in(address.as_bytes()) else { return Ok(()) };

@@ -1,6 +1,8 @@
-//! Which names the sandbox's TCP sockets keep. A name that bind(2) was asked for stays with its socket for good; one that Linux chose is lost when the socket is disconnected, when its
-//! connection ends, when its queue is shut, and getsockname(2) still tells the old port then (net/ipv4/inet_hashtables.c, `__inet_put_port`). So where a socket may listen is judged by what it
-//! was bound to, and not by the name that it shows. Knows nothing of who may bind what.
+//! Which names the sandbox's TCP sockets keep. A name that bind(2) was asked for stays with its socket for
+//! good; one that Linux chose is lost when the socket is disconnected, when its connection ends, when its
+//! queue is shut, and getsockname(2) still tells the old port then (net/ipv4/inet_hashtables.c,
+//! `__inet_put_port`). So where a socket may listen is judged by what it was bound to, and not by the name
+//! that it shows. Knows nothing of who may bind what.
 
 use std::collections::HashMap;
 use std::fs;
@@ -12,7 +14,8 @@ const CHOSEN: &str = "/proc/sys/net/ipv4/ip_local_port_range";
 /// Sockets remembered before it begins anew: a server listens soon after it was bound. 48 KiB.
 const MOST: usize = 1024;
 
-/// Sockets that were bound, by `SO_COOKIE`, with what was asked for: port 0 leaves the port to Linux, and keeps the address.
+/// Sockets that were bound, by `SO_COOKIE`, with what was asked for: port 0 leaves the port to Linux, and
+/// keeps the address.
 #[derive(Debug, Default)]
 pub struct Bound(HashMap<u64, (IpAddr, u16)>);
 
@@ -25,7 +28,8 @@ impl Bound {
         self.0.insert(cookie, (ip, port));
     }
 
-    /// Where the socket will listen: the address and all ports of which it may be any. One that is not known (`v6`: its family) may be given every address.
+    /// Where the socket will listen: the address and all ports of which it may be any. One that is not known
+    /// (`v6`: its family) may be given every address.
     pub fn listens(&self, cookie: u64, v6: bool) -> (IpAddr, (u16, u16)) {
         let any = if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
         match self.0.get(&cookie) {

@@ -1,4 +1,5 @@
-//! Decisions of a seccomp filter: a tree of tests whose leaves are actions. Knows the machine (linux/filter.h, seccomp(2)), not the policy.
+//! Decisions of a seccomp filter: a tree of tests whose leaves are actions. Knows the machine
+//! (linux/filter.h, seccomp(2)), not the policy.
 
 use std::rc::Rc;
 
@@ -153,7 +154,8 @@ pub fn runs(cases: &[(u32, Decision)], otherwise: &Decision) -> Runs {
     runs
 }
 
-/// A search by the value of `word` for the run it is in. Halves not the number of runs but the values up to `end`, so that few questions are asked of most of them.
+/// A search by the value of `word` for the run it is in. Halves not the number of runs but the values up to
+/// `end`, so that few questions are asked of most of them.
 pub fn search(word: Word, runs: &[(u32, Decision)], end: u32) -> Decision {
     match runs {
         [] => Action::Kill.into(),

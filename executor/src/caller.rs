@@ -1,5 +1,6 @@
-//! A caller whose call waits in our place. Signals other than fatal ones do not reach it (`WAIT_KILLABLE_RECV`; without it a call would be replayed after it was
-//! made), so it is looked at now and then. Decides whether its call is to end, and with what; how it is ended is for whoever holds the call.
+//! A caller whose call waits in our place. Signals other than fatal ones do not reach it
+//! (`WAIT_KILLABLE_RECV`; without it a call would be replayed after it was made), so it is looked at now and
+//! then. Decides whether its call is to end, and with what; how it is ended is for whoever holds the call.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -27,8 +28,9 @@ pub enum State {
     Waiting,
     /// It is gone: the call is nobody's any more.
     Gone,
-    /// A signal waits for it, or its group has been stopped: the call ends as the kernel's own interrupted calls do. The caller runs its handler or stops, then
-    /// makes the call again or gets EINTR, as its handler was installed.
+    /// A signal waits for it, or its group has been stopped: the call ends as the kernel's own interrupted
+    /// calls do. The caller runs its handler or stops, then makes the call again or gets EINTR, as its
+    /// handler was installed.
     Wanted,
 }
 
@@ -56,7 +58,8 @@ impl Caller {
         Self { notification: notification.id, thread: notification.tid, was_signalled: false }
     }
 
-    /// Looks at it. A signal for its group may be another thread's to handle; when it still waits the next time, it is this one's.
+    /// Looks at it. A signal for its group may be another thread's to handle; when it still waits the next
+    /// time, it is this one's.
     pub fn look(&mut self, listener: &Listener, stopped: &mut Stopped) -> State {
         if !listener.is_waiting(self.notification) {
             return State::Gone;
@@ -71,8 +74,8 @@ impl Caller {
     }
 }
 
-/// What a call ends with whose caller is wanted. `timeout` is the option of the socket's time limit for such calls: with one the kernel does not restart, since it would begin anew
-/// (net/sock.h, sock_intr_errno).
+/// What a call ends with whose caller is wanted. `timeout` is the option of the socket's time limit for such
+/// calls: with one the kernel does not restart, since it would begin anew (net/sock.h, sock_intr_errno).
 pub fn interruption(socket: &OwnedFd, timeout: i32) -> Errno {
     if socket::time_limit(socket, timeout).is_some() { Errno(libc::EINTR) } else { Errno::RESTART }
 }

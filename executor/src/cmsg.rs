@@ -1,5 +1,6 @@
-//! Control messages of a sendmsg(2) made on behalf: an allowlist. They run with the supervisor's (empty) privileges and its descriptors, so only those pass
-//! whose meaning is known and harmless, and descriptors are exchanged for our duplicates. Layout: cmsg(3), 64-bit.
+//! Control messages of a sendmsg(2) made on behalf: an allowlist. They run with the supervisor's (empty)
+//! privileges and its descriptors, so only those pass whose meaning is known and harmless, and descriptors
+//! are exchanged for our duplicates. Layout: cmsg(3), 64-bit.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 
@@ -23,7 +24,8 @@ const IP_PKTINFO: (i32, i32) = (0, 8);
 const IPV6_PKTINFO: (i32, i32) = (41, 50);
 const SCM_RIGHTS: (i32, i32) = (1, 1);
 
-/// What is passed on: the control buffer of our own making and the descriptors it names, which must live until the message is sent.
+/// What is passed on: the control buffer of our own making and the descriptors it names, which must live
+/// until the message is sent.
 #[derive(Debug, Default)]
 pub struct Control {
     /// Ready for `msg_control`.
@@ -32,8 +34,8 @@ pub struct Control {
     pub rights: Vec<OwnedFd>,
 }
 
-/// Translates the control messages a program passed. `fetch` gives our duplicate of one of its descriptors. EINVAL: malformed;
-/// EPERM: not on the list.
+/// Translates the control messages a program passed. `fetch` gives our duplicate of one of its descriptors.
+/// EINVAL: malformed; EPERM: not on the list.
 pub fn translate(
     kind: Kind,
     mut bytes: &[u8],
@@ -87,7 +89,8 @@ fn one(
         append(&mut control.bytes, message, payload);
         return Ok(());
     }
-    // The source address may be chosen among our own; the interface may not: the same address on another link is another host.
+    // The source address may be chosen among our own; the interface may not: the same address on another link
+    // is another host.
     let interface = match message {
         IP_PKTINFO if payload.len() == 12 => 0..4,
         IPV6_PKTINFO if payload.len() == 20 => 16..20,

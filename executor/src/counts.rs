@@ -1,4 +1,5 @@
-//! How many calls came to the supervisor, by kind: what a plan costs is told when it is over, and tests hold plans to it.
+//! How many calls came to the supervisor, by kind: what a plan costs is told when it is over, and tests hold
+//! plans to it.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -24,7 +25,8 @@ impl Counts {
         counter.store(counter.load(Relaxed).saturating_add(1), Relaxed);
     }
 
-    /// The counts as they stand in a record, in the place of an address: connects, messages, binds and listens, others, each 32 bits, little-endian.
+    /// The counts as they stand in a record, in the place of an address: connects, messages, binds and
+    /// listens, others, each 32 bits, little-endian.
     pub fn encode(&self) -> IpAddr {
         let mut bytes = [0; 16];
         let counters = [&self.connects, &self.messages, &self.binds, &self.others];

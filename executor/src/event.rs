@@ -1,4 +1,5 @@
-//! The records that tell the front what happened, laid out (docs/native.md, "Records"): 64 bytes each. How they get there is for `events.rs`.
+//! The records that tell the front what happened, laid out (docs/native.md, "Records"): 64 bytes each. How
+//! they get there is for `events.rs`.
 
 use std::net::{IpAddr, Ipv6Addr};
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -1,12 +1,14 @@
-//! The writing end of the record pipe (docs/native.md, "Records"): when what is told is written. Shared by all threads of the supervisor; knows nothing of what
-//! records say, but that text stays with its record.
+//! The writing end of the record pipe (docs/native.md, "Records"): when what is told is written. Shared by
+//! all threads of the supervisor; knows nothing of what records say, but that text stays with its record.
 //!
-//! Whoever was refused is often refused again at once, and a write may wake a reader, which takes as long as the refusal. So a record that comes
-//! within 2 ms of a write is held, and the warden writes all that are held together, some 2 ms later. One that comes after a while is written at
-//! once. Their order is the order in which they were told, whoever told them.
+//! Whoever was refused is often refused again at once, and a write may wake a reader, which takes as long as
+//! the refusal. So a record that comes within 2 ms of a write is held, and the warden writes all that are
+//! held together, some 2 ms later. One that comes after a while is written at once. Their order is the order
+//! in which they were told, whoever told them.
 //!
-//! Telling can slow nothing down. Nobody waits for a reader: what there is no room for is dropped and counted. Nor does who tells wait for a
-//! thread that writes, unless too much is held: whoever writes wakes the reader, which may well take its processor, so it keeps nobody from telling.
+//! Telling can slow nothing down. Nobody waits for a reader: what there is no room for is dropped and
+//! counted. Nor does who tells wait for a thread that writes, unless too much is held: whoever writes wakes
+//! the reader, which may well take its processor, so it keeps nobody from telling.
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -55,7 +57,8 @@ impl Events {
         Ok(Self { pipe, dropped: AtomicU32::new(0), wake: OnceLock::new(), held, turn })
     }
 
-    /// From now on records may be held: somebody calls `advance` when `due` says. A byte goes to the pipe `wake` when that time is set.
+    /// From now on records may be held: somebody calls `advance` when `due` says. A byte goes to the pipe
+    /// `wake` when that time is set.
     pub fn attend(&self, wake: OwnedFd) {
         // Set once, by the one warden.
         let _ = self.wake.set(wake);
@@ -71,8 +74,8 @@ impl Events {
         self.put(&with_text(text, record.encode(self.dropped.load(Ordering::Relaxed))));
     }
 
-    /// Tells the record, with its text if it has one, and waits up to `timeout_ms` until it is written, and all that was told before it: for the
-    /// few that must not be lost.
+    /// Tells the record, with its text if it has one, and waits up to `timeout_ms` until it is written, and
+    /// all that was told before it: for the few that must not be lost.
     pub fn tell_surely(&self, text: &[u8], record: &Record, timeout_ms: u16) {
         let bytes = with_text(text, record.encode(self.dropped.load(Ordering::Relaxed)));
         self.held().bytes.extend_from_slice(&bytes);
@@ -109,7 +112,8 @@ impl Events {
         }
     }
 
-    /// Writes what is held, for a thread that is about to end the process; not if a lock is taken, since that may be its own.
+    /// Writes what is held, for a thread that is about to end the process; not if a lock is taken, since that
+    /// may be its own.
     pub fn last_words(&self) {
         if self.turn.try_lock().is_ok() && self.held.try_lock().is_ok() {
             self.write();

@@ -1,8 +1,10 @@
-//! Which system calls of the sandbox run, are refused, or go to the supervisor: the seccomp filter as a table that people can read.
+//! Which system calls of the sandbox run, are refused, or go to the supervisor: the seccomp filter as a table
+//! that people can read.
 //!
-//! What the registers decide is decided here, at no cost; what lies behind a pointer is never looked at here and goes to the supervisor. The
-//! default is to run the call: this filter closes the ways to reach a network destination, to make a socket that could, to get at the supervisor or
-//! around the filter. It refuses to know the rules; it is told only by what each protocol is held.
+//! What the registers decide is decided here, at no cost; what lies behind a pointer is never looked at here
+//! and goes to the supervisor. The default is to run the call: this filter closes the ways to reach a network
+//! destination, to make a socket that could, to get at the supervisor or around the filter. It refuses to
+//! know the rules; it is told only by what each protocol is held.
 
 use crate::bpf::{Action, Decision, Test, Word, ask, ask_any, ask_masked, assemble, runs, search, select};
 use crate::sys::seccomp::{Instruction, NEW_LISTENER};
@@ -17,7 +19,8 @@ pub(crate) const ARCH: u32 = 0xc000_00b7; // AUDIT_ARCH_AARCH64, linux/audit.h
 /// System calls of the x32 ABI carry this bit and share the architecture value of x86-64 (asm/unistd.h).
 const X32: u32 = 0x4000_0000;
 
-/// About where the system call numbers end. The kernel runs the filter once for each when it is installed, to know those that always run.
+/// About where the system call numbers end. The kernel runs the filter once for each when it is installed, to
+/// know those that always run.
 const NUMBERS: u32 = 470;
 
 const UNIX: u32 = 1;
@@ -39,12 +42,14 @@ const MSG_FASTOPEN: u32 = 0x2000_0000;
 /// `MSG_CMSG_CLOEXEC`, which programs give on unix sockets, `MSG_ERRQUEUE` and `MSG_OOB`.
 const NO_ANSWER: u32 = 0x4000_0000 | 0x2000 | 0x1;
 
-/// Every flag of clone(2) and unshare(2) that makes a namespace. `CLONE_NEWTIME` exists for unshare only; in clone its bit is part of the signal.
+/// Every flag of clone(2) and unshare(2) that makes a namespace. `CLONE_NEWTIME` exists for unshare only; in
+/// clone its bit is part of the signal.
 const NAMESPACES: u32 =
     0x0002_0000 | 0x0200_0000 | 0x0400_0000 | 0x0800_0000 | 0x1000_0000 | 0x2000_0000 | 0x4000_0000;
 const NEW_TIME: u32 = 0x80;
 
-/// Requests of ioctl(2) and fcntl(2): asm-generic/ioctls.h, linux/tiocl.h, linux/if_tun.h, linux/userfaultfd.h, asm-generic/sockios.h, asm-generic/fcntl.h.
+/// Requests of ioctl(2) and fcntl(2): asm-generic/ioctls.h, linux/tiocl.h, linux/if_tun.h,
+/// linux/userfaultfd.h, asm-generic/sockios.h, asm-generic/fcntl.h.
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541c;
 const TUNSETIFF: u32 = 0x4004_54ca;
@@ -57,7 +62,8 @@ const F_SETOWN_EX: u32 = 15;
 const CLONE_FILES: u32 = 0x400;
 const CLONE_THREAD: u32 = 0x1_0000;
 
-/// Socket options that send packets elsewhere than the address says, or make the kernel send some of its own: (level, option, errno).
+/// Socket options that send packets elsewhere than the address says, or make the kernel send some of its own:
+/// (level, option, errno).
 const OPTIONS: &[(u32, u32, i32)] = &[
     (0, 4, libc::EPERM),       // IP_OPTIONS: source routes
     (0, 15, libc::EPERM),      // IP_FREEBIND: foreign source
@@ -154,13 +160,15 @@ fn internet(walls: Walls, has_stream: bool, has_datagram: bool, echo: u32) -> De
     let stream = if has_stream { stream } else { absent() };
     let datagram = if has_datagram { datagram } else { absent() };
     let known = by_type([(STREAM, stream), (DGRAM, datagram)], raw);
-    // Out of range, negative numbers included: the kernel's own answers, before it looks at anything else (net/socket.c, net/ipv4/af_inet.c).
+    // Out of range, negative numbers included: the kernel's own answers, before it looks at anything else
+    // (net/socket.c, net/ipv4/af_inet.c).
     let known = ask(Word::Low(2), Test::AtLeast(PROTOCOLS), Action::Refuse(libc::EINVAL), known);
     ask_masked(Word::Low(1), TYPE_MASK, Test::AtLeast(TYPES), Action::Refuse(libc::EINVAL), known)
 }
 
-/// The unix sockets there may be. A datagram one honours a name in every message, so it exists only where messages are looked at. `is_pair`: those of socketpair(2),
-/// which are connected already and so reach nothing else (net/unix/af_unix.c: connect answers EISCONN, listen EINVAL, as long as they live).
+/// The unix sockets there may be. A datagram one honours a name in every message, so it exists only where
+/// messages are looked at. `is_pair`: those of socketpair(2), which are connected already and so reach
+/// nothing else (net/unix/af_unix.c: connect answers EISCONN, listen EINVAL, as long as they live).
 fn unix(walls: Walls, is_pair: bool) -> Decision {
     let pair = if is_pair { families::UNIX_PAIR } else { 0 };
     let (stream, packet) = (families::UNIX_STREAM | pair, families::UNIX_SEQPACKET | pair);
@@ -202,8 +210,8 @@ fn sendto(walls: Walls) -> Decision {
     message(3, ask(Word::Low(4), Test::Is(0), addressed, Action::Notify))
 }
 
-/// connect(fd, address, length). Landlock takes an address that is too short for one of IPv4 for none (EINVAL), where Linux looks at no more than its family; such
-/// a disconnect is made by the supervisor.
+/// connect(fd, address, length). Landlock takes an address that is too short for one of IPv4 for none
+/// (EINVAL), where Linux looks at no more than its family; such a disconnect is made by the supervisor.
 fn connect(walls: Walls) -> Decision {
     if walls.looks_at_connects() {
         return Action::Notify.into();
@@ -220,7 +228,8 @@ fn recvfrom(walls: Walls) -> Decision {
     ask(Word::Low(4), Test::Is(0), addressed, Action::Notify)
 }
 
-/// A receive that may tell a source. Who takes descriptors, queued errors or urgent data does not receive an answer to a question.
+/// A receive that may tell a source. Who takes descriptors, queued errors or urgent data does not receive an
+/// answer to a question.
 fn receive(flags: u8) -> Decision {
     ask(Word::Low(flags), Test::AnyOf(NO_ANSWER), Action::Allow, Action::Notify)
 }
@@ -263,12 +272,14 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
     } else {
         allow()
     };
-    // Kept for programs: a process that is not dumpable could not be looked at by an unprivileged supervisor, so every network call of it would
-    // fail. Saying yes without doing it costs a program nothing it can observe from inside.
+    // Kept for programs: a process that is not dumpable could not be looked at by an unprivileged supervisor,
+    // so every network call of it would fail. Saying yes without doing it costs a program nothing it can
+    // observe from inside.
     let dumpable = ask(Word::Low(1), Test::Is(0), Action::Refuse(0), allow());
     let listener = ask(Word::Low(1), Test::AnyOf(NEW_LISTENER), Action::Refuse(libc::EBUSY), allow());
-    // Typing into the user's terminal; packets by a link that waits for whoever takes it, which needs no right where it has no owner; memory that holds up who reads it, as
-    // userfaultfd(2); and the owners of `signals`.
+    // Typing into the user's terminal; packets by a link that waits for whoever takes it, which needs no
+    // right where it has no owner; memory that holds up who reads it, as userfaultfd(2); and the owners of
+    // `signals`.
     let mut requests = vec![TIOCSTI, TIOCLINUX, TUNSETIFF, USERFAULTFD_IOC_NEW];
     if !walls.scoped {
         requests.extend([FIOSETOWN, SIOCSPGRP]);
@@ -281,7 +292,8 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
         (libc::SYS_recvfrom, recvfrom(walls)),
         (libc::SYS_recvmsg, receives(2)),
         (libc::SYS_recvmmsg, receives(3)),
-        // Without inspection there is no socket that could be bound but those of TCP, which Landlock holds, of netlink, and pairs of unix sockets.
+        // Without inspection there is no socket that could be bound but those of TCP, which Landlock holds,
+        // of netlink, and pairs of unix sockets.
         (libc::SYS_bind, if walls.inspected { notify() } else { allow() }),
         (libc::SYS_listen, if walls.inspected { notify() } else { refuse(libc::EACCES) }),
         (libc::SYS_socket, socket(walls)),
@@ -345,7 +357,8 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
     calls
 }
 
-/// Signals are kept inside by the supervisor, where Landlock can not (calls/signal.rs). Whoever owns a descriptor gets the signals that its events make: owners are not set.
+/// Signals are kept inside by the supervisor, where Landlock can not (calls/signal.rs). Whoever owns a
+/// descriptor gets the signals that its events make: owners are not set.
 fn signals(calls: &mut Vec<(libc::c_long, Decision)>) {
     for number in [
         libc::SYS_kill,

@@ -1,17 +1,23 @@
-//! Calls that only the caller can make and that are sound as long as the number in them means the same socket: they are let run while the caller's process stands still (`frozen.rs`). Decides
-//! when that is done, and what such a call is answered with where it can not be. Which calls those are is decided by `calls/alone.rs`.
+//! Calls that only the caller can make and that are sound as long as the number in them means the same
+//! socket: they are let run while the caller's process stands still (`frozen.rs`). Decides when that is done,
+//! and what such a call is answered with where it can not be. Which calls those are is decided by
+//! `calls/alone.rs`.
 //!
 //! Theory of operation
 //!
-//! What is traced belongs to one thread, and can be traced once; so the calls of a process all go to one thread of ours, which is made when the first one comes. It freezes the process, and then,
-//! for each of its calls that wait: looks at the socket behind the number, sees that the call still waits, lets it run, and waits until its thread has stopped again, at the end
-//! of the call. Nobody but that thread ran meanwhile. A call that would sleep for room does not, since a stop is waiting for its thread: it ends, is made again by the program's
-//! own kernel and comes here anew; then it is put off for a while.
+//! What is traced belongs to one thread, and can be traced once; so the calls of a process all go to one
+//! thread of ours, which is made when the first one comes. It freezes the process, and then, for each of its
+//! calls that wait: looks at the socket behind the number, sees that the call still waits, lets it run, and
+//! waits until its thread has stopped again, at the end of the call. Nobody but that thread ran meanwhile. A
+//! call that would sleep for room does not, since a stop is waiting for its thread: it ends, is made again by
+//! the program's own kernel and comes here anew; then it is put off for a while.
 //!
-//! What can not be frozen now (threads that wait for a disk, or are created all the time) runs on and is tried again later, for some seconds. Other processes do not wait for it, nor does the thread that
+//! What can not be frozen now (threads that wait for a disk, or are created all the time) runs on and is
+//! tried again later, for some seconds. Other processes do not wait for it, nor does the thread that
 //! receives.
 //!
-//! A kernel whose calls do not wait killably for us (before Linux 5.19) would end other waiting calls of the process by the stop, and they would be made twice: there nothing is frozen.
+//! A kernel whose calls do not wait killably for us (before Linux 5.19) would end other waiting calls of the
+//! process by the stop, and they would be made twice: there nothing is frozen.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,7 +81,8 @@ struct Shared {
 }
 
 impl Freezer {
-    /// Answers go to `listener`, and to `events` which processes may not be traced. `waits_are_killable`: of those that wait for us (Linux 5.19); else nothing is frozen.
+    /// Answers go to `listener`, and to `events` which processes may not be traced. `waits_are_killable`: of
+    /// those that wait for us (Linux 5.19); else nothing is frozen.
     pub fn new(
         listener: Arc<Listener>,
         events: Arc<Events>,
@@ -92,7 +99,8 @@ impl Freezer {
         }))
     }
 
-    /// A process is about to be made that shares its descriptor table with another: from now on a table may change though its process stands still.
+    /// A process is about to be made that shares its descriptor table with another: from now on a table may
+    /// change though its process stands still.
     pub fn share_tables(&self) {
         self.0.has_common_tables.store(true, Ordering::SeqCst);
     }
@@ -102,8 +110,9 @@ impl Freezer {
         self.0.has_common_tables.load(Ordering::SeqCst)
     }
 
-    /// Lets a call of that process (a thread group) run while it stands still, if the socket in it carries no destination. Whatever comes of it, it will be answered. EPERM: tables are shared,
-    /// or the kernel is too old; EAGAIN: too many processes are looked after already.
+    /// Lets a call of that process (a thread group) run while it stands still, if the socket in it carries no
+    /// destination. Whatever comes of it, it will be answered. EPERM: tables are shared, or the kernel is too
+    /// old; EAGAIN: too many processes are looked after already.
     pub fn hand_over(&self, notification: &Notification, group: u32) -> Result<()> {
         if self.tables_are_shared() || !self.0.is_able {
             return Err(Errno(libc::EPERM));
@@ -142,8 +151,9 @@ impl Shared {
         self.processes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether a message on the socket behind that number goes to the socket's peer, whoever it names: streams and sequenced packets of unix sockets, and whatever is not held where all that honours a
-    /// name is (vault.rs).
+    /// Whether a message on the socket behind that number goes to the socket's peer, whoever it names:
+    /// streams and sequenced packets of unix sockets, and whatever is not held where all that honours a name
+    /// is (vault.rs).
     fn is_connection(&self, thread: u32, number: u64) -> Result<bool> {
         let number = u32::try_from(number & 0xffff_ffff).unwrap_or(u32::MAX).cast_signed();
         let socket = match &self.vault {
@@ -190,7 +200,8 @@ impl Worker {
             let due: Vec<Job> = self.queue.iter().filter(|job| is_due(job)).copied().collect();
             self.queue.retain(|job| !is_due(job));
             if !due.is_empty() && !self.make(due) {
-                // What stands in a call is let go of when this thread ends; another goes on, as soon as there may be one more.
+                // What stands in a call is let go of when this thread ends; another goes on, as soon as there
+                // may be one more.
                 while let Err(worker) = self.start() {
                     self = worker;
                     std::thread::sleep(PAUSE);
@@ -220,7 +231,8 @@ impl Worker {
         }
     }
 
-    /// Takes the process off the list, unless one more call came. The list is locked before it is looked whether one did.
+    /// Takes the process off the list, unless one more call came. The list is locked before it is looked
+    /// whether one did.
     fn leave(&mut self) -> bool {
         let shared = Arc::clone(&self.shared);
         let mut processes = shared.lock();

@@ -1,14 +1,16 @@
-//! The front in the host process (Node, or the launcher): one thread for each sandbox, which confines itself, starts the supervisor and ends the tree if the supervisor dies.
+//! The front in the host process (Node, or the launcher): one thread for each sandbox, which confines itself,
+//! starts the supervisor and ends the tree if the supervisor dies.
 //!
-//! The thread lives as long as the sandbox. It enters a Landlock domain that may signal only what is inside it; the
-//! supervisor and the command inherit the domain. So: nothing in the sandbox can signal the host; kill(-1) of the thread or of the supervisor
-//! reaches exactly the sandbox.
+//! The thread lives as long as the sandbox. It enters a Landlock domain that may signal only what is inside
+//! it; the supervisor and the command inherit the domain. So: nothing in the sandbox can signal the host;
+//! kill(-1) of the thread or of the supervisor reaches exactly the sandbox.
 //!
-//! Who ends whom: the host dies → the control pipe ends → the supervisor ends the tree. The supervisor dies → this thread sees its pidfd → it ends the
-//! tree. The reader of the records goes away (a worker thread that was terminated) → this thread asks the supervisor to end the tree.
+//! Who ends whom: the host dies → the control pipe ends → the supervisor ends the tree. The supervisor dies →
+//! this thread sees its pidfd → it ends the tree. The reader of the records goes away (a worker thread that
+//! was terminated) → this thread asks the supervisor to end the tree.
 //!
-//! Must not: change anything of the host process (dispositions, dumpable, limits, directory), wait for children that are not ours, kill anything without a
-//! proven domain.
+//! Must not: change anything of the host process (dispositions, dumpable, limits, directory), wait for
+//! children that are not ours, kill anything without a proven domain.
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -45,7 +47,8 @@ pub struct Front {
 pub enum Program {
     /// The program at that path is executed. For a large host with threads of its own.
     At(CString),
-    /// It is a copy of this process. For the launcher, which is small and has nothing the supervisor must not see: 40 µs less with musl, more with glibc.
+    /// It is a copy of this process. For the launcher, which is small and has nothing the supervisor must not
+    /// see: 40 µs less with musl, more with glibc.
     Copy,
 }
 
@@ -65,8 +68,8 @@ struct Plan {
 }
 
 impl Front {
-    /// Starts a sandbox: `program` says how the supervisor is made, `table` the table's bytes, `request` as docs/native.md has it. Returns once the supervisor runs; how
-    /// the command fares is told by records.
+    /// Starts a sandbox: `program` says how the supervisor is made, `table` the table's bytes, `request` as
+    /// docs/native.md has it. Returns once the supervisor runs; how the command fares is told by records.
     pub fn start(program: Program, table: &[u8], request: &[u8]) -> Result<Self> {
         let mask = signal::mask();
         let Request { options, stdio, .. } = Request::parse(request, mask)?;
@@ -103,8 +106,9 @@ impl Front {
         Ok(Self { control: control_write, events: Mutex::new(Some(Records::new(events_read))), is_terminal })
     }
 
-    /// Waits for the next record, at most `timeout_ms`; < 0: for ever. `None`: there are no more. EAGAIN: the time is over; EBADF: the records are read by
-    /// their descriptor. With a terminal, a stop of the command stops this process too, and its continuing continues the command.
+    /// Waits for the next record, at most `timeout_ms`; < 0: for ever. `None`: there are no more. EAGAIN: the
+    /// time is over; EBADF: the records are read by their descriptor. With a terminal, a stop of the command
+    /// stops this process too, and its continuing continues the command.
     pub fn next(&self, timeout_ms: i32) -> Result<Option<[u8; RECORD_BYTES]>> {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         let events = events.as_mut().ok_or(Errno(libc::EBADF))?;
@@ -125,8 +129,9 @@ impl Front {
         }
     }
 
-    /// The descriptor to read the records from instead of `next`. The caller owns it alone: when it is closed, also because a thread of the host was
-    /// terminated, the tree is ended. EBADF: it was taken already, or `next` has read from it.
+    /// The descriptor to read the records from instead of `next`. The caller owns it alone: when it is
+    /// closed, also because a thread of the host was terminated, the tree is ended. EBADF: it was taken
+    /// already, or `next` has read from it.
     pub fn events(&self) -> Result<OwnedFd> {
         let taken = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
         taken.and_then(Records::into_pipe).ok_or(Errno(libc::EBADF))
@@ -161,7 +166,8 @@ fn moved(fd: &OwnedFd) -> Result<OwnedFd> {
     fd::duplicate_from(fd, OUT_OF_THE_WAY)
 }
 
-/// The thread. A start that fails is told by a record, so that every failure reaches the host by one road; `report` only says that the supervisor was tried.
+/// The thread. A start that fails is told by a record, so that every failure reaches the host by one road;
+/// `report` only says that the supervisor was tried.
 fn serve(plan: Plan, report: &mpsc::Sender<Result<()>>) {
     let Plan { program, table, request, stdio, events: pipe, .. } = plan;
     let Plan { control_read, control_write, proof, proof_write, .. } = plan;
@@ -202,7 +208,8 @@ fn serve(plan: Plan, report: &mpsc::Sender<Result<()>>) {
 
 /// Waits for the supervisor to end; when nobody reads the records any more, asks it to end the tree.
 fn watch(events: &Events, pidfd: &OwnedFd, control: OwnedFd) {
-    // The host's own write end alone must keep the supervisor's control pipe open: this one is used only for the last word.
+    // The host's own write end alone must keep the supervisor's control pipe open: this one is used only for
+    // the last word.
     let mut control = Some(control);
     loop {
         let mut abandoned = events.abandonment();
@@ -223,7 +230,8 @@ fn watch(events: &Events, pidfd: &OwnedFd, control: OwnedFd) {
     }
 }
 
-/// Enters the outer domain with this thread alone. `false`: the kernel has no signal scope, and the supervisor keeps signals inside (`calls/signal.rs`).
+/// Enters the outer domain with this thread alone. `false`: the kernel has no signal scope, and the
+/// supervisor keeps signals inside (`calls/signal.rs`).
 fn confine() -> std::result::Result<bool, Failure> {
     if !Abi::of_kernel().has_scopes() {
         return Ok(false);
@@ -233,8 +241,9 @@ fn confine() -> std::result::Result<bool, Failure> {
     Ok(true)
 }
 
-/// The supervisor is dead: nothing of the sandbox may outlive it. Its orphans went to another reaper, so their end can not be waited for; kill(-1) is
-/// atomic towards fork, further rounds find what was being created.
+/// The supervisor is dead: nothing of the sandbox may outlive it. Its orphans went to another reaper, so
+/// their end can not be waited for; kill(-1) is atomic towards fork, further rounds find what was being
+/// created.
 fn end_tree(proof: &OwnedFd) {
     let mut word = [0];
     let count = fd::read(proof, &mut word).unwrap_or(0); // end of file when the supervisor never got that far

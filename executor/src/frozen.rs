@@ -1,10 +1,15 @@
-//! A process whose threads all stand still (ptrace(2)), so that a call of one of them finds the descriptor table as we saw it. Refuses to know what the call is.
+//! A process whose threads all stand still (ptrace(2)), so that a call of one of them finds the descriptor
+//! table as we saw it. Refuses to know what the call is.
 //!
-//! **Why nothing runs.** Every thread that is found is seized and interrupted: from then on it does not return to its program. It *stands* once it has stopped, or sleeps in a call that can neither
-//! close nor replace a descriptor (those that wait for our answer do not stop, `WAIT_KILLABLE_RECV`). Threads come from threads: a thread that stands has none under way (clone(2) ends before
-//! its caller stops, or is made anew later), so when all that are known stand and the kernel counts no others, there are no others, and none can come.
+//! **Why nothing runs.** Every thread that is found is seized and interrupted: from then on it does not
+//! return to its program. It *stands* once it has stopped, or sleeps in a call that can neither close nor
+//! replace a descriptor (those that wait for our answer do not stop, `WAIT_KILLABLE_RECV`). Threads come from
+//! threads: a thread that stands has none under way (clone(2) ends before its caller stops, or is made anew
+//! later), so when all that are known stand and the kernel counts no others, there are no others, and none
+//! can come.
 //!
-//! A thread that stands goes on when we let it go, when it is killed (with its whole process), and when our own thread ends, which is how those are let go of that sleep in a call.
+//! A thread that stands goes on when we let it go, when it is killed (with its whole process), and when our
+//! own thread ends, which is how those are let go of that sleep in a call.
 
 use std::collections::HashMap;
 use std::ffi::CString;
@@ -12,7 +17,8 @@ use std::time::{Duration, Instant};
 
 use crate::sys::{Errno, Result, fd, ptrace};
 
-/// Calls in which a thread counts as standing: they wait for our answer, and when they run they open descriptors at most, at numbers that are free.
+/// Calls in which a thread counts as standing: they wait for our answer, and when they run they open
+/// descriptors at most, at numbers that are free.
 const HARMLESS: [libc::c_long; 7] = [
     libc::SYS_connect,
     libc::SYS_sendto,
@@ -36,7 +42,8 @@ enum Place {
     Stopped,
 }
 
-/// A process of which threads are traced by the calling thread. To be let go of (`let_go`), whatever became of `freeze`.
+/// A process of which threads are traced by the calling thread. To be let go of (`let_go`), whatever became
+/// of `freeze`.
 #[derive(Debug)]
 pub struct Frozen {
     group: u32,
@@ -51,7 +58,8 @@ impl Frozen {
         Self { group, threads: HashMap::new(), has_dead: false }
     }
 
-    /// Freezes it. EPERM: it may not be traced, or another traces it; ETIMEDOUT: a thread did not stop until then, or new ones came all the time; EBUSY: a thread of ours that ends has not let go of it yet;
+    /// Freezes it. EPERM: it may not be traced, or another traces it; ETIMEDOUT: a thread did not stop until
+    /// then, or new ones came all the time; EBUSY: a thread of ours that ends has not let go of it yet;
     /// ESRCH: it is gone; ENOBUFS: it has too many threads.
     pub fn freeze(&mut self, until: Instant) -> Result<()> {
         loop {
@@ -68,7 +76,8 @@ impl Frozen {
             if self.count()? == self.threads.len() + dead {
                 return Ok(());
             }
-            // A thread that ends may not be traced either, for a moment before it is seen to have ended: it is looked for again.
+            // A thread that ends may not be traced either, for a moment before it is seen to have ended: it
+            // is looked for again.
             if Instant::now() >= until {
                 return refused.and(Err(Errno(libc::ETIMEDOUT)));
             }
@@ -115,7 +124,8 @@ impl Frozen {
         Ok(threads.take(MOST_THREADS + 1).collect())
     }
 
-    /// How many threads the kernel counts: the links of their directory but two (fs/proc/base.c, `proc_task_getattr`). The list may lack some while threads end, the count does not.
+    /// How many threads the kernel counts: the links of their directory but two (fs/proc/base.c,
+    /// `proc_task_getattr`). The list may lack some while threads end, the count does not.
     fn count(&self) -> Result<usize> {
         let path = CString::new(format!("/proc/{}/task", self.group)).map_err(|_| Errno(libc::EINVAL))?;
         let links = fd::links(&path).map_err(|_| Errno(libc::ESRCH))?;
@@ -172,12 +182,13 @@ impl Frozen {
     }
 }
 
-/// Pauses between looks at a thread that is about to stop, which takes it some microseconds if it gets a processor. Its stop can not be waited for: waitid(2) would have to share what it
-/// is told with the warden.
+/// Pauses between looks at a thread that is about to stop, which takes it some microseconds if it gets a
+/// processor. Its stop can not be waited for: waitid(2) would have to share what it is told with the warden.
 #[derive(Default)]
 struct Looks(u32);
 
-/// Shortest and longest pause. Yielding would be as quick on a machine that has nothing else to do, and give a whole slice away on one that has.
+/// Shortest and longest pause. Yielding would be as quick on a machine that has nothing else to do, and give
+/// a whole slice away on one that has.
 const SHORT: Duration = Duration::from_micros(10);
 const LONG: Duration = Duration::from_millis(1);
 /// Doublings from one to the other.

@@ -2,20 +2,26 @@
 //!
 //! Theory of operation
 //!
-//! A connect is begun without waiting (`calls/connect.rs`). From then on the handshake is the kernel's; what is left is to wait for it, and for what else can end the call.
-//! Such a call is handed to the warden, whose epoll instance holds all their sockets. When a socket is ready its handshake is decided, and connect(2), made once more, returns what the
-//! first one would have returned. Until then the warden does what the kernel does for a caller in connect(2):
+//! A connect is begun without waiting (`calls/connect.rs`). From then on the handshake is the kernel's; what
+//! is left is to wait for it, and for what else can end the call. Such a call is handed to the warden, whose
+//! epoll instance holds all their sockets. When a socket is ready its handshake is decided, and connect(2),
+//! made once more, returns what the first one would have returned. Until then the warden does what the kernel
+//! does for a caller in connect(2):
 //!
-//! - the socket's time limit (SO_SNDTIMEO, as it was when the call came): EINPROGRESS, or EALREADY where the connection was being made before;
+//! - the socket's time limit (SO_SNDTIMEO, as it was when the call came): EINPROGRESS, or EALREADY where the
+//!   connection was being made before;
 //! - a signal, a stop: EINTR or a restart (`caller.rs`), while the handshake goes on;
 //! - the caller is gone: nothing, for nobody;
 //! - another call dissolved the connection (connect(2) with AF_UNSPEC): EPIPE;
-//! - it was given up by shutdown(2), or another of several waiting calls has its error: the socket's error, or EPIPE. Such a socket has hung up but is not shut, one whose handshake has just
-//!   failed is both. It must not be connected once more: that would begin anew.
+//! - it was given up by shutdown(2), or another of several waiting calls has its error: the socket's error,
+//!   or EPIPE. Such a socket has hung up but is not shut, one whose handshake has just failed is both. It
+//!   must not be connected once more: that would begin anew.
 //!
-//! A program may do that just between the look and the connect. Then the connect would wait: it is cut (`sys/tick.rs`) and goes on in a thread of its own (`pending.rs`).
+//! A program may do that just between the look and the connect. Then the connect would wait: it is cut
+//! (`sys/tick.rs`) and goes on in a thread of its own (`pending.rs`).
 //!
-//! Must not: wait, but for the time of a tick. Unix sockets are not for here: a full queue is nothing that can be polled for.
+//! Must not: wait, but for the time of a tick. Unix sockets are not for here: a full queue is nothing that
+//! can be polled for.
 
 use std::collections::{HashMap, VecDeque};
 use std::os::fd::OwnedFd;
@@ -85,7 +91,8 @@ pub struct Keeper {
     undecided: VecDeque<u64>,
 }
 
-/// Both ends. Answers go to `listener`; `pending` makes connects that wait after all; a byte goes to the pipe `began` when there is something to look after.
+/// Both ends. Answers go to `listener`; `pending` makes connects that wait after all; a byte goes to the pipe
+/// `began` when there is something to look after.
 pub fn pair(listener: Arc<Listener>, pending: Pending, began: OwnedFd) -> Result<(Handshakes, Keeper)> {
     let (sender, incoming) = channel();
     let shared = Arc::new(Shared { listener, epoll: Epoll::new()?, began, count: AtomicUsize::new(0) });
@@ -95,7 +102,8 @@ pub fn pair(listener: Arc<Listener>, pending: Pending, began: OwnedFd) -> Result
 }
 
 impl Handshakes {
-    /// Takes a connect over whose handshake goes on. `is_begun`: by this very call; none: it is not known. EAGAIN: too many wait already.
+    /// Takes a connect over whose handshake goes on. `is_begun`: by this very call; none: it is not known.
+    /// EAGAIN: too many wait already.
     pub fn hand_over(
         &self,
         notification: &Notification,

@@ -1,5 +1,6 @@
-//! What is promised of a supervised call: no allocation and no lock; and that a refusal is told only if somebody was refused. Tried with real notifications: a thread
-//! that is filtered makes the calls, this one receives them, counts what it allocates, and holds the one lock that it could want.
+//! What is promised of a supervised call: no allocation and no lock; and that a refusal is told only if
+//! somebody was refused. Tried with real notifications: a thread that is filtered makes the calls, this one
+//! receives them, counts what it allocates, and holds the one lock that it could want.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -30,7 +31,8 @@ use crate::task::{Callers, Tasks};
 use crate::walls::Walls;
 use crate::watch::Suspects;
 
-/// Rounds before anything is counted: buffers grow to what is sent, tables of threads and sockets get their first entries.
+/// Rounds before anything is counted: buffers grow to what is sent, tables of threads and sockets get their
+/// first entries.
 const WARM: usize = 3;
 const ROUNDS: usize = 50;
 

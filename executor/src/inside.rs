@@ -1,5 +1,5 @@
-//! Which socket files were bound inside this sandbox: only those may be connected to by path. Knows files, not paths: a path can be made to name
-//! something else a moment later.
+//! Which socket files were bound inside this sandbox: only those may be connected to by path. Knows files,
+//! not paths: a path can be made to name something else a moment later.
 
 use std::collections::HashMap;
 use std::os::fd::OwnedFd;
@@ -18,13 +18,15 @@ pub struct Inside {
 }
 
 impl Inside {
-    /// Remembers at most an eighth of `descriptors`, since each file takes one, or `MOST`; those whose last name is gone are forgotten first.
+    /// Remembers at most an eighth of `descriptors`, since each file takes one, or `MOST`; those whose last
+    /// name is gone are forgotten first.
     pub fn new(descriptors: u64) -> Self {
         Self { files: HashMap::new(), most: usize::try_from(descriptors / 8).unwrap_or(MOST).min(MOST) }
     }
 
-    /// Remembers the file that the socket has just been bound to, if `file` (opened by its path) really is that file. The kernel tells which file a
-    /// socket is bound to (`sock_diag(7)`, `UDIAG_SHOW_VFS`); without that the file is not remembered and can not be connected to.
+    /// Remembers the file that the socket has just been bound to, if `file` (opened by its path) really is
+    /// that file. The kernel tells which file a socket is bound to (`sock_diag(7)`, `UDIAG_SHOW_VFS`);
+    /// without that the file is not remembered and can not be connected to.
     pub fn remember(&mut self, bound: &OwnedFd, file: OwnedFd) -> Result<()> {
         let opened = fd::identity(&file)?;
         let inode = u32::try_from(fd::identity(bound)?.inode).map_err(|_| Errno(libc::ERANGE))?;
@@ -62,7 +64,8 @@ fn bound_file(inode: u32) -> Result<(u64, u64)> {
         .ok_or(Errno(libc::ENOENT))
 }
 
-/// The names of the sockets that are bound to that file, as their owners wrote them; whoever moves or links the file does not change them.
+/// The names of the sockets that are bound to that file, as their owners wrote them; whoever moves or links
+/// the file does not change them.
 pub fn bound_names(file: &FileIdentity) -> Result<Vec<Vec<u8>>> {
     let wanted = (file.inode & 0xffff_ffff, kernel_device(file.device));
     let mut names = Vec::new();
@@ -76,7 +79,8 @@ pub fn bound_names(file: &FileIdentity) -> Result<Vec<Vec<u8>>> {
     Ok(names)
 }
 
-/// Whether anybody, of our network, may have that abstract name for a socket of the same type as `socket`; also where that can not be asked.
+/// Whether anybody, of our network, may have that abstract name for a socket of the same type as `socket`;
+/// also where that can not be asked.
 pub fn may_be_bound(socket: &OwnedFd, name: &[u8]) -> bool {
     let Ok(kind) = socket::option(socket, libc::SOL_SOCKET, libc::SO_TYPE) else { return true };
     let mut is_bound = false;
@@ -105,7 +109,8 @@ fn each(mut told: impl FnMut(Message)) -> Result<()> {
     }
 }
 
-/// Whether the kernel answers such questions at all (the modules sock_diag and unix_diag), tried on a socket of our own.
+/// Whether the kernel answers such questions at all (the modules sock_diag and unix_diag), tried on a socket
+/// of our own.
 pub fn can_ask() -> Result<()> {
     let socket = socket::new(libc::AF_UNIX, libc::SOCK_STREAM, 0)?;
     let inode = u32::try_from(fd::identity(&socket)?.inode).map_err(|_| Errno(libc::ERANGE))?;

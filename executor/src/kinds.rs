@@ -1,7 +1,8 @@
-//! Step 3 of `receiver.rs`: what a socket is, asked of our duplicate with as few questions as tell it. Each is a system call, a twentieth of a refusal.
+//! Step 3 of `receiver.rs`: what a socket is, asked of our duplicate with as few questions as tell it. Each
+//! is a system call, a twentieth of a refusal.
 //!
-//! What a socket is never changes, but for `IPV6_ADDRFORM`, which makes an IPv6 socket with an IPv4 peer an IPv4 one: the kernel then refuses the
-//! IPv6 names that are made for it.
+//! What a socket is never changes, but for `IPV6_ADDRFORM`, which makes an IPv6 socket with an IPv4 peer an
+//! IPv4 one: the kernel then refuses the IPv6 names that are made for it.
 
 use std::os::fd::AsRawFd;
 
@@ -41,7 +42,8 @@ impl Kinds {
         Ok(kind)
     }
 
-    /// What a socket is that connects, most likely a new one and TCP: two questions then. A raw socket of protocol 6 is none that answers the second.
+    /// What a socket is that connects, most likely a new one and TCP: two questions then. A raw socket of
+    /// protocol 6 is none that answers the second.
     pub(crate) fn of_connecting(&mut self, fd: &impl AsRawFd) -> Result<Kind> {
         let domain = domain(fd)?;
         let is_ip = matches!(domain, libc::AF_INET | libc::AF_INET6);

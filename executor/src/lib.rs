@@ -1,6 +1,7 @@
-//! sandlock's native half. Two files are made of it: the library that Node loads (`abi.rs`), and a program with three faces, told apart by the name it is executed under: the
-//! launcher that needs no Node (`launcher/`), the supervisor process that both start (`front.rs`; `supervisor.rs`, `warden.rs` and what they use), and the probe.
-//! Knows policy.bin, the kernel and DNS; nothing of TOML or JavaScript.
+//! sandlock's native half. Two files are made of it: the library that Node loads (`abi.rs`), and a program
+//! with three faces, told apart by the name it is executed under: the launcher that needs no Node
+//! (`launcher/`), the supervisor process that both start (`front.rs`; `supervisor.rs`, `warden.rs` and what
+//! they use), and the probe. Knows policy.bin, the kernel and DNS; nothing of TOML or JavaScript.
 //!
 //! ```text
 //! abi, launcher → front ┈┈executes┈┈▸ supervisor → spawn (the command: filter, domain)
@@ -9,7 +10,8 @@
 //!                                                             └─▸ names (the resolver, live addresses)
 //! ```
 //!
-//! The probe (`probe.rs`) is executed when the host asks what this kernel offers. Everything that touches the kernel is in `sys/`, the only place with unsafe code; `abi.rs` alone also exports symbols.
+//! The probe (`probe.rs`) is executed when the host asks what this kernel offers. Everything that touches the
+//! kernel is in `sys/`, the only place with unsafe code; `abi.rs` alone also exports symbols.
 
 #![deny(unsafe_code)]
 
@@ -61,7 +63,8 @@ mod warden;
 mod watch;
 mod yama;
 
-/// The program, by the name it was executed under. Whatever is not one of our own two is what a user calls the launcher. Both rows are those of C's `main`.
+/// The program, by the name it was executed under. Whatever is not one of our own two is what a user calls
+/// the launcher. Both rows are those of C's `main`.
 pub fn program(arguments: *const *const c_char, environment: *const *const c_char) -> ! {
     let start = sys::entry::start(arguments, environment);
     let name = start.arguments.first().map(CString::as_c_str);
@@ -72,7 +75,8 @@ pub fn program(arguments: *const *const c_char, environment: *const *const c_cha
     }
 }
 
-/// What parses hostile bytes, for the harnesses of fuzz/, the measurements of examples/ and nobody else. No interface: it changes with them.
+/// What parses hostile bytes, for the harnesses of fuzz/, the measurements of examples/ and nobody else. No
+/// interface: it changes with them.
 #[cfg(feature = "fuzz")]
 pub mod fuzz {
     pub use crate::cmsg::{Control, translate};

@@ -1,5 +1,5 @@
-//! The header of a message (`struct msghdr`, 64-bit layout) and its parts (`struct iovec`): bytes → bounded values. Pure; says which places of the
-//! program's memory to read, and reads none.
+//! The header of a message (`struct msghdr`, 64-bit layout) and its parts (`struct iovec`): bytes → bounded
+//! values. Pure; says which places of the program's memory to read, and reads none.
 
 use crate::sys::memory::Remote;
 use crate::sys::socket::NAME_BYTES;
@@ -57,7 +57,8 @@ fn cell(bytes: &[u8], offset: usize) -> u64 {
     bytes.get(offset..offset + 8).and_then(|bytes| bytes.try_into().ok()).map_or(0, u64::from_ne_bytes)
 }
 
-/// Reads an array of parts into `parts`, in place of what was there, and returns their total, cut at `MOST_TOTAL`. EINVAL: a length is negative.
+/// Reads an array of parts into `parts`, in place of what was there, and returns their total, cut at
+/// `MOST_TOTAL`. EINVAL: a length is negative.
 pub fn parts_of(bytes: &[u8], parts: &mut Vec<Remote>) -> Result<u64> {
     parts.clear();
     let mut total = 0u64;

@@ -1,5 +1,5 @@
-//! The paths of `allow_unix`, as they are compared with the names that daemons bound their sockets to. Read once, before the command runs: what it does to
-//! directories later changes nothing here.
+//! The paths of `allow_unix`, as they are compared with the names that daemons bound their sockets to. Read
+//! once, before the command runs: what it does to directories later changes nothing here.
 
 use std::ffi::{CStr, CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -47,8 +47,8 @@ impl Named {
     }
 }
 
-/// The path with symbolic links followed; the last part need not be there yet. None of the links that lie where the command may write: by one it made in an earlier run it would say what a
-/// rule means in this one.
+/// The path with symbolic links followed; the last part need not be there yet. None of the links that lie
+/// where the command may write: by one it made in an earlier run it would say what a rule means in this one.
 fn resolved(path: &Path) -> PathBuf {
     let mut left = MOST_LINKS;
     followed(path, &mut left, may_write).unwrap_or_else(|| path.to_owned())

@@ -1,5 +1,5 @@
-//! Which sockets the tasks of the sandbox have open, as `/proc` shows them: by the links of their descriptors, `socket:[INODE]`. What it tells was so a moment ago. Knows numbers, not what the
-//! sockets are.
+//! Which sockets the tasks of the sandbox have open, as `/proc` shows them: by the links of their
+//! descriptors, `socket:[INODE]`. What it tells was so a moment ago. Knows numbers, not what the sockets are.
 
 use std::collections::HashMap;
 use std::io::Write as _;
@@ -17,7 +17,8 @@ pub fn inode_of(tid: u32, number: i32) -> Result<Option<u64>> {
     let mut target = [0u8; 32];
     match fd::read_link(&path, &mut target) {
         Ok(length) => match inode_in(target.get(..length).unwrap_or_default()) {
-            // It can neither be read nor written, as its link tells: an O_PATH descriptor, which is none for a call on sockets.
+            // It can neither be read nor written, as its link tells: an O_PATH descriptor, which is none for
+            // a call on sockets.
             None if fd::link_mode(&path)? & 0o700 == 0 => Err(Errno(libc::EBADF)),
             inode => Ok(inode),
         },
@@ -33,7 +34,8 @@ fn inode_in(link: &[u8]) -> Option<u64> {
     std::str::from_utf8(number).ok()?.parse().ok()
 }
 
-/// Tells each inode and place where a task of the sandbox has a socket open, until `found` says that it is enough: first by the tables of processes, then by those of threads, which may have their own.
+/// Tells each inode and place where a task of the sandbox has a socket open, until `found` says that it is
+/// enough: first by the tables of processes, then by those of threads, which may have their own.
 pub fn each(mut found: impl FnMut(u64, Place) -> bool) -> Result<()> {
     let processes = descendants()?;
     if processes.iter().any(|process| each_of(&format!("/proc/{process}/fd"), *process, &mut found)) {
@@ -71,7 +73,8 @@ fn each_of(folder: &str, task: u32, found: &mut impl FnMut(u64, Place) -> bool) 
     })
 }
 
-/// The processes of the sandbox: all of those descend from this one, which is their subreaper. One whose parent has ended just now is taken for one.
+/// The processes of the sandbox: all of those descend from this one, which is their subreaper. One whose
+/// parent has ended just now is taken for one.
 fn descendants() -> Result<Vec<u32>> {
     let own = process::own_pid().cast_unsigned();
     let parents: HashMap<u32, u32> =

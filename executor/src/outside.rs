@@ -1,5 +1,6 @@
-//! Calls to abstract unix sockets outside that the policy names. The supervisor's own domain keeps it from every outside one, so these few are made by
-//! threads that were never in it. They decide nothing: the name has been compared with the policy's.
+//! Calls to abstract unix sockets outside that the policy names. The supervisor's own domain keeps it from
+//! every outside one, so these few are made by threads that were never in it. They decide nothing: the name
+//! has been compared with the policy's.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
@@ -21,8 +22,8 @@ struct Job {
 pub struct Outside(Sender<Job>);
 
 impl Outside {
-    /// Starts the thread that makes the others, one a call: a daemon that does not accept holds up nobody else. To be called before this thread
-    /// enters the domain.
+    /// Starts the thread that makes the others, one a call: a daemon that does not accept holds up nobody
+    /// else. To be called before this thread enters the domain.
     pub fn start() -> Result<Self> {
         let thread = || std::thread::Builder::new().name("sl-outside".into()).stack_size(STACK_BYTES);
         let (sender, jobs) = channel::<Job>();

@@ -1,8 +1,9 @@
-//! Calls that may wait: each has a thread of its own for as long as it waits, so that it delays no other call. Threads are made when none is idle and
-//! kept for the next one.
+//! Calls that may wait: each has a thread of its own for as long as it waits, so that it delays no other
+//! call. Threads are made when none is idle and kept for the next one.
 //!
-//! Its caller is looked at now and then (`caller.rs`), and the waiting call interrupted, by a signal to its thread, when the caller is gone or has something else to do. TCP connects that have begun wait
-//! without a thread (`handshakes.rs`).
+//! Its caller is looked at now and then (`caller.rs`), and the waiting call interrupted, by a signal to its
+//! thread, when the caller is gone or has something else to do. TCP connects that have begun wait without a
+//! thread (`handshakes.rs`).
 //!
 //! Must not: hold a lock while a job runs, or leave a notification without an answer.
 
@@ -27,7 +28,8 @@ pub const INTERRUPT: i32 = libc::SIGUSR1;
 /// Most calls that can wait at once. Each costs a thread with a stack of 64 KiB, of which one page is touched.
 const MOST_THREADS: usize = 2048;
 const STACK_BYTES: usize = 64 * 1024;
-/// Bytes of messages that can wait whole at once. Linux lets a unix datagram have 200 KB, so the threads alone are no bound.
+/// Bytes of messages that can wait whole at once. Linux lets a unix datagram have 200 KB, so the threads
+/// alone are no bound.
 const MOST_BYTES: usize = 16 << 20;
 /// Idle threads kept; more end themselves.
 const MOST_IDLE: usize = 8;
@@ -100,7 +102,8 @@ impl Pending {
         Held(self.0.lock())
     }
 
-    /// Runs `work` for the notification and answers it with the result. EAGAIN: too many calls wait already; nothing was taken over.
+    /// Runs `work` for the notification and answers it with the result. EAGAIN: too many calls wait already;
+    /// nothing was taken over.
     pub fn hand_over(&self, notification: &Notification, work: Work) -> Result<()> {
         self.hand_over_step(notification, Box::new(move || Some(work())))
     }

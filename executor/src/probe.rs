@@ -1,9 +1,12 @@
-//! What the kernel, and whatever confines this process already, let a sandbox do: found by doing it, not by version numbers. `sandlock doctor` asks.
+//! What the kernel, and whatever confines this process already, let a sandbox do: found by doing it, not by
+//! version numbers. `sandlock doctor` asks.
 //!
-//! The host executes this ELF under the name `sandlock-probe`, with a pipe at descriptor 3. Each probe runs in a child of that process, so what one takes
-//! away is missing neither to the next nor to the host. A probe that hangs is ended by SIGALRM.
+//! The host executes this ELF under the name `sandlock-probe`, with a pipe at descriptor 3. Each probe runs
+//! in a child of that process, so what one takes away is missing neither to the next nor to the host. A probe
+//! that hangs is ended by SIGALRM.
 //!
-//! Decides nothing: what sandlock does about an answer is src/doctor's to say. Must not: change anything outside its own processes.
+//! Decides nothing: what sandlock does about an answer is src/doctor's to say. Must not: change anything
+//! outside its own processes.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::AsRawFd;
@@ -197,8 +200,9 @@ fn waits_killably() -> Result<()> {
     if still && process::wait_for(caller) == Ok(0) { Ok(()) } else { Err(Errno(libc::EINTR)) }
 }
 
-/// What is needed where descriptors can not be taken, and sockets are made and held instead (`vault.rs`): to see them by their links, to read memory, and a listener that
-/// gives descriptors (no call waits for one here, so ENOENT; EINVAL: before Linux 5.14). Leaves the process with a filter.
+/// What is needed where descriptors can not be taken, and sockets are made and held instead (`vault.rs`): to
+/// see them by their links, to read memory, and a listener that gives descriptors (no call waits for one
+/// here, so ENOENT; EINVAL: before Linux 5.14). Leaves the process with a filter.
 pub fn holds_sockets() -> Result<()> {
     vault::probe()?;
     reads_memory()?;
@@ -223,7 +227,8 @@ fn read_flag(pid: i32) -> Result<()> {
     memory::read_exact(pid.cast_unsigned(), (&raw const FLAG) as u64, &mut [0])
 }
 
-/// That memory of the command can be read, by call or by file. A process that is not dumpable, as the supervisor, is kept from its own file, so a child that is tries it.
+/// That memory of the command can be read, by call or by file. A process that is not dumpable, as the
+/// supervisor, is kept from its own file, so a child that is tries it.
 pub fn reads_memory() -> Result<()> {
     let own = process::own_pid();
     let by_file = || {
@@ -234,8 +239,8 @@ pub fn reads_memory() -> Result<()> {
     read_flag(own).or_else(|_| forked(by_file))
 }
 
-/// As the supervisor looks into the command: without capabilities, at a child. Yama (ptrace_scope 2 and 3) forbids that where looking at
-/// oneself works.
+/// As the supervisor looks into the command: without capabilities, at a child. Yama (ptrace_scope 2 and 3)
+/// forbids that where looking at oneself works.
 fn inspects_child() -> Result<()> {
     process::prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
     process::drop_capabilities()?;

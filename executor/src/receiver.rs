@@ -1,23 +1,29 @@
-//! The supervisor's hot path: receive a trapped call, take what it means, decide, make it on behalf of the caller, answer.
+//! The supervisor's hot path: receive a trapped call, take what it means, decide, make it on behalf of the
+//! caller, answer.
 //!
 //! Theory of operation
 //!
-//! A notification stops one thread of the sandbox inside a system call. Its arguments are registers and so can not change; whatever they point to
-//! can, at any time, by another thread. Therefore, for every call:
+//! A notification stops one thread of the sandbox inside a system call. Its arguments are registers and so
+//! can not change; whatever they point to can, at any time, by another thread. Therefore, for every call:
 //!
-//! 1. the descriptor is duplicated out of the calling thread's own table (`task.rs`); the number is never looked at again;
+//! 1. the descriptor is duplicated out of the calling thread's own table (`task.rs`); the number is never
+//!    looked at again;
 //! 2. memory is copied once; decision and call use the copy;
 //! 3. what kind of socket it is, is asked of the duplicate;
-//! 4. after these reads, and before anything is done, the notification's id is checked: the task was still the caller all the while, so what we
-//!    read was its own and not that of a task that got its number. A refusal does nothing; its answer makes the same check, and it is told afterwards;
+//! 4. after these reads, and before anything is done, the notification's id is checked: the task was still
+//!    the caller all the while, so what we read was its own and not that of a task that got its number. A
+//!    refusal does nothing; its answer makes the same check, and it is told afterwards;
 //! 5. the call is made on the duplicate with an address of our own making (`sockaddr.rs`), or refused with an errno.
 //!
-//! No call that could carry a destination is let through (`SECCOMP_USER_NOTIF_FLAG_CONTINUE`): the kernel would read the arguments again. Two kinds of calls
-//! that could not are (`calls/alone.rs`), and receives (`calls/receive.rs`). Whatever goes wrong ends in an errno: there is no path that leaves a notification unanswered or answers it with success for
-//! something not done.
+//! No call that could carry a destination is let through (`SECCOMP_USER_NOTIF_FLAG_CONTINUE`): the kernel
+//! would read the arguments again. Two kinds of calls that could not are (`calls/alone.rs`), and receives
+//! (`calls/receive.rs`). Whatever goes wrong ends in an errno: there is no path that leaves a notification
+//! unanswered or answers it with success for something not done.
 //!
-//! Nothing is waited for here. Sends are made with MSG_DONTWAIT first; those that must wait go to threads of their own (`pending.rs`), connects to the warden (`handshakes.rs`). So one receiving thread
-//! is enough, and is best: several would all be woken by each notification. Connects within the machine are made in line under a tick that cuts them (`sys/tick.rs`): every system call here must bear EINTR.
+//! Nothing is waited for here. Sends are made with MSG_DONTWAIT first; those that must wait go to threads of
+//! their own (`pending.rs`), connects to the warden (`handshakes.rs`). So one receiving thread is enough, and
+//! is best: several would all be woken by each notification. Connects within the machine are made in line
+//! under a tick that cuts them (`sys/tick.rs`): every system call here must bear EINTR.
 
 use std::cell::OnceCell;
 use std::collections::HashSet;
@@ -141,7 +147,8 @@ pub(crate) struct Address {
 }
 
 impl Address {
-    /// Room for an address of `length` bytes, of which the kernel looks at the low 32 bits. EINVAL unless 0..=128 (net/socket.c, move_addr_to_kernel).
+    /// Room for an address of `length` bytes, of which the kernel looks at the low 32 bits. EINVAL unless
+    /// 0..=128 (net/socket.c, move_addr_to_kernel).
     pub(crate) fn of_length(length: u64) -> Result<Self> {
         let length = usize::try_from(length & 0xffff_ffff).unwrap_or(usize::MAX);
         if length > socket::NAME_BYTES {
@@ -160,8 +167,9 @@ impl Address {
 }
 
 impl Receiver {
-    /// What connects without waiting, made when it is first asked for: most commands never do, and it takes some 30 µs. None where the kernel forbids rings:
-    /// then a connect of a blocking socket to another machine begins in a thread of its own.
+    /// What connects without waiting, made when it is first asked for: most commands never do, and it takes
+    /// some 30 µs. None where the kernel forbids rings: then a connect of a blocking socket to another
+    /// machine begins in a thread of its own.
     pub(crate) fn ring(&mut self) -> Option<&mut Ring> {
         self.ring.get_or_init(|| Ring::new().ok());
         self.ring.get_mut()?.as_mut()
@@ -174,7 +182,8 @@ impl Receiver {
         loop {
             match self.listener.receive() {
                 Ok(notification) => self.serve_one(&notification),
-                // Nobody is left to make a call (Linux 6.11; older kernels wait on, and the warden sees it), or this caller died just now.
+                // Nobody is left to make a call (Linux 6.11; older kernels wait on, and the warden sees it),
+                // or this caller died just now.
                 Err(Errno(libc::ENOENT)) if self.listener.is_abandoned() => {
                     self.end_watch();
                     return;
@@ -252,8 +261,9 @@ impl Receiver {
         descriptor
     }
 
-    /// Tells the front, once for each thread, that a process can not be looked at: its program file is not readable, or it has given up being dumpable
-    /// in a way that the filter could not prevent (a change of user).
+    /// Tells the front, once for each thread, that a process can not be looked at: its program file is not
+    /// readable, or it has given up being dumpable in a way that the filter could not prevent (a change of
+    /// user).
     pub(crate) fn tell_opaque(&mut self, notification: &Notification) {
         if !self.opaque.insert(notification.tid) {
             return;
@@ -270,7 +280,8 @@ impl Receiver {
         if self.listener.is_waiting(notification.id) { Ok(()) } else { Err(Errno(libc::ESRCH)) }
     }
 
-    /// May the sandbox reach that destination by that kind of socket? Returns it with an unspecified address made concrete.
+    /// May the sandbox reach that destination by that kind of socket? Returns it with an unspecified address
+    /// made concrete.
     pub(crate) fn decide(&mut self, kind: Kind, socket: &OwnedFd, inet: Inet) -> Result<Inet> {
         let protocol = match kind {
             Kind::Tcp { .. } => Protocol::Tcp,
@@ -325,7 +336,8 @@ impl Receiver {
         outside.hand_over(&self.listener, notification, work).map(|()| Outcome::Pending)
     }
 
-    /// Tells the front about a refusal, once it is answered: nobody waits for that, and that there was somebody to answer shows that what we read was the caller's own.
+    /// Tells the front about a refusal, once it is answered: nobody waits for that, and that there was
+    /// somebody to answer shows that what we read was the caller's own.
     pub(crate) fn tell_denied(
         &mut self,
         notification: &Notification,

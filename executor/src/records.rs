@@ -1,4 +1,5 @@
-//! The reading end of the record pipe (docs/native.md, "Records"), for a host that waits in a call for the next one. Knows nothing of what they say.
+//! The reading end of the record pipe (docs/native.md, "Records"), for a host that waits in a call for the
+//! next one. Knows nothing of what they say.
 
 use std::ops::Range;
 use std::os::fd::OwnedFd;
@@ -28,7 +29,8 @@ impl Records {
         (self.unread == (0..0)).then_some(self.pipe)
     }
 
-    /// Waits for the next record, at most `timeout_ms`; < 0: for ever. `None`: there are no more. EAGAIN: the time is over.
+    /// Waits for the next record, at most `timeout_ms`; < 0: for ever. `None`: there are no more. EAGAIN: the
+    /// time is over.
     pub fn next(&mut self, timeout_ms: i32) -> Result<Option<[u8; RECORD_BYTES]>> {
         if self.unread.is_empty() {
             self.read(timeout_ms)?;

@@ -1,5 +1,5 @@
-//! What the front asks the supervisor to run (docs/native.md, "Request"), and how it is handed over: the bytes of the caller's request behind
-//! a prefix of our own, in a sealed memory file.
+//! What the front asks the supervisor to run (docs/native.md, "Request"), and how it is handed over: the
+//! bytes of the caller's request behind a prefix of our own, in a sealed memory file.
 
 use std::ffi::CString;
 
@@ -8,15 +8,19 @@ use crate::sys::{Errno, Result};
 
 /// Bit of `options`: the front is a command line on a terminal.
 pub const TERMINAL: u32 = 1;
-/// Bit of `options`: run as root also where the kernel's settings can not be kept from the command, which can then run programs outside.
+/// Bit of `options`: run as root also where the kernel's settings can not be kept from the command, which can
+/// then run programs outside.
 pub const WITHOUT_SETTINGS: u32 = 8;
 
-/// Bit of `options`: tell allowed calls as well. Every protocol is then supervised: what the kernel decides alone, nobody could tell.
+/// Bit of `options`: tell allowed calls as well. Every protocol is then supervised: what the kernel decides
+/// alone, nobody could tell.
 pub const TELL_ALLOWED: u32 = 16;
-/// Bit of `options`: tell what the table would decide, and refuse nothing by it. Everything else of the sandbox stays: calls are made on behalf, sockets are
-/// those that the facts of the table allow. Every protocol is supervised here, too.
+/// Bit of `options`: tell what the table would decide, and refuse nothing by it. Everything else of the
+/// sandbox stays: calls are made on behalf, sockets are those that the facts of the table allow. Every
+/// protocol is supervised here, too.
 pub const OBSERVE: u32 = 32;
-/// Bit of `options`: look at every call that could carry a destination, also where the kernel alone could hold the policy, so that every refusal is told.
+/// Bit of `options`: look at every call that could carry a destination, also where the kernel alone could
+/// hold the policy, so that every refusal is told.
 pub const SUPERVISE: u32 = 64;
 
 /// `linger` without an end.
@@ -102,8 +106,8 @@ impl Request {
         Self::parse(request, Mask::from_le_bytes(*mask))
     }
 
-    /// The files to try, in order: the program itself when it holds a slash, else it in each directory of PATH, as execvp(3) does. An unset
-    /// PATH is "/bin:/usr/bin"; an empty entry is the working directory.
+    /// The files to try, in order: the program itself when it holds a slash, else it in each directory of
+    /// PATH, as execvp(3) does. An unset PATH is "/bin:/usr/bin"; an empty entry is the working directory.
     pub fn candidates(&self) -> Vec<CString> {
         let Some(program) = self.arguments.first() else { return Vec::new() };
         if program.as_bytes().contains(&b'/') || program.is_empty() {

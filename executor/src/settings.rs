@@ -1,5 +1,6 @@
-//! The kernel's own files: settings, control groups, debugging. Root may write them as their owner, without any capability, and some of them make the kernel run
-//! programs outside (`core_pattern`) or hold the supervisor up (freezer). So a command that runs as root sees them read-only.
+//! The kernel's own files: settings, control groups, debugging. Root may write them as their owner, without
+//! any capability, and some of them make the kernel run programs outside (`core_pattern`) or hold the
+//! supervisor up (freezer). So a command that runs as root sees them read-only.
 
 use std::ffi::{CStr, CString};
 use std::fs::File;
@@ -7,7 +8,8 @@ use std::io::Read as _;
 
 use crate::sys::{fd, mounts, process};
 
-/// File systems that are the kernel's own. What is mounted below one (`binfmt_misc` by a trigger of autofs, `nfsd`, `fusectl`, `selinuxfs`) counts as well.
+/// File systems that are the kernel's own. What is mounted below one (`binfmt_misc` by a trigger of autofs,
+/// `nfsd`, `fusectl`, `selinuxfs`) counts as well.
 const KINDS: [&str; 13] = [
     "proc",
     "sysfs",
@@ -36,7 +38,8 @@ fn mounted() -> std::io::Result<String> {
     File::open("/proc/self/mountinfo")?.read_to_string(&mut text).map(|_| text)
 }
 
-/// Lines of `/proc/self/mountinfo` (proc_pid_mountinfo(5)): `id parent device root path options … - kind source options`. What lies below something comes after it.
+/// Lines of `/proc/self/mountinfo` (proc_pid_mountinfo(5)):
+/// `id parent device root path options … - kind source options`. What lies below something comes after it.
 fn parse(text: &str) -> Mounts {
     let mut mounts = Mounts::new();
     for line in text.lines() {
@@ -92,8 +95,8 @@ fn flags(options: &str) -> libc::c_ulong {
     })
 }
 
-/// Seals them, as root, for this process and what it creates. Without `CAP_SYS_ADMIN` nothing happens: `are_sealed` tells whether that is enough. Whether this process
-/// may mount now and nobody outside sees it.
+/// Seals them, as root, for this process and what it creates. Without `CAP_SYS_ADMIN` nothing happens:
+/// `are_sealed` tells whether that is enough. Whether this process may mount now and nobody outside sees it.
 pub fn seal() -> bool {
     if process::effective_user() != 0 {
         return false;
@@ -108,7 +111,8 @@ pub fn seal() -> bool {
     is_alone
 }
 
-/// Whether this process, and so what it creates, is kept from them: by the seal, or as any user but root is. To be asked without capabilities.
+/// Whether this process, and so what it creates, is kept from them: by the seal, or as any user but root is.
+/// To be asked without capabilities.
 pub fn are_sealed() -> bool {
     !fd::may_write(PROOF)
 }

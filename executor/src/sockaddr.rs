@@ -1,6 +1,7 @@
-//! Socket addresses: the bytes a program passed → what they mean for that kind of socket, and back into bytes of our own making. Pure. What goes to the
-//! kernel holds family, port, address and scope and nothing else the program wrote. Where Linux refuses an address, the same errno comes
-//! out here, in the kernel's order of checks (net/ipv4/af_inet.c, udp.c, ping.c, net/ipv6/*, net/unix/af_unix.c; 6.x).
+//! Socket addresses: the bytes a program passed → what they mean for that kind of socket, and back into bytes
+//! of our own making. Pure. What goes to the kernel holds family, port, address and scope and nothing else
+//! the program wrote. Where Linux refuses an address, the same errno comes out here, in the kernel's order of
+//! checks (net/ipv4/af_inet.c, udp.c, ping.c, net/ipv6/*, net/unix/af_unix.c; 6.x).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -166,7 +167,8 @@ pub fn connect_target(kind: Kind, bytes: &[u8]) -> Result<Target> {
     }
 }
 
-/// The name of a datagram. `bytes` may be empty: then Linux finds it too short (a name pointer with length 0 in sendto).
+/// The name of a datagram. `bytes` may be empty: then Linux finds it too short (a name pointer with length 0
+/// in sendto).
 pub fn send_target(kind: Kind, bytes: &[u8]) -> Result<Target> {
     match kind {
         Kind::Udp { v6: false } => {
@@ -273,8 +275,9 @@ impl Inet {
         Name::new(bytes.get(..length).unwrap_or_default())
     }
 
-    /// The same destination with an unspecified address replaced by the one Linux would use: the address the socket is bound to, or the
-    /// loopback of the family (RFC 1122 leaves it open; net/ipv4/route.c, net/ipv6/tcp_ipv6.c and udp.c decide).
+    /// The same destination with an unspecified address replaced by the one Linux would use: the address the
+    /// socket is bound to, or the loopback of the family (RFC 1122 leaves it open; net/ipv4/route.c,
+    /// net/ipv6/tcp_ipv6.c and udp.c decide).
     #[must_use]
     pub fn concrete(self, local: Option<IpAddr>) -> Self {
         let bound = local.map(|ip| ip.to_canonical()).filter(|ip| !ip.is_unspecified());

@@ -1,15 +1,19 @@
-//! Creating the command: from the supervisor, without copying page tables, through the stages that take away what it must not have.
+//! Creating the command: from the supervisor, without copying page tables, through the stages that take away
+//! what it must not have.
 //!
-//! The child runs on our memory while we are suspended (`clone_vfork`), so it makes plain system calls only, and shares our descriptor table, so the
-//! listener it installs appears in ours. Its stages, in order, and what each must have before it:
+//! The child runs on our memory while we are suspended (`clone_vfork`), so it makes plain system calls only,
+//! and shares our descriptor table, so the listener it installs appears in ours. Its stages, in order, and
+//! what each must have before it:
 //!
-//! 1. the one signal that the supervisor handles to default, as the front has left all others: before it could run the parent's handler;
+//! 1. the one signal that the supervisor handles to default, as the front has left all others: before it
+//!    could run the parent's handler;
 //! 2. die with the parent: before it could be left alone;
 //! 3. limit of open files, working directory: as the caller had them;
 //! 4. `no_new_privs`: before Landlock and seccomp, which demand it;
 //! 5. Landlock domain: before the filter, while it is certain that its calls run;
 //! 6. capabilities: before the filter; nothing after needs them;
-//! 7. filter with listener: from here on every call of the child is filtered, and a trapped one would wait for us for ever: we are suspended;
+//! 7. filter with listener: from here on every call of the child is filtered, and a trapped one would wait
+//!    for us for ever: we are suspended;
 //! 8. own descriptor table, everything above 2 closed: after the listener was taken into ours;
 //! 9. stdio kept over exec, signal mask, exec.
 //!
@@ -137,8 +141,10 @@ fn execute(candidates: &[CString], arguments: &Vector, environment: &Vector) -> 
     error
 }
 
-/// The ruleset of the command's domain, where the kernel has Landlock. It holds what is not looked at: connects, and binds where the command can not be inspected. Without TCP it is for the memory of other
-/// processes alone, and not needed where Yama keeps those apart: such a domain can do less with files than a program expects.
+/// The ruleset of the command's domain, where the kernel has Landlock. It holds what is not looked at:
+/// connects, and binds where the command can not be inspected. Without TCP it is for the memory of other
+/// processes alone, and not needed where Yama keeps those apart: such a domain can do less with files than a
+/// program expects.
 pub fn domain<B: AsRef<[u8]>>(abi: landlock::Abi, walls: Walls, table: &Table<B>) -> Result<Option<OwnedFd>> {
     if !abi.has_tcp() {
         let is_needed = abi.has_domains() && !yama::keeps_apart(yama::SCOPE);

@@ -1,7 +1,9 @@
-//! The supervisor process: prepares itself, step by step, creates the command, and becomes its warden (`warden.rs`). Decides in which order that is done, and
-//! when a sandbox is refused because of where it would run.
+//! The supervisor process: prepares itself, step by step, creates the command, and becomes its warden
+//! (`warden.rs`). Decides in which order that is done, and when a sandbox is refused because of where it
+//! would run.
 //!
-//! It is a program of its own, executed by the front with five descriptors and an empty environment, or a copy of the launcher with the same:
+//! It is a program of its own, executed by the front with five descriptors and an empty environment, or a
+//! copy of the launcher with the same:
 //!
 //! | number | is |
 //! |---|---|
@@ -12,9 +14,9 @@
 //! | 6 | the request, sealed |
 //! | 7 | write end: one byte once it is proven that we can signal nothing outside |
 //!
-//! Should: have no capabilities, not be dumpable, be in a session of its own, be subreaper (orphans come to it). A panic ends it, and so the tree (the front
-//! sees to that).
-//! Must not: end while a task of the sandbox lives; touch stdio of the caller after the command has started.
+//! Should: have no capabilities, not be dumpable, be in a session of its own, be subreaper (orphans come to
+//! it). A panic ends it, and so the tree (the front sees to that). Must not: end while a task of the sandbox
+//! lives; touch stdio of the caller after the command has started.
 
 use std::cell::LazyCell;
 use std::sync::Arc;
@@ -163,15 +165,17 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     Ok(())
 }
 
-/// Shows the pinned names in the hosts file, where that costs nothing: in a mount namespace that is ours. Elsewhere, and for programs that do not read it, the resolver says the same. The names
-/// of the machine are not shown; those of an image are, since they are its author's.
+/// Shows the pinned names in the hosts file, where that costs nothing: in a mount namespace that is ours.
+/// Elsewhere, and for programs that do not read it, the resolver says the same. The names of the machine are
+/// not shown; those of an image are, since they are its author's.
 fn show_names(listed: &Listed, own: &str) {
     let text = hosts::text(if is_image() { own } else { "" }, listed.pinned());
     // ENOENT: there is no such file, so nobody reads it.
     let _ = mounts::cover(c"/etc/hosts", text.as_bytes());
 }
 
-/// Whether our root is another than that of the first process: chroot(2) was here. Told by what is mounted there, its device and the directory of it (proc_pid_mountinfo(5)).
+/// Whether our root is another than that of the first process: chroot(2) was here. Told by what is mounted
+/// there, its device and the directory of it (proc_pid_mountinfo(5)).
 fn is_image() -> bool {
     let root = |process: &str| {
         let text = std::fs::read_to_string(format!("/proc/{process}/mountinfo")).ok()?;
@@ -181,8 +185,8 @@ fn is_image() -> bool {
     root("1").is_some_and(|system| root("self") != Some(system))
 }
 
-/// Tries on ourselves what every trapped call needs. A container's filter may forbid it (EPERM; Docker's default profile without `CAP_SYS_PTRACE` does), an old
-/// kernel not have it (ENOSYS; Linux 5.6).
+/// Tries on ourselves what every trapped call needs. A container's filter may forbid it (EPERM; Docker's
+/// default profile without `CAP_SYS_PTRACE` does), an old kernel not have it (ENOSYS; Linux 5.6).
 fn probe_inspection() -> Result<()> {
     let own = process::own_pid().cast_unsigned();
     drop(process::pidfd_getfd(&process::pidfd_open(own, 0)?, CONTROL)?);
@@ -195,8 +199,9 @@ fn probe_vault() -> Result<()> {
     probe::forked(|| child::die_with_parent(own).and_then(|()| probe::holds_sockets()))
 }
 
-/// Enters the domain that keeps us, and whatever thread we make from now on, from outside abstract unix sockets: it is the kernel that knows which are outside. If
-/// the policy names some, threads that are not in it are made first.
+/// Enters the domain that keeps us, and whatever thread we make from now on, from outside abstract unix
+/// sockets: it is the kernel that knows which are outside. If the policy names some, threads that are not in
+/// it are made first.
 fn enter_domain(table: &Table<Mapping>, abi: Abi, observes: bool) -> Result<Option<Outside>> {
     let names_any = observes || table.unix_rules().any(|rule| matches!(rule, UnixRule::Abstract(_)));
     let outside = if names_any { Some(Outside::start()?) } else { None };
@@ -206,8 +211,8 @@ fn enter_domain(table: &Table<Mapping>, abi: Abi, observes: bool) -> Result<Opti
     Ok(outside)
 }
 
-/// The command keeps 0, 1 and 2. As a socket each may only be a connection: that reaches whom the caller chose and can not be turned elsewhere without
-/// us. EPERM for any other socket.
+/// The command keeps 0, 1 and 2. As a socket each may only be a connection: that reaches whom the caller
+/// chose and can not be turned elsewhere without us. EPERM for any other socket.
 fn check_stdio() -> Result<()> {
     for number in 0..3 {
         let stdio = fd::borrow(number);

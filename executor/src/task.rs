@@ -1,8 +1,9 @@
-//! The calling task: its descriptors, its directory, its name. Everything taken from it here is checked afterwards by the notification's id
-//! (`Listener::is_waiting`), which tells that the task was still the caller; until then it is only a copy of something.
+//! The calling task: its descriptors, its directory, its name. Everything taken from it here is checked
+//! afterwards by the notification's id (`Listener::is_waiting`), which tells that the task was still the
+//! caller; until then it is only a copy of something.
 //!
-//! A descriptor becomes ours in one of two ways: it is taken from the task (`pidfd_getfd(2)`), or, where that is forbidden, we made the socket and still hold it (`vault.rs`). Which
-//! way it was, the calls do not know.
+//! A descriptor becomes ours in one of two ways: it is taken from the task (`pidfd_getfd(2)`), or, where that
+//! is forbidden, we made the socket and still hold it (`vault.rs`). Which way it was, the calls do not know.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};
@@ -17,7 +18,8 @@ use crate::sys::process::{PIDFD_THREAD, own_pid, pidfd_getfd, pidfd_open, share_
 use crate::sys::{Errno, Result, fd};
 use crate::vault::{Found, NOT_HELD, Vault};
 
-/// pidfds by thread, so that a call costs no `pidfd_open`. One of a dead thread answers ESRCH, so a reused number is noticed.
+/// pidfds by thread, so that a call costs no `pidfd_open`. One of a dead thread answers ESRCH, so a reused
+/// number is noticed.
 #[derive(Debug)]
 pub struct Tasks {
     pidfds: HashMap<u32, OwnedFd>,
@@ -71,7 +73,8 @@ impl Tasks {
         Touched(self.vault.clone().zip(self.last))
     }
 
-    /// A descriptor that the caller sends to another task. EPERM: it can not be ours, since it is none of a socket that we hold.
+    /// A descriptor that the caller sends to another task. EPERM: it can not be ours, since it is none of a
+    /// socket that we hold.
     pub fn passed(&mut self, tid: u32, number: i32) -> Result<OwnedFd> {
         let Some(vault) = &self.vault else { return self.descriptor(tid, u64::from(number.cast_unsigned())) };
         match vault.find(tid, number).map_err(exhausted)? {
@@ -101,8 +104,9 @@ impl Tasks {
         }
     }
 
-    /// Our duplicate of descriptor `number` of that very thread (threads may have tables of their own). EBADF: it has none; EPERM: the task is not
-    /// dumpable, so we may not look; ESRCH: it is gone; ENOBUFS: we are out of descriptors. With a vault also `NOT_HELD`, and some file for what is no socket.
+    /// Our duplicate of descriptor `number` of that very thread (threads may have tables of their own).
+    /// EBADF: it has none; EPERM: the task is not dumpable, so we may not look; ESRCH: it is gone; ENOBUFS:
+    /// we are out of descriptors. With a vault also `NOT_HELD`, and some file for what is no socket.
     pub fn descriptor(&mut self, tid: u32, number: u64) -> Result<OwnedFd> {
         // The kernel takes a descriptor argument from the low 32 bits.
         let number = u32::try_from(number & 0xffff_ffff).unwrap_or(u32::MAX).cast_signed();
@@ -132,7 +136,8 @@ fn exhausted(error: Errno) -> Errno {
     if matches!(error.0, libc::EMFILE | libc::ENFILE) { Errno(libc::ENOBUFS) } else { error }
 }
 
-/// A pidfd of the thread. Before Linux 6.9 only a group's leader can have one; it stands for the thread when both share one descriptor table.
+/// A pidfd of the thread. Before Linux 6.9 only a group's leader can have one; it stands for the thread when
+/// both share one descriptor table.
 pub fn open_thread(tid: u32) -> Result<OwnedFd> {
     match pidfd_open(tid, PIDFD_THREAD) {
         Err(Errno(libc::EINVAL)) => {}
@@ -145,8 +150,9 @@ pub fn open_thread(tid: u32) -> Result<OwnedFd> {
     pidfd_open(group, 0).map_err(exhausted)
 }
 
-/// Whether the thread is the only one of its process: the directory of its threads has two links and one for each (fs/proc/base.c, `proc_task_getattr`). A thread
-/// that has ended and was not yet collected counts. What can not be asked is not alone.
+/// Whether the thread is the only one of its process: the directory of its threads has two links and one for
+/// each (fs/proc/base.c, `proc_task_getattr`). A thread that has ended and was not yet collected counts. What
+/// can not be asked is not alone.
 pub fn is_alone(tid: u32) -> bool {
     let mut path = [0u8; 32];
     let written = write!(path.get_mut(..31).unwrap_or_default(), "/proc/{tid}/task");
@@ -158,7 +164,8 @@ pub fn is_alone(tid: u32) -> bool {
 const MOST_ANCESTORS: usize = 4096;
 const MOST_LOOKS: usize = 8;
 
-/// Whether that task is one of the sandbox: all of those descend from this process, which is their subreaper. EPERM: it is not; ESRCH: it is gone.
+/// Whether that task is one of the sandbox: all of those descend from this process, which is their subreaper.
+/// EPERM: it is not; ESRCH: it is gone.
 pub fn inside(task: u32) -> Result<()> {
     for _ in 0..MOST_LOOKS {
         match ancestry(task, own_pid().cast_unsigned()) {
@@ -211,7 +218,8 @@ pub fn network(task: &str) -> Result<std::path::PathBuf> {
     std::fs::read_link(format!("/proc/{task}/ns/net")).map_err(Errno::from)
 }
 
-/// Who the refused callers are, for records. Reading it costs far more than the refusal, and a program may be refused thousands of times a second.
+/// Who the refused callers are, for records. Reading it costs far more than the refusal, and a program may be
+/// refused thousands of times a second.
 #[derive(Debug, Default)]
 pub struct Callers(HashMap<u32, (Instant, u32, [u8; 16])>);
 

@@ -1,7 +1,9 @@
 //! Ending the sandbox's process tree: every task of it and nothing else.
 //!
-//! kill(-1) reaches what the caller may signal. Inside the Landlock domain with signal scope that is exactly the sandbox, whatever sessions, daemons or new
-//! processes its tasks have made. Outside such a domain it would be the user's whole session. So the domain is proven first: a process that is certainly outside must be out of reach. Without the proof the tree is walked instead.
+//! kill(-1) reaches what the caller may signal. Inside the Landlock domain with signal scope that is exactly
+//! the sandbox, whatever sessions, daemons or new processes its tasks have made. Outside such a domain it
+//! would be the user's whole session. So the domain is proven first: a process that is certainly outside must
+//! be out of reach. Without the proof the tree is walked instead.
 
 use std::collections::HashSet;
 
@@ -9,21 +11,23 @@ use crate::sys::Errno;
 use crate::sys::process::{self, kill, may_signal, own_pid};
 use crate::task::Status;
 
-/// The knowledge that this thread lives in a Landlock domain of its own with signal scope. A domain is never left, so what was proven stays so, also for
-/// whoever inherited the same domain.
+/// The knowledge that this thread lives in a Landlock domain of its own with signal scope. A domain is never
+/// left, so what was proven stays so, also for whoever inherited the same domain.
 #[derive(Clone, Copy, Debug)]
 pub struct Proven(());
 
 impl Proven {
-    /// Proves it: `outside`, a process that is certainly outside and of our own user, is out of reach of our signals. `None`: it is not, or there is no such
-    /// process to try (another user's is out of reach anyway).
+    /// Proves it: `outside`, a process that is certainly outside and of our own user, is out of reach of our
+    /// signals. `None`: it is not, or there is no such process to try (another user's is out of reach
+    /// anyway).
     pub fn by_probe(outside: i32) -> Option<Self> {
         let status = Status::read(u32::try_from(outside).ok()?).ok()?;
         let is_ours = status.user == process::effective_user();
         (is_ours && may_signal(outside) == Err(Errno(libc::EPERM))).then_some(Self(()))
     }
 
-    /// Takes the word of the supervisor, which inherited the calling thread's domain and probed its parent, our own process.
+    /// Takes the word of the supervisor, which inherited the calling thread's domain and probed its parent,
+    /// our own process.
     pub fn by_supervisor(word: Option<u8>) -> Option<Self> {
         (word == Some(b'P')).then_some(Self(()))
     }
@@ -37,8 +41,8 @@ pub fn kill_domain(_: Proven) {
     let _ = kill(-1, libc::SIGKILL);
 }
 
-/// Tells every descendant of this process as it is found by walking `/proc`. For a subreaper: orphans are its children. Not atomic: a tree that forks while it is walked
-/// has some that were not found.
+/// Tells every descendant of this process as it is found by walking `/proc`. For a subreaper: orphans are its
+/// children. Not atomic: a tree that forks while it is walked has some that were not found.
 pub fn descendants(mut found: impl FnMut(i32)) {
     let mut waiting = vec![own_pid()];
     let mut seen = HashSet::new();

@@ -1,16 +1,22 @@
-//! The sockets that we made for the command, where its own can not be taken (`pidfd_getfd(2)` forbidden, as by Docker's default profile). socket(2) is trapped: we make
-//! the socket, give the command a descriptor of it and keep a duplicate. Which one a later call means is told by its inode (`/proc/TID/fd/N` is a link to
+//! The sockets that we made for the command, where its own can not be taken (`pidfd_getfd(2)` forbidden, as
+//! by Docker's default profile). socket(2) is trapped: we make the socket, give the command a descriptor of
+//! it and keep a duplicate. Which one a later call means is told by its inode (`/proc/TID/fd/N` is a link to
 //! `socket:[INODE]`); the call is made on our duplicate. Knows sockets and inodes; nothing of rules.
 //!
-//! **Why that can not be raced.** The number is looked at once. Whatever is put in its place meanwhile, the call is made on a socket of ours, to a destination that
-//! was decided on for that socket. An inode that we hold is no other's.
+//! **Why that can not be raced.** The number is looked at once. Whatever is put in its place meanwhile, the
+//! call is made on a socket of ours, to a destination that was decided on for that socket. An inode that we
+//! hold is no other's.
 //!
-//! **What we do not hold.** A duplicate keeps a socket open after the command has closed it, so one is held no longer than needed: a connection would else
-//! never end for its peer, a listener keep its port. So a socket that has connected, or listens, is let go: no call with a destination is left to it. What comes from accept(2)
-//! and socketpair(2) was never held. (Where abstract names are told apart by us, a listener with one is held until it is closed.) All of those are connections, or listen; a message names nobody on them (`calls/alone.rs` has who may send one).
+//! **What we do not hold.** A duplicate keeps a socket open after the command has closed it, so one is held
+//! no longer than needed: a connection would else never end for its peer, a listener keep its port. So a
+//! socket that has connected, or listens, is let go: no call with a destination is left to it. What comes
+//! from accept(2) and socketpair(2) was never held. (Where abstract names are told apart by us, a listener
+//! with one is held until it is closed.) All of those are connections, or listen; a message names nobody on
+//! them (`calls/alone.rs` has who may send one).
 //!
-//! **Datagram sockets** honour a name in every message, so none may exist that we do not hold: when no task of the sandbox has one any longer (`/proc/*/fd` is searched), it is shut
-//! down before it is let go. If one was hidden after all, in a message under way, whoever takes it out can send nothing by it.
+//! **Datagram sockets** honour a name in every message, so none may exist that we do not hold: when no task
+//! of the sandbox has one any longer (`/proc/*/fd` is searched), it is shut down before it is let go. If one
+//! was hidden after all, in a message under way, whoever takes it out can send nothing by it.
 //!
 //! Must not: close a socket, or search `/proc`, with the lock held; hold a socket that has connected.
 
@@ -24,10 +30,12 @@ use crate::sockaddr::Kind;
 use crate::sys::epoll::Epoll;
 use crate::sys::{Errno, Result, fd, process, socket};
 
-/// What a call is told that means a socket we do not hold. It is connected, so that is what Linux would say to most of them.
+/// What a call is told that means a socket we do not hold. It is connected, so that is what Linux would say
+/// to most of them.
 pub const NOT_HELD: Errno = Errno(libc::EISCONN);
 
-/// So many sockets are held before it is first searched which of them are closed; then twice as many as were found open.
+/// So many sockets are held before it is first searched which of them are closed; then twice as many as were
+/// found open.
 const FEW: usize = 256;
 /// Sockets of which it is remembered how they were let go, of each kind.
 const MOST_REMEMBERED: usize = 1024;
@@ -60,7 +68,8 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     held: HashMap<u64, Held>,
-    /// Let go because they listen. What is remembered decides nothing but the answer to one more listen; an inode may be another's meanwhile.
+    /// Let go because they listen. What is remembered decides nothing but the answer to one more listen; an
+    /// inode may be another's meanwhile.
     listeners: HashSet<u64>,
     /// Let go because they have connected, and the program was not told yet. The same holds for one more connect.
     untold: HashSet<u64>,
@@ -79,7 +88,8 @@ struct Held {
 }
 
 impl Held {
-    /// Has it send nothing any more, if it honours a name. To be done before it is no longer held: from then on messages on it are let run.
+    /// Has it send nothing any more, if it honours a name. To be done before it is no longer held: from then
+    /// on messages on it are let run.
     fn shut_down(&self) {
         if matches!(self.kind, Kind::Udp { .. } | Kind::Icmp { .. } | Kind::Unix { datagram: true, .. }) {
             socket::shut_down(&self.socket);
@@ -99,7 +109,8 @@ pub enum Found {
 }
 
 impl Vault {
-    /// Holds at most `most` sockets, and with `keeps_names` listeners with an abstract name until they are closed. Starts the thread that lets go of those that have connected or were closed.
+    /// Holds at most `most` sockets, and with `keeps_names` listeners with an abstract name until they are
+    /// closed. Starts the thread that lets go of those that have connected or were closed.
     pub fn start(most: usize, keeps_names: bool) -> Result<Self> {
         let connecting = Epoll::new()?;
         let (woken, wake) = fd::pipe()?;
@@ -112,7 +123,8 @@ impl Vault {
         Ok(vault)
     }
 
-    /// What descriptor `number` of that very thread is. EBADF: it has none; EPERM: the task is not dumpable, so we may not look; ENOBUFS: we are out of descriptors.
+    /// What descriptor `number` of that very thread is. EBADF: it has none; EPERM: the task is not dumpable,
+    /// so we may not look; ENOBUFS: we are out of descriptors.
     pub fn find(&self, tid: u32, number: i32) -> Result<Found> {
         let Some(inode) = inode_of(tid, number)? else { return Ok(Found::NoSocket) };
         let mut state = self.lock();
@@ -135,7 +147,8 @@ impl Vault {
         if state.held.len() + more <= self.0.most { Ok(()) } else { Err(Errno(libc::ENFILE)) }
     }
 
-    /// Whether a socket with that inode is held. Inodes of sockets are numbers of 32 bits that the kernel counts up: two can have the same.
+    /// Whether a socket with that inode is held. Inodes of sockets are numbers of 32 bits that the kernel
+    /// counts up: two can have the same.
     pub fn has(&self, inode: u64) -> bool {
         self.lock().held.contains_key(&inode)
     }
@@ -166,8 +179,8 @@ impl Vault {
         self.let_go(held);
     }
 
-    /// After a call on it: lets go of the socket if it has connected or listens; one that is connecting is watched until it has. `is_told`: the program knows how its
-    /// call ended.
+    /// After a call on it: lets go of the socket if it has connected or listens; one that is connecting is
+    /// watched until it has. `is_told`: the program knows how its call ended.
     pub fn settle(&self, inode: u64, is_told: bool) {
         let mut guard = self.lock();
         let state = &mut *guard;

@@ -1,5 +1,6 @@
-//! What of a policy decides which calls are looked at (docs/enforcement.md §6). The filter and the Landlock domain are built from it. Knows which sockets may exist and by what
-//! each protocol is held; nothing of system call numbers or rules.
+//! What of a policy decides which calls are looked at (docs/enforcement.md §6). The filter and the Landlock
+//! domain are built from it. Knows which sockets may exist and by what each protocol is held; nothing of
+//! system call numbers or rules.
 
 use crate::names::redirect;
 use crate::sys::landlock::Abi;
@@ -21,7 +22,8 @@ pub struct Walls {
     pub tcp_bind: bool,
     /// UDP has rules for binding.
     pub udp_bind: bool,
-    /// Questions for names are answered inside: UDP sockets exist for them if there are names, and what they receive has its source put right.
+    /// Questions for names are answered inside: UDP sockets exist for them if there are names, and what they
+    /// receive has its source put right.
     pub names: bool,
     /// Unix sockets outside may be reached.
     pub outside_unix: bool,
@@ -31,7 +33,8 @@ pub struct Walls {
     pub confined: bool,
     /// Landlock keeps signals and abstract unix sockets inside (ABI 6); without that, the supervisor does.
     pub scoped: bool,
-    /// Nothing is refused that a policy could allow, and more is seen: sends to the peer, and sockets of families that are not there by default.
+    /// Nothing is refused that a policy could allow, and more is seen: sends to the peer, and sockets of
+    /// families that are not there by default.
     pub observed: bool,
     /// The supervisor may take descriptors and read memory of the command.
     pub inspected: bool,
@@ -40,8 +43,9 @@ pub struct Walls {
 }
 
 impl Walls {
-    /// What a table says. `is_forced`: everything is looked at, whatever could be left to the kernel. `observes`: nothing is refused by the table, so every protocol has sockets.
-    /// `names`: there are some; questions for them, and what live names open, are in no plan, so everything is looked at as well.
+    /// What a table says. `is_forced`: everything is looked at, whatever could be left to the kernel.
+    /// `observes`: nothing is refused by the table, so every protocol has sockets. `names`: there are some;
+    /// questions for them, and what live names open, are in no plan, so everything is looked at as well.
     pub fn of<B: AsRef<[u8]>>(
         table: &Table<B>,
         abi: Abi,
@@ -76,8 +80,9 @@ impl Walls {
         Self { names: names || walls.has_useless_questions(table), ..walls }
     }
 
-    /// There are no names, but UDP may leave, and nowhere to a name server. Programs are told then that no name exists: of a question that is refused some (musl) would wait
-    /// for the answer. Without rules of UDP they can not even bind the socket for it, and know at once.
+    /// There are no names, but UDP may leave, and nowhere to a name server. Programs are told then that no
+    /// name exists: of a question that is refused some (musl) would wait for the answer. Without rules of UDP
+    /// they can not even bind the socket for it, and know at once.
     fn has_useless_questions<B: AsRef<[u8]>>(self, table: &Table<B>) -> bool {
         let has_datagrams = self.has(families::INET_DGRAM | families::INET6_DGRAM);
         has_datagrams && self.udp != Mode::Closed && !table.opens_port(redirect::PORT, Protocol::Udp)
@@ -93,40 +98,46 @@ impl Walls {
         self.udp != Mode::Closed || self.icmp != Mode::Closed || self.udp_bind || self.names
     }
 
-    /// UDP is closed, and programs that may connect by TCP have UDP sockets all the same: they ask one for the source that a destination would be reached from (RFC 6724), or
-    /// whether there is IPv6. Such a socket is mute: the supervisor makes it and shuts it for sending before anybody has it. So messages need no look for it.
+    /// UDP is closed, and programs that may connect by TCP have UDP sockets all the same: they ask one for
+    /// the source that a destination would be reached from (RFC 6724), or whether there is IPv6. Such a
+    /// socket is mute: the supervisor makes it and shuts it for sending before anybody has it. So messages
+    /// need no look for it.
     pub fn has_mute_udp_sockets(self) -> bool {
         let has_datagrams = self.has(families::INET_DGRAM | families::INET6_DGRAM);
         // It could be bound, and then hear, where nobody looks at that.
         has_datagrams && !self.has_udp_sockets() && self.tcp != Mode::Closed && self.inspected
     }
 
-    /// A message can carry a destination that has to be looked at: then sendmsg, sendmmsg and sendto with an address are trapped. Otherwise the sandbox has no socket
-    /// that would honour one (no datagram socket of unix, none of IP that may not send everywhere, nobody outside who could hand one in), and they run
-    /// at full speed, descriptors and credentials included.
+    /// A message can carry a destination that has to be looked at: then sendmsg, sendmmsg and sendto with an
+    /// address are trapped. Otherwise the sandbox has no socket that would honour one (no datagram socket of
+    /// unix, none of IP that may not send everywhere, nobody outside who could hand one in), and they run at
+    /// full speed, descriptors and credentials included.
     pub fn looks_at_messages(self) -> bool {
         let is_closed = self.udp == Mode::Closed && self.has_udp_sockets();
         let is_supervised = [self.udp, self.icmp].contains(&Mode::Supervised);
         is_supervised || is_closed || self.names || self.outside_unix || self.has(families::UNIX_DGRAM)
     }
 
-    /// A connect has to be looked at. Registers do not tell what socket it is on, so all are, or none: where TCP is decided by Landlock alone, every datagram socket may send
-    /// anywhere, and no unix socket exists that could be connected to a path outside.
+    /// A connect has to be looked at. Registers do not tell what socket it is on, so all are, or none: where
+    /// TCP is decided by Landlock alone, every datagram socket may send anywhere, and no unix socket exists
+    /// that could be connected to a path outside.
     pub fn looks_at_connects(self) -> bool {
         self.tcp == Mode::Supervised
             || self.looks_at_messages()
             || self.has(families::UNIX_STREAM | families::UNIX_SEQPACKET)
     }
 
-    /// A call is trapped that the supervisor could not decide without taking the caller's descriptor or reading its memory. What else is trapped where it may do neither
-    /// is refused, or left to Landlock (`calls`).
+    /// A call is trapped that the supervisor could not decide without taking the caller's descriptor or
+    /// reading its memory. What else is trapped where it may do neither is refused, or left to Landlock
+    /// (`calls`).
     pub fn needs_inspection(self) -> bool {
         self.looks_at_connects() || self.has_udp_sockets() || self.tcp_bind || self.udp_bind
     }
 }
 
-/// For every combination of what a policy may say, the assembled filter is asked which sockets it lets exist and which calls it lets run, and the two are held against each
-/// other: a call that runs unseen may do no harm on any socket there is. Nothing here asks `Walls` for its own opinion.
+/// For every combination of what a policy may say, the assembled filter is asked which sockets it lets exist
+/// and which calls it lets run, and the two are held against each other: a call that runs unseen may do no
+/// harm on any socket there is. Nothing here asks `Walls` for its own opinion.
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,8 +1,9 @@
 //! The warden: the supervisor's first thread from the command's start to the end of the last task.
 //!
-//! It starts the thread that receives trapped calls (`receiver.rs`) and then does what must not keep that one from receiving: obeys the control pipe, takes
-//! state changes of the command, reaps orphans, ends connects whose handshake is over (`handshakes.rs`), looks whether callers that wait are still there
-//! (`pending.rs`), and ends the tree when its time is over.
+//! It starts the thread that receives trapped calls (`receiver.rs`) and then does what must not keep that one
+//! from receiving: obeys the control pipe, takes state changes of the command, reaps orphans, ends connects
+//! whose handshake is over (`handshakes.rs`), looks whether callers that wait are still there (`pending.rs`),
+//! and ends the tree when its time is over.
 //!
 //! Should: outlive every task of the sandbox; the listener says when none is left.
 //! Must not: know what a call may reach.
@@ -44,7 +45,8 @@ use crate::watch::{Suspects, Watch};
 const LAST_CALL_MS: i32 = 20;
 /// How long the warden sleeps when nothing happens; the deadline is looked at then.
 const IDLE: Duration = Duration::from_secs(1);
-/// Looking at one caller that waits costs about 10 µs; so often they are looked at, in all, that it stays below a tenth of a processor.
+/// Looking at one caller that waits costs about 10 µs; so often they are looked at, in all, that it stays
+/// below a tenth of a processor.
 const LOOK_MS: usize = 10;
 const LOOKS_PER_MS: usize = 10;
 
@@ -210,8 +212,8 @@ impl Warden {
         (calls > 0).then(|| self.looked + Duration::from_millis(ms))
     }
 
-    /// Ends the calls of callers that are gone or have something else to do. A signal can come just before the call it should interrupt, so this is repeated as long as the
-    /// reason stands.
+    /// Ends the calls of callers that are gone or have something else to do. A signal can come just before
+    /// the call it should interrupt, so this is repeated as long as the reason stands.
     fn look(&mut self) {
         let now = Instant::now();
         if self.next_look().is_some_and(|due| due <= now) {

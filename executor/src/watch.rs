@@ -1,10 +1,13 @@
-//! What is told beyond refusals, when the request asks for it: allowed calls (`TELL_ALLOWED`), and under observation (`OBSERVE`) what the table would decide,
-//! which then refuses nothing. Decides nothing by itself: it hands on what the look-up said, or what observation makes of it.
+//! What is told beyond refusals, when the request asks for it: allowed calls (`TELL_ALLOWED`), and under
+//! observation (`OBSERVE`) what the table would decide, which then refuses nothing. Decides nothing by
+//! itself: it hands on what the look-up said, or what observation makes of it.
 //!
-//! Under observation each fact is told once, since a policy needs it once, and nothing may be lost: a full pipe is waited for.
+//! Under observation each fact is told once, since a policy needs it once, and nothing may be lost: a full
+//! pipe is waited for.
 //!
-//! Resolvers connect datagram sockets only to ask for their own source address (getaddrinfo's sorting). To tell them from clients, a connected datagram socket is
-//! told when something is seen to be sent through it; one that is disconnected or connected elsewhere before is a prober's and is never told. What remains
+//! Resolvers connect datagram sockets only to ask for their own source address (getaddrinfo's sorting). To
+//! tell them from clients, a connected datagram socket is told when something is seen to be sent through it;
+//! one that is disconnected or connected elsewhere before is a prober's and is never told. What remains
 //! silent to the end (write(2) is not trapped) is told then, as a connect.
 
 use std::collections::{HashMap, HashSet};
@@ -76,7 +79,8 @@ impl Watch {
 /// Tells what a call failed with, if that was a refusal.
 pub(crate) type Teller = Box<dyn Fn(Errno) + Send>;
 
-/// Refused datagram connects of the last moments, by process and port: if the process then connects by TCP to that port, they were a resolver's probes.
+/// Refused datagram connects of the last moments, by process and port: if the process then connects by TCP to
+/// that port, they were a resolver's probes.
 #[derive(Debug, Default)]
 pub struct Suspects(Vec<(u32, u16)>);
 
@@ -100,7 +104,8 @@ impl Suspects {
 }
 
 impl Receiver {
-    /// Hands the decision on a destination or a source on, told if that was asked for. Under observation a refusal becomes permission.
+    /// Hands the decision on a destination or a source on, told if that was asked for. Under observation a
+    /// refusal becomes permission.
     pub(crate) fn judged(
         &mut self,
         notification: &Notification,
@@ -158,7 +163,8 @@ impl Receiver {
         self.watch.as_ref().is_some_and(|watch| watch.observes)
     }
 
-    /// A socket of a family that is not there by default is opened, which only observation traps. Its three registers say all, so the caller's kernel makes it.
+    /// A socket of a family that is not there by default is opened, which only observation traps. Its three
+    /// registers say all, so the caller's kernel makes it.
     pub(crate) fn opened(&mut self, notification: &Notification) -> Result<Outcome> {
         if !self.observes() {
             return Err(Errno(libc::EAFNOSUPPORT));
@@ -230,7 +236,8 @@ impl Receiver {
         }
     }
 
-    /// What tells, from any thread, that the kernel kept a caller from an abstract unix socket outside: EPERM of a Landlock scope.
+    /// What tells, from any thread, that the kernel kept a caller from an abstract unix socket outside: EPERM
+    /// of a Landlock scope.
     pub(crate) fn scope_teller(&self, tid: u32, call: Call, name: &[u8]) -> Teller {
         let events = std::sync::Arc::clone(&self.events);
         let text = [b"@", name].concat();

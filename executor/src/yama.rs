@@ -1,6 +1,8 @@
-//! Whether Yama lets us look into the command (Documentation/admin-guide/LSM/Yama.rst). With `ptrace_scope` 1 a parent may; with 2 it takes `CAP_SYS_PTRACE`, which the supervisor
-//! has given up, and with 3 nobody may: every trapped call would fail. A try on ourselves does not show it, since nobody is asked about a process itself, and a try on a child
-//! costs each start as much as the filter does. So the setting is read. Refuses to know what follows from it.
+//! Whether Yama lets us look into the command (Documentation/admin-guide/LSM/Yama.rst). With `ptrace_scope` 1
+//! a parent may; with 2 it takes `CAP_SYS_PTRACE`, which the supervisor has given up, and with 3 nobody may:
+//! every trapped call would fail. A try on ourselves does not show it, since nobody is asked about a process
+//! itself, and a try on a child costs each start as much as the filter does. So the setting is read. Refuses
+//! to know what follows from it.
 
 use std::fs;
 
@@ -13,7 +15,8 @@ const ADMIN_ONLY: u32 = 2;
 /// The first scope in which a process may trace its descendants alone.
 const DESCENDANTS_ONLY: u32 = 1;
 
-/// Whether the setting in that file keeps a parent from its children. No file: there is no Yama, or nothing that can be read, and the calls themselves will tell.
+/// Whether the setting in that file keeps a parent from its children. No file: there is no Yama, or nothing
+/// that can be read, and the calls themselves will tell.
 pub fn keeps_out(file: &str) -> bool {
     scope(file).is_some_and(|scope| scope >= ADMIN_ONLY)
 }

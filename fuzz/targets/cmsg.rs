@@ -1,7 +1,8 @@
 //! Control messages of a sendmsg(2): arbitrary bytes through `translate`, for every kind of socket.
 //!
-//! The harness walks the input by cmsg(3) with a list of its own and demands that what comes out is exactly the messages that may pass, in
-//! order, with nothing but descriptors and the interface changed. What may pass is written here once more on purpose.
+//! The harness walks the input by cmsg(3) with a list of its own and demands that what comes out is exactly
+//! the messages that may pass, in order, with nothing but descriptors and the interface changed. What may
+//! pass is written here once more on purpose.
 
 #![no_main]
 

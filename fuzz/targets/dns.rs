@@ -1,7 +1,9 @@
-//! DNS messages of both sides. The first byte says which: a question of the command, or an answer of an upstream server to a question of ours.
+//! DNS messages of both sides. The first byte says which: a question of the command, or an answer of an
+//! upstream server to a question of ours.
 //!
-//! Demanded: an answer repeats the question's bytes, holds what it says it does and is never longer than the client takes, nor marked as cut; what is taken
-//! of an upstream answer is bounded, of the type asked for, and only if the answer is to that very question.
+//! Demanded: an answer repeats the question's bytes, holds what it says it does and is never longer than the
+//! client takes, nor marked as cut; what is taken of an upstream answer is bounded, of the type asked for,
+//! and only if the answer is to that very question.
 
 #![no_main]
 

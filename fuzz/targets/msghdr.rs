@@ -1,7 +1,8 @@
-//! The header of a message and its parts: 56 bytes of header, then flags, then an array of parts, then an offset and a length into the payload.
+//! The header of a message and its parts: 56 bytes of header, then flags, then an array of parts, then an
+//! offset and a length into the payload.
 //!
-//! Demanded: what is to be read stays inside Linux's bounds; the places of a piece of the payload, laid end to end, are what walking the parts byte by
-//! byte would give.
+//! Demanded: what is to be read stays inside Linux's bounds; the places of a piece of the payload, laid end
+//! to end, are what walking the parts byte by byte would give.
 
 #![no_main]
 

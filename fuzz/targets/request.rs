@@ -1,5 +1,5 @@
-//! The request that the front hands to the supervisor: arbitrary bytes through `Request::received`. What is accepted is written back and
-//! must give the same bytes; the files to try must be what execvp(3) would try.
+//! The request that the front hands to the supervisor: arbitrary bytes through `Request::received`. What is
+//! accepted is written back and must give the same bytes; the files to try must be what execvp(3) would try.
 
 #![no_main]
 

@@ -1,7 +1,8 @@
 //! Socket addresses: arbitrary bytes through `connect_target` and `send_target` for every kind of socket.
 //!
-//! Demanded of what comes out: the name that goes to the kernel means the destination that was decided on, holds nothing else the program
-//! wrote, and bytes behind the address decide nothing. sockaddr_kernel.rs compares the same code with the running kernel.
+//! Demanded of what comes out: the name that goes to the kernel means the destination that was decided on,
+//! holds nothing else the program wrote, and bytes behind the address decide nothing. sockaddr_kernel.rs
+//! compares the same code with the running kernel.
 
 #![no_main]
 

@@ -1,8 +1,10 @@
-//! Socket addresses against the running kernel: for arbitrary bytes, connect(2) and sendto(2) on UDP sockets of our own must answer as
-//! `connect_target` and `send_target` say, and the name we would pass on must lead where the program's own bytes lead.
+//! Socket addresses against the running kernel: for arbitrary bytes, connect(2) and sendto(2) on UDP sockets
+//! of our own must answer as `connect_target` and `send_target` say, and the name we would pass on must lead
+//! where the program's own bytes lead.
 //!
-//! Nothing is sent: connecting a UDP socket makes no packet, and MSG_PROBE ends a send after its route was found (net/ipv4/ip_output.c). The
-//! first byte of the input chooses what the sockets are bound to; the rest is the address.
+//! Nothing is sent: connecting a UDP socket makes no packet, and MSG_PROBE ends a send after its route was
+//! found (net/ipv4/ip_output.c). The first byte of the input chooses what the sockets are bound to; the rest
+//! is the address.
 
 #![no_main]
 
@@ -55,8 +57,8 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// Bound to an IPv6 address, a socket refuses IPv4 before it looks at length or port (net/ipv6/af_inet6.c). The parsers do not know what
-/// a socket is bound to and say EINVAL: no destination either way.
+/// Bound to an IPv6 address, a socket refuses IPv4 before it looks at length or port (net/ipv6/af_inet6.c).
+/// The parsers do not know what a socket is bound to and say EINVAL: no destination either way.
 fn is_v6_only(local: IpAddr) -> bool {
     matches!(local.to_canonical(), IpAddr::V6(ip) if !ip.is_unspecified())
 }

@@ -1,5 +1,6 @@
-//! `/proc/TID/status`: arbitrary text must not end the supervisor, and a program that chooses its own name must not choose its process id,
-//! its parent or its signals with it. The first bytes of the input are the name, the rest is put where lines of a newer kernel stand.
+//! `/proc/TID/status`: arbitrary text must not end the supervisor, and a program that chooses its own name
+//! must not choose its process id, its parent or its signals with it. The first bytes of the input are the
+//! name, the rest is put where lines of a newer kernel stand.
 
 #![no_main]
 

@@ -1,8 +1,8 @@
 /**
- * The loop: pick an input, change it, run the target, keep what reached something new. Reached is a counter of
- * instrument.ts in a class of hits (1, 2, 3, 4–7, 8–15, …), as AFL counts.
- * Decides nothing about what a target demands: it throws. An input that is slower than it may be is a finding as well; one that
- * never ends is for the watchdog of main.ts, which finds it in `current`.
+ * The loop: pick an input, change it, run the target, keep what reached something new. Reached is a
+ * counter of instrument.ts in a class of hits (1, 2, 3, 4–7, 8–15, …), as AFL counts. Decides
+ * nothing about what a target demands: it throws. An input that is slower than it may be is a
+ * finding as well; one that never ends is for the watchdog of main.ts, which finds it in `current`.
  */
 import type { Random } from '../../test/reference/random.ts';
 import { mutateInput } from './mutate.ts';
@@ -35,8 +35,9 @@ export interface Result {
 const SLOW_MS = 2000;
 
 /**
- * Runs until `deadline` (milliseconds as Date.now counts) or the first finding; `before` is told each input. Without a deadline only
- * the seeds are run, and of them few are kept: hits are not counted.
+ * Runs until `deadline` (milliseconds as Date.now counts) or the first finding; `before` is told
+ * each input. Without a deadline only the seeds are run, and of them few are kept: hits are not
+ * counted.
  */
 export async function fuzz(
   target: Target,

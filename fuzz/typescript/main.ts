@@ -1,7 +1,10 @@
 /**
- * Runs one target in a thread and watches over it: `main.js TARGET SECONDS SEED KEPT FINDINGS SEEDS…` fuzzes from the
- * inputs in the folders SEEDS, writes what reached something new to KEPT and prints one line of JSON; without seconds it only chooses; `main.js TARGET --reproduce FILE` runs one input. An input that never ends is taken from memory that the thread shares.
- * `FUZZ_COUNTERS`, `FUZZ_WORDS` and the counters themselves are put in by the bundler (scripts/fuzz.mjs).
+ * Runs one target in a thread and watches over it:
+ * `main.js TARGET SECONDS SEED KEPT FINDINGS SEEDS…` fuzzes from the inputs in the folders SEEDS,
+ * writes what reached something new to KEPT and prints one line of JSON; without seconds it only
+ * chooses; `main.js TARGET --reproduce FILE` runs one input. An input that never ends is taken from
+ * memory that the thread shares. `FUZZ_COUNTERS`, `FUZZ_WORDS` and the counters themselves are put
+ * in by the bundler (scripts/fuzz.mjs).
  */
 import { createHash } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';

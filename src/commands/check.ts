@@ -1,6 +1,7 @@
 /**
- * `sandlock check`: prints what would be decided for destinations, and why. Verdicts come from verdicts.ts; here are only their form, the
- * reading of standard input, and the exit status. Input of any length takes the same memory: lines are answered as they come.
+ * `sandlock check`: prints what would be decided for destinations, and why. Verdicts come from
+ * verdicts.ts; here are only their form, the reading of standard input, and the exit status. Input
+ * of any length takes the same memory: lines are answered as they come.
  */
 import { isatty } from 'node:tty';
 import { type Destination, parseDestination } from '../../compiler/destination.ts';
@@ -22,8 +23,9 @@ const MOST_MISTAKES = 20;
 const STDIN = 0;
 
 /**
- * Prints a verdict for every destination and sets the exit status. Without destinations, and where one is `-`, they are read from standard
- * input, one a line; blank lines and what follows a `#` are skipped.
+ * Prints a verdict for every destination and sets the exit status. Without destinations, and where
+ * one is `-`, they are read from standard input, one a line; blank lines and what follows a `#` are
+ * skipped.
  * @throws SandlockError for a bad policy, table or destination.
  */
 export async function checkDestinations(
@@ -69,7 +71,10 @@ export async function checkDestinations(
 /** Prints the verdicts on a destination and returns what it printed, if it would print the same again. */
 type Answer = (text: string, destination: Destination) => string | undefined;
 
-/** Answers that are kept for destinations that come again, as they do in logs. Few enough that keeping them costs less than a tenth where none does. */
+/**
+ * Answers that are kept for destinations that come again, as they do in logs. Few enough that
+ * keeping them costs less than a tenth where none does.
+ */
 const MOST_KNOWN = 1024;
 
 async function checkInput(answer: Answer, output: Output, mistakes: Mistakes): Promise<void> {
@@ -138,8 +143,9 @@ class Mistakes {
 }
 
 /**
- * `allow tcp://10.1.2.3:443 — policy.toml:4:3 "tcp://10.0.0.0/8:443"` and a newline; the address follows the destination where that was a
- * name. What else there is to say has a line of its own each (explanation-text.ts).
+ * `allow tcp://10.1.2.3:443 — policy.toml:4:3 "tcp://10.0.0.0/8:443"` and a newline; the address
+ * follows the destination where that was a name. What else there is to say has a line of its own
+ * each (explanation-text.ts).
  */
 export function formatVerdict(verdict: Verdict): string {
   const { destination, address, protocol } = verdict;

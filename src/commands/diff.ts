@@ -1,6 +1,7 @@
 /**
- * `sandlock diff`: what becomes reachable and what no longer is when one policy takes the place of another. The comparison is the compiler's
- * (diff.ts); here are its form and the exit status, which is that of diff(1).
+ * `sandlock diff`: what becomes reachable and what no longer is when one policy takes the place of
+ * another. The comparison is the compiler's (diff.ts); here are its form and the exit status, which
+ * is that of diff(1).
  */
 import {
   type Change,

@@ -1,6 +1,7 @@
 /**
- * `sandlock doctor`: says what this kernel and host offer, what sandlock does about what is missing, and whether it can run. What
- * an answer means is decided by doctor/findings.ts; here are only the order of the questions, the form, and the exit status.
+ * `sandlock doctor`: says what this kernel and host offer, what sandlock does about what is
+ * missing, and whether it can run. What an answer means is decided by doctor/findings.ts; here are
+ * only the order of the questions, the form, and the exit status.
  */
 import manifest from '../../package.json' with { type: 'json' };
 import { loadLibrary } from '../binding.ts';

@@ -1,6 +1,6 @@
 /**
- * `sandlock fmt`: policies in one form. The form is the compiler's (format-policy.ts); here is what becomes of it: printed, written back, or only
- * compared.
+ * `sandlock fmt`: policies in one form. The form is the compiler's (format-policy.ts); here is what
+ * becomes of it: printed, written back, or only compared.
  */
 
 import { formatDiagnostic } from '../../compiler/diagnostic.ts';

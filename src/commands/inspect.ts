@@ -1,5 +1,6 @@
 /**
- * `sandlock inspect`: what a table, or the table of a policy, contains. The data are the compiler's (inspect.ts); here is their form for a terminal.
+ * `sandlock inspect`: what a table, or the table of a policy, contains. The data are the compiler's
+ * (inspect.ts); here is their form for a terminal.
  */
 import { parseDestination } from '../../compiler/destination.ts';
 import { formatDiagnostics } from '../../compiler/diagnostic.ts';

@@ -1,7 +1,8 @@
 /**
- * `sandlock learn`: runs a command under observation and writes the policy that it would need. The command goes through the same supervisor
- * as under `exec`; only the table refuses nothing, unless `--enforce` says so. Nothing is written when the command could not be
- * run. Ends as the command ended.
+ * `sandlock learn`: runs a command under observation and writes the policy that it would need. The
+ * command goes through the same supervisor as under `exec`; only the table refuses nothing, unless
+ * `--enforce` says so. Nothing is written when the command could not be run. Ends as the command
+ * ended.
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { ipv4Bytes, parseIpv4, parseIpv6 } from '../../compiler/address.ts';

@@ -1,6 +1,6 @@
 /**
- * `sandlock lint`: what is wrong or doubtful in policies, without writing a table. The diagnostics are the compiler's; here are their form and the
- * exit status.
+ * `sandlock lint`: what is wrong or doubtful in policies, without writing a table. The diagnostics
+ * are the compiler's; here are their form and the exit status.
  */
 import { type Diagnostic, formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { compileSources } from '../compiling.ts';

@@ -1,4 +1,7 @@
-/** The commands beside `check` and `compile`, which become one file of the bundle: those two are run often and should not wait for the parsing of what they do not use. */
+/**
+ * The commands beside `check` and `compile`, which become one file of the bundle: those two are run
+ * often and should not wait for the parsing of what they do not use.
+ */
 export { printCompletion } from './completion.ts';
 export { diffPolicies } from './diff.ts';
 export { examineHost } from './doctor.ts';

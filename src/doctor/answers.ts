@@ -1,5 +1,6 @@
 /**
- * The answers of `sl_probe` (docs/native.md): what was tried in throw-away processes, by name. Knows their form, not what they mean.
+ * The answers of `sl_probe` (docs/native.md): what was tried in throw-away processes, by name.
+ * Knows their form, not what they mean.
  */
 
 /** By name: 0 or more where it works, `-errno` where it does not. */

@@ -1,14 +1,15 @@
 /**
- * What an answer of the probes means for sandlock: nothing, a fallback, a wall that has to be given up by name, or that nothing can be run. Pure: answers and
- * surroundings in, findings out. The stages are those of docs/native.md, the options those of `exec`.
+ * What an answer of the probes means for sandlock: nothing, a fallback, a wall that has to be given
+ * up by name, or that nothing can be run. Pure: answers and surroundings in, findings out. The
+ * stages are those of docs/native.md, the options those of `exec`.
  */
 import { errnoName } from '../errno.ts';
 import type { Answers } from './answers.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /**
- * `ok` · `note`: worth knowing, changes nothing · `fallback`: done in another way, and every wall stands · `degraded`: runs only
- * with `--allow-degraded` · `missing`: nothing can be run.
+ * `ok` · `note`: worth knowing, changes nothing · `fallback`: done in another way, and every wall
+ * stands · `degraded`: runs only with `--allow-degraded` · `missing`: nothing can be run.
  */
 export type State = 'ok' | 'note' | 'fallback' | 'degraded' | 'missing';
 

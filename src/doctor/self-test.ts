@@ -1,6 +1,7 @@
 /**
- * A sandbox that really runs: /bin/true, and a program that connects to two listeners of this process, one of which the table
- * allows. The last word of `doctor`: it goes the whole way that `exec` goes.
+ * A sandbox that really runs: /bin/true, and a program that connects to two listeners of this
+ * process, one of which the table allows. The last word of `doctor`: it goes the whole way that
+ * `exec` goes.
  */
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { loadLibrary, type NativeLibrary } from '../binding.ts';

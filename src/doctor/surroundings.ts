@@ -1,6 +1,7 @@
 /**
- * What surrounds this process, as /proc, /sys and the environment tell: who it is, what confines it already, and settings of the
- * kernel that explain an answer of the probes. Reads only; a file that is missing or unreadable is `undefined`.
+ * What surrounds this process, as /proc, /sys and the environment tell: who it is, what confines it
+ * already, and settings of the kernel that explain an answer of the probes. Reads only; a file that
+ * is missing or unreadable is `undefined`.
  */
 import { readFileSync } from 'node:fs';
 import { arch, release } from 'node:os';

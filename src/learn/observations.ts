@@ -1,7 +1,7 @@
 /**
- * What a command was observed to use, gathered from the records of a run under observation, without what is nobody's wish: probes of
- * resolvers, system services that libraries try unasked, sockets that the command made itself. It knows records, not how a policy is
- * written.
+ * What a command was observed to use, gathered from the records of a run under observation, without
+ * what is nobody's wish: probes of resolvers, system services that libraries try unasked, sockets
+ * that the command made itself. It knows records, not how a policy is written.
  */
 import { isProbedPort, isService } from '../probes.ts';
 import type { DecidedRecord, NameRecord } from '../records.ts';
@@ -54,8 +54,9 @@ export function createObservations(
     asked.set(key, (asked.get(key) ?? new Set()).add(name));
   };
   /**
-   * What a rule may say for a destination: every name that the process asked for and that has the address, since a connect does not tell which of
-   * them it was for, and each fact is told once; else those of any process; else what the present policy says; else the address.
+   * What a rule may say for a destination: every name that the process asked for and that has the
+   * address, since a connect does not tell which of them it was for, and each fact is told once;
+   * else those of any process; else what the present policy says; else the address.
    */
   const hostsOf = ({ pid, address }: DecidedRecord): readonly string[] => {
     const known = knownNames.get(address);
@@ -70,7 +71,8 @@ export function createObservations(
     if (call === 'bind' || call === 'listen') return port !== 0 || call === 'listen';
     if (!isSilent(record)) return true;
     if (isProbedPort(port) || connected.has(`${pid} ${port}`)) return false;
-    // One thread, one port, several addresses: what sorts the addresses of a name. Only a resolver asks several servers so.
+    // One thread, one port, several addresses: what sorts the addresses of a name. Only a resolver
+    // asks several servers so.
     return port === DNS_PORT || (silent.get(`${tid} ${port}`)?.size ?? 0) < 2;
   };
   return {

@@ -1,5 +1,6 @@
 /**
- * A learnt policy as text: a new file, or additions to one that a person wrote, whose comments and layout stay as they are. Pure.
+ * A learnt policy as text: a new file, or additions to one that a person wrote, whose comments and
+ * layout stay as they are. Pure.
  */
 import { parseToml } from '../../compiler/toml.ts';
 import type { TomlArray, TomlTable } from '../../compiler/toml-tree.ts';

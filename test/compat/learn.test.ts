@@ -1,6 +1,7 @@
 /**
- * `sandlock learn` with real programs: what a command did under observation, unhindered, it does again under the learnt policy, with the same
- * output and without a refusal; and the same policy keeps it from another destination.
+ * `sandlock learn` with real programs: what a command did under observation, unhindered, it does
+ * again under the learnt policy, with the same output and without a refusal; and the same policy
+ * keeps it from another destination.
  */
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
 /**
- * Programs that talk only among themselves: their own unix sockets, passed descriptors, debuggers, schedulers. They need
- * nothing of the network, and no kind of network rule may disturb them.
+ * Programs that talk only among themselves: their own unix sockets, passed descriptors, debuggers,
+ * schedulers. They need nothing of the network, and no kind of network rule may disturb them.
  */
 import { describe, test } from 'vitest';
 import { makeFile, node, users } from '../e2e/harness/stage.ts';

@@ -1,6 +1,7 @@
-// Starts the tests of honest programs: `node test/compat/run.mjs [--json FILE] [vitest arguments]`. The Debian packages
-// they need are listed in packages.txt; a program of those that is missing fails its test. Go, Java and Chromium are too
-// large to install for this: their tests run where they are found, and a line says where they are not.
+// Starts the tests of honest programs: `node test/compat/run.mjs [--json FILE] [vitest arguments]`.
+// The Debian packages they need are listed in packages.txt; a program of those that is missing
+// fails its test. Go, Java and Chromium are too large to install for this: their tests run where
+// they are found, and a line says where they are not.
 
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';

@@ -1,4 +1,7 @@
-/** Warnings about rules: their texts, how they are silenced, and against the golden model that what is called without effect has none. */
+/**
+ * Warnings about rules: their texts, how they are silenced, and against the golden model that what
+ * is called without effect has none.
+ */
 import { describe, expect, test } from 'vitest';
 import { formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { compilePolicy } from '../../compiler/index.ts';

@@ -1,6 +1,6 @@
 /**
- * What becomes of names: wildcards and how wide they may be, when names are asked for, how old pins may grow, and rules that open name servers beside
- * them.
+ * What becomes of names: wildcards and how wide they may be, when names are asked for, how old pins
+ * may grow, and rules that open name servers beside them.
  */
 import { describe, expect, test } from 'vitest';
 import { formatAddress } from '../../compiler/address.ts';

@@ -1,4 +1,7 @@
-/** Tables taken apart and built again: the same bytes without a change, other addresses for names that are asked for anew. */
+/**
+ * Tables taken apart and built again: the same bytes without a change, other addresses for names
+ * that are asked for anew.
+ */
 import { describe, expect, test } from 'vitest';
 import { formatAddress } from '../../compiler/address.ts';
 import { formatDiagnostics } from '../../compiler/diagnostic.ts';

@@ -1,5 +1,6 @@
 /**
- * Keys, types and words of a policy, with the complete text of each refusal; and the schema's agreement with the parser.
+ * Keys, types and words of a policy, with the complete text of each refusal; and the schema's
+ * agreement with the parser.
  */
 import { readFileSync } from 'node:fs';
 import { Ajv } from 'ajv';

@@ -1,6 +1,6 @@
 /**
- * Long lists of plain strings do not go through the TOML parser (compiler/string-runs.ts): the tree, and the place of an error, must be those
- * that the parser gives for the whole text.
+ * Long lists of plain strings do not go through the TOML parser (compiler/string-runs.ts): the
+ * tree, and the place of an error, must be those that the parser gives for the whole text.
  */
 import { expect, test } from 'vitest';
 import { StringRuns } from '../../compiler/string-runs.ts';

@@ -1,6 +1,6 @@
 /**
- * What the compiler's tests share: a policy compiled with a resolver and set files that are tables, and its rules or its
- * errors as text.
+ * What the compiler's tests share: a policy compiled with a resolver and set files that are tables,
+ * and its rules or its errors as text.
  */
 import { formatAddress } from '../../compiler/address.ts';
 import { type Diagnostic, formatDiagnostics } from '../../compiler/diagnostic.ts';

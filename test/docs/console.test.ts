@@ -1,7 +1,8 @@
 /**
- * Commands in documents, run as they stand: each fenced `console` block, in a folder of its document's own, with what earlier blocks left. A `toml` block that
- * begins with `# NAME.toml` is that file. `…` stands for what differs from run to run, a line of it for any lines. Web servers listen on 127.0.0.1:8471 and
- * 127.0.0.2:8471.
+ * Commands in documents, run as they stand: each fenced `console` block, in a folder of its
+ * document's own, with what earlier blocks left. A `toml` block that begins with `# NAME.toml` is
+ * that file. `…` stands for what differs from run to run, a line of it for any lines. Web servers
+ * listen on 127.0.0.1:8471 and 127.0.0.2:8471.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';

@@ -1,4 +1,7 @@
-/** The policies in examples/: each compiles without a warning it does not explain, and each of the new ones says how to run it. */
+/**
+ * The policies in examples/: each compiles without a warning it does not explain, and each of the
+ * new ones says how to run it.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';

@@ -1,4 +1,6 @@
-/** The manual pages: readers of manuals find no fault in them, and they say of options and keys what the program takes. */
+/**
+ * The manual pages: readers of manuals find no fault in them, and they say of options and keys what the program takes.
+ */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

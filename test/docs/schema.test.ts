@@ -1,4 +1,7 @@
-/** policy.schema.json as editors use it: valid itself, with something to say at every place, and agreeing with every example. */
+/**
+ * policy.schema.json as editors use it: valid itself, with something to say at every place, and
+ * agreeing with every example.
+ */
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';

@@ -1,6 +1,7 @@
 /**
- * The Node API under the real supervisor: the documented examples as they are, and what a host process may rely on: nothing of it changes,
- * several sandboxes at once, worker threads, and no tree that outlives its host.
+ * The Node API under the real supervisor: the documented examples as they are, and what a host
+ * process may rely on: nothing of it changes, several sandboxes at once, worker threads, and no
+ * tree that outlives its host.
  */
 import { cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';

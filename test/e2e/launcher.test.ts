@@ -1,6 +1,7 @@
 /**
- * The launcher without Node: a program inside finds what it finds under `sandlock exec`, and whoever starts it sees the same statuses, lines and log. What a table
- * enforces is the other files' matter, which run under the launcher as well (`run.mjs --native`).
+ * The launcher without Node: a program inside finds what it finds under `sandlock exec`, and
+ * whoever starts it sees the same statuses, lines and log. What a table enforces is the other
+ * files' matter, which run under the launcher as well (`run.mjs --native`).
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,5 +1,6 @@
-// Starts the end-to-end tests: `node test/e2e/run.mjs [--json FILE] [--native] [vitest arguments]`; with --native commands are run by the launcher
-// without Node, from compiled tables. It prepares the stage (setup/stage.mjs), then runs vitest's project `e2e` in a PID namespace of its own.
+// Starts the end-to-end tests: `node test/e2e/run.mjs [--json FILE] [--native] [vitest arguments]`;
+// with --native commands are run by the launcher without Node, from compiled tables. It prepares
+// the stage (setup/stage.mjs), then runs vitest's project `e2e` in a PID namespace of its own.
 
 import { rmSync } from 'node:fs';
 import { prepareStage } from '../setup/stage.mjs';

@@ -1,6 +1,8 @@
 /**
- * Messages that only their sender can give, from processes with threads: credentials (SCM_CREDENTIALS, as D-Bus clients send them) on connections of unix sockets, where
- * messages are looked at. Each runs while the other threads stand still; what those do meanwhile comes out as it would without.
+ * Messages that only their sender can give, from processes with threads: credentials
+ * (SCM_CREDENTIALS, as D-Bus clients send them) on connections of unix sockets, where messages are
+ * looked at. Each runs while the other threads stand still; what those do meanwhile comes out as it
+ * would without.
  */
 import { describe, expect, test } from 'vitest';
 import { claim } from './harness/claim.ts';

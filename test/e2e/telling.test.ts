@@ -1,6 +1,7 @@
 /**
- * What is told of a run: the line of a refusal with its reason, the log held against its published schema, allowed calls, the summary,
- * UNIX sockets, and what is left out because nobody wished for it.
+ * What is told of a run: the line of a refusal with its reason, the log held against its published
+ * schema, allowed calls, the summary, UNIX sockets, and what is left out because nobody wished for
+ * it.
  */
 import { spawn } from 'node:child_process';
 import { chmodSync, readFileSync, renameSync } from 'node:fs';

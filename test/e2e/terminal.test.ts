@@ -120,7 +120,8 @@ describe.each(users)('as $name', (user) => {
   });
 
   test('leader of its session, with nobody to continue it: what Ctrl-Z sends stops nothing', async () => {
-    // Linux discards the signal in an orphaned group (setpgid(2)); a supervisor in this session would be a parent in it.
+    // Linux discards the signal in an orphaned group (setpgid(2)); a supervisor in this session
+    // would be a parent in it.
     const stops = ['sh', '-c', 'kill -TSTP $$; echo goes on'];
     const goesOn = { stdout: 'goes on\n', stderr: '', status: 0, signal: null, timedOut: false };
     expect(await run(user, stops)).toEqual(goesOn);

@@ -1,5 +1,6 @@
 /**
- * What answers otherwise, beside deviations.ts, where sockets are made for the program and held (`run.mjs --held`, docs/enforcement.md §7), by section.
+ * What answers otherwise, beside deviations.ts, where sockets are made for the program and held
+ * (`run.mjs --held`, docs/enforcement.md §7), by section.
  */
 import type { Deviation } from './compare.ts';
 

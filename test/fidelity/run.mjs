@@ -1,5 +1,6 @@
-// Starts the fidelity tests: `node test/fidelity/run.mjs [--json FILE] [--held] [vitest arguments]`. It adds the one program they
-// consist of to the stage, compiled from test/fidelity/probe.
+// Starts the fidelity tests:
+// `node test/fidelity/run.mjs [--json FILE] [--held] [vitest arguments]`. It adds the one program
+// they consist of to the stage, compiled from test/fidelity/probe.
 
 import { join } from 'node:path';
 import { runRoom } from '../setup/room.mjs';

@@ -1,6 +1,7 @@
 /**
- * Row N: what the sandboxed program can use up. Under each load an honest call of another process in the same sandbox stays quick, the
- * supervisor stays small, nothing leaves, and ending the whole takes less than a second.
+ * Row N: what the sandboxed program can use up. Under each load an honest call of another process
+ * in the same sandbox stays quick, the supervisor stays small, nothing leaves, and ending the whole
+ * takes less than a second.
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -14,7 +15,9 @@ import { ALLOWED, openWitness } from './harness/witness.ts';
 const MOST_KIB = 64 * 1024;
 /** How much slower the median call may get; see also LOADS. */
 const MOST_TIMES = 10;
-/** Longest single call. Some 20 ms here; a machine that is shared with others may stand still for a second by itself. */
+/**
+ * Longest single call. Some 20 ms here; a machine that is shared with others may stand still for a second by itself.
+ */
 const WORST_US = 5_000_000;
 const SECONDS = 1.5;
 

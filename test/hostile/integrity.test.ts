@@ -1,6 +1,7 @@
 /**
- * Row G: what the sandboxed program can do to processes above and beside it: a bystander of the same user, the supervisor, and the
- * process that started sandlock. Judged from outside: by what /proc says of them afterwards, and by the signals the bystander counted.
+ * Row G: what the sandboxed program can do to processes above and beside it: a bystander of the
+ * same user, the supervisor, and the process that started sandlock. Judged from outside: by what
+ * /proc says of them afterwards, and by the signals the bystander counted.
  */
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
@@ -10,7 +11,9 @@ import { finished, policyOf, sandlock, start } from '../e2e/harness/run.ts';
 import { probe, type User, users } from '../e2e/harness/stage.ts';
 import { ALLOWED, openWitness } from './harness/witness.ts';
 
-/** Ways that reach every process of the user in this namespace: bare and as root, that would be the tests themselves. */
+/**
+ * Ways that reach every process of the user in this namespace: bare and as root, that would be the tests themselves.
+ */
 const WIDE = 'user-nice,user-io-priority';
 
 /** Bare, the errors there are: rights that only root has, and what is no error of rights. */
@@ -75,7 +78,8 @@ describe.each(users)('as $name', (user) => {
     expect(await finished(host)).toMatchObject({ status: 0, signal: null });
   });
 
-  // As any user but root it can be changed for processes of the same user: whoever is ended first takes the sandbox with it (SECURITY.md).
+  // As any user but root it can be changed for processes of the same user: whoever is ended first
+  // takes the sandbox with it (SECURITY.md).
   test('G3: the order in which the kernel ends processes when memory is short: never the supervisor’s, and none as root', async () => {
     await witness.begin();
     const bystander = await startBystander(user);

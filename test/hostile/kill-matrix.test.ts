@@ -1,7 +1,8 @@
 /**
- * The kill matrix: SIGKILL, SIGSTOP for three seconds and running out of descriptors, for the supervisor and for its host, in four states of a tree that
- * tries to reach the denied place all the time and to take the supervisor's part when it is gone (programs/held.c). The
- * tree is gone within a second, and nothing ever arrives.
+ * The kill matrix: SIGKILL, SIGSTOP for three seconds and running out of descriptors, for the
+ * supervisor and for its host, in four states of a tree that tries to reach the denied place all
+ * the time and to take the supervisor's part when it is gone (programs/held.c). The tree is gone
+ * within a second, and nothing ever arrives.
  */
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync } from 'node:fs';

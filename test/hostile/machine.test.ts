@@ -1,6 +1,7 @@
 /**
- * What the machine itself has and a program may take: devices that make packets or hold up who reads memory, the kernel's own file systems, ports that were given
- * back. Devices have nodes here that everybody may open, as udev gives them.
+ * What the machine itself has and a program may take: devices that make packets or hold up who
+ * reads memory, the kernel's own file systems, ports that were given back. Devices have nodes here
+ * that everybody may open, as udev gives them.
  */
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
@@ -95,7 +96,9 @@ function faultsMinor(): number {
   return Number(/^\s*(\d+) userfaultfd$/m.exec(text)?.[1]);
 }
 
-/** A mount namespace in which the kernel's own is mounted at a place of its own, and below /proc once the command runs. */
+/**
+ * A mount namespace in which the kernel's own is mounted at a place of its own, and below /proc once the command runs.
+ */
 const MOUNTS = `
 set -e
 mount --make-rshared /

@@ -1,6 +1,6 @@
 /**
- * Rows F, H, J, L: what a program can have others do (daemons at unix sockets), what comes to it from elsewhere (descriptors, callers from outside), and
- * filters and domains of its own.
+ * Rows F, H, J, L: what a program can have others do (daemons at unix sockets), what comes to it
+ * from elsewhere (descriptors, callers from outside), and filters and domains of its own.
  */
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,7 +1,8 @@
 /**
- * Rows A, C, D, E of the catalogue and the deterministic ones of B: forms of addresses, other ways to make the call, other protocols, options and control
- * messages. Each must leak without sandlock (harness/row.ts); the sniffer sees every packet of the network, so one that
- * leaves counts, whether anybody answers or not.
+ * Rows A, C, D, E of the catalogue and the deterministic ones of B: forms of addresses, other ways
+ * to make the call, other protocols, options and control messages. Each must leak without sandlock
+ * (harness/row.ts); the sniffer sees every packet of the network, so one that leaves counts,
+ * whether anybody answers or not.
  */
 import { describe, test } from 'vitest';
 import { users } from '../e2e/harness/stage.ts';

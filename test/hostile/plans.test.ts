@@ -1,7 +1,9 @@
 /**
- * Plans that leave calls to the kernel: what is not looked at must be held by something else. The ways out that do not depend on addresses are gone through again
- * under a policy of TCP ports alone, and programs/plans.c tries what such a policy leaves: pairs of unix sockets, names in messages, connections put off, given up,
- * handed over, inherited and exchanged. Allowed is TCP port 7001 of every address.
+ * Plans that leave calls to the kernel: what is not looked at must be held by something else. The
+ * ways out that do not depend on addresses are gone through again under a policy of TCP ports
+ * alone, and programs/plans.c tries what such a policy leaves: pairs of unix sockets, names in
+ * messages, connections put off, given up, handed over, inherited and exchanged. Allowed is TCP
+ * port 7001 of every address.
  */
 import { describe, expect, test } from 'vitest';
 import { policyOf, run, runSandboxed, sandlock } from '../e2e/harness/run.ts';
@@ -19,7 +21,10 @@ const NOTHING = policyFor([]);
 const DATAGRAMS = policyFor(['udp://*:*']);
 
 const REFUSED = ['-1 EACCES'];
-/** A disconnect with 2 bytes is looked at, and nothing can be where descriptors are not taken and the policy needs no look. */
+/**
+ * A disconnect with 2 bytes is looked at, and nothing can be where descriptors are not taken and
+ * the policy needs no look.
+ */
 const SHORT = isHeld ? '-1 EPERM' : '0 -';
 /** What `unmute` prints of one family: sockets that stay shut through everything, and have no port. */
 const shut = (family: 4 | 6): string[] => {

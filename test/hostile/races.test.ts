@@ -1,7 +1,8 @@
 /**
- * Rows B: races. Each is first run under a supervisor that checks and then lets the kernel look again (programs/naive.c): how often it gets past
- * that one says how sharp it is. Then it runs under sandlock until it would have got past the other thousands of times, and nothing may
- * arrive. SANDLOCK_HOSTILE_SECONDS makes each last that long instead (scripts/soak.mjs).
+ * Rows B: races. Each is first run under a supervisor that checks and then lets the kernel look
+ * again (programs/naive.c): how often it gets past that one says how sharp it is. Then it runs
+ * under sandlock until it would have got past the other thousands of times, and nothing may arrive.
+ * SANDLOCK_HOSTILE_SECONDS makes each last that long instead (scripts/soak.mjs).
  */
 import { describe, expect, test } from 'vitest';
 import { policyOf, run, runSandboxed } from '../e2e/harness/run.ts';
@@ -18,7 +19,10 @@ const NAIVE_SECONDS = 0.4;
 const MOST_SECONDS = 6;
 const soakSeconds = Number(process.env.SANDLOCK_HOSTILE_SECONDS ?? 0);
 
-/** What tries come to under sandlock: `both` of allowed and refused, or no allowed one because the address is always a denied one. */
+/**
+ * What tries come to under sandlock: `both` of allowed and refused, or no allowed one because the
+ * address is always a denied one.
+ */
 type Outcomes = 'both' | 'refused only';
 
 const RACES: readonly (readonly [row: string, way: string, outcomes: Outcomes])[] = [
@@ -46,8 +50,9 @@ const RACES: readonly (readonly [row: string, way: string, outcomes: Outcomes])[
 ];
 
 /**
- * Messages that are let run while their process stands still (docs/enforcement.md §3). Standing still takes its time, so there are fewer tries; and in `swap-*` above each of
- * them is a refusal the program asked for, here about half are sent.
+ * Messages that are let run while their process stands still (docs/enforcement.md §3). Standing
+ * still takes its time, so there are fewer tries; and in `swap-*` above each of them is a refusal
+ * the program asked for, here about half are sent.
  */
 const FROZEN_RACES: readonly (readonly [way: string, outcomes: Outcomes])[] = [
   ['swap-ending', 'refused only'],
@@ -96,8 +101,8 @@ describe.each(users)('as $name', (user) => {
     if (outcomes === 'both') expect(count.done).toBeGreaterThan(0);
   });
 
-  // Nothing passes a naive supervisor here: the kernel drops the answer to a caller that exec has swept away. What is shown is
-  // that such callers confuse nothing.
+  // Nothing passes a naive supervisor here: the kernel drops the answer to a caller that exec has
+  // swept away. What is shown is that such callers confuse nothing.
   test.each([
     ['B7', 'exec-takeover'],
     ['B9', 'credentials-exec'],

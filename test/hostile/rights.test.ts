@@ -1,6 +1,7 @@
 /**
- * Rows D6, I, J3 and J4: what sockets there are at all, namespaces, rights, set-user-id programs, typing into the user's terminal, and calls that make the
- * kernel do things. Nothing of it sends by itself; what is compared is what the kernel answers, bare and under the policy.
+ * Rows D6, I, J3 and J4: what sockets there are at all, namespaces, rights, set-user-id programs,
+ * typing into the user's terminal, and calls that make the kernel do things. Nothing of it sends by
+ * itself; what is compared is what the kernel answers, bare and under the policy.
  */
 import { chmodSync, copyFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -119,7 +120,10 @@ describe.each(users.filter(({ name }) => name === 'nobody'))('as $name alone', (
   });
 });
 
-/** Files of the kernel by which root changes what it runs outside, and whom it lets run at all; `:` opens them and writes nothing. */
+/**
+ * Files of the kernel by which root changes what it runs outside, and whom it lets run at all; `:`
+ * opens them and writes nothing.
+ */
 const SETTINGS = [
   '/proc/sys/kernel/core_pattern',
   '/proc/sys/net/ipv4/ip_forward',

@@ -1,7 +1,7 @@
-// Starts the hostile-program suite: `node test/hostile/run.mjs [--json FILE] [vitest arguments]`. It stages what was built
-// (setup/stage.mjs), compiles the programs, and runs vitest inside a PID namespace and a network namespace of their own:
-// nothing that ends process trees can reach anything else, and no packet can leave. Two links of that network lead to each
-// other and nowhere.
+// Starts the hostile-program suite: `node test/hostile/run.mjs [--json FILE] [vitest arguments]`.
+// It stages what was built (setup/stage.mjs), compiles the programs, and runs vitest inside a PID
+// namespace and a network namespace of their own: nothing that ends process trees can reach
+// anything else, and no packet can leave. Two links of that network lead to each other and nowhere.
 //
 // SANDLOCK_HOSTILE_SECONDS=N makes every race last N seconds (scripts/soak.mjs).
 

@@ -1,6 +1,6 @@
 /**
- * The hostile programs' own project: it is started by run.mjs alone, which gives it its namespaces. Files run one after another,
- * because there is one network with one set of ports.
+ * The hostile programs' own project: it is started by run.mjs alone, which gives it its namespaces.
+ * Files run one after another, because there is one network with one set of ports.
  */
 import { defineConfig, type ViteUserConfig } from 'vitest/config';
 

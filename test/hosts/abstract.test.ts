@@ -1,6 +1,7 @@
 /**
- * Kernels whose Landlock does not keep abstract unix names inside (before Linux 6.12): the supervisor does. Sockets of the sandbox reach each other by
- * such names as ever; one outside with the same name is never reached, whatever is closed and bound in between.
+ * Kernels whose Landlock does not keep abstract unix names inside (before Linux 6.12): the
+ * supervisor does. Sockets of the sandbox reach each other by such names as ever; one outside with
+ * the same name is never reached, whatever is closed and bound in between.
  */
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
@@ -32,7 +33,10 @@ const python = (script: string, ...args: readonly string[]): string[] => [
   ...args,
 ];
 
-/** What sockets of one program do among themselves; prints what came of it. Names have the process's number in them, or are chosen by the kernel. */
+/**
+ * What sockets of one program do among themselves; prints what came of it. Names have the process's
+ * number in them, or are chosen by the kernel.
+ */
 const AMONG = `
 import errno, os, socket, threading
 S, D, Q = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET
@@ -155,7 +159,10 @@ for thread in threads: thread.join()
 print('bound')
 `;
 
-/** In a network namespace of its own a name is free that somebody outside has; a socket from before is still one of the outer network. */
+/**
+ * In a network namespace of its own a name is free that somebody outside has; a socket from before
+ * is still one of the outer network.
+ */
 const NETWORKS = `
 import ctypes, errno, os, socket, sys
 name = b'\\0' + sys.argv[1].encode(); libc = ctypes.CDLL(None, use_errno=True)

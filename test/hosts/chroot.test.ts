@@ -1,5 +1,6 @@
 /**
- * A chroot whose root is no mount point: what is mounted there can not be kept from the host. Every wall holds, root does not write the kernel's settings, and the host's mounts stay as they were.
+ * A chroot whose root is no mount point: what is mounted there can not be kept from the host. Every
+ * wall holds, root does not write the kernel's settings, and the host's mounts stay as they were.
  */
 import { describe, expect, test } from 'vitest';
 import { openWeb } from '../e2e/harness/http.ts';
@@ -8,7 +9,10 @@ import { users } from '../e2e/harness/stage.ts';
 import { compile } from '../names/table.ts';
 import { expectHolds, type Host } from './host.ts';
 
-/** Runs what follows as `uid` in such a chroot, with shared mounts as systemd has them, and prints every mount of the host that has changed. */
+/**
+ * Runs what follows as `uid` in such a chroot, with shared mounts as systemd has them, and prints
+ * every mount of the host that has changed.
+ */
 function chroot(uid: number): Host {
   const script = [
     'mount --make-rshared / && image=$(mktemp -d) && cd "$image" && chmod 755 .',

@@ -1,6 +1,7 @@
 /**
- * Containers: the system calls that Docker's default profile refuses, with and without CAP_SYS_PTRACE, all capabilities dropped; calls that
- * a profile may forbid; and a sandbox inside a sandbox.
+ * Containers: the system calls that Docker's default profile refuses, with and without
+ * CAP_SYS_PTRACE, all capabilities dropped; calls that a profile may forbid; and a sandbox inside a
+ * sandbox.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

@@ -3,8 +3,9 @@ import type { User } from '../e2e/harness/stage.ts';
 import { type Host, without } from './host.ts';
 
 /**
- * What Docker's default profile (an allowlist: github.com/moby/profiles, seccomp/default.json) refuses when the container
- * has no capability, as far as this kernel and architecture have it. The real one: `npm run docker`.
+ * What Docker's default profile (an allowlist: github.com/moby/profiles, seccomp/default.json)
+ * refuses when the container has no capability, as far as this kernel and architecture have it. The
+ * real one: `npm run docker`.
  */
 const REFUSED = [
   ...[

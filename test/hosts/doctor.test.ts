@@ -1,5 +1,6 @@
 /**
- * `sandlock doctor` on hosts that have less: whatever is taken away it names, with what follows, and its verdict is what `exec` does there.
+ * `sandlock doctor` on hosts that have less: whatever is taken away it names, with what follows,
+ * and its verdict is what `exec` does there.
  */
 import { describe, expect, test } from 'vitest';
 import { policyOf, run, sandlock } from '../e2e/harness/run.ts';

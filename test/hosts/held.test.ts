@@ -1,6 +1,8 @@
 /**
- * Docker's default profile, no capabilities: descriptors can not be taken from the command, so the supervisor makes its sockets and holds them. Real programs reach what
- * they may and are refused the rest, as anywhere; what a socket that is held, or let go, does otherwise than one that is not is shown here.
+ * Docker's default profile, no capabilities: descriptors can not be taken from the command, so the
+ * supervisor makes its sockets and holds them. Real programs reach what they may and are refused
+ * the rest, as anywhere; what a socket that is held, or let go, does otherwise than one that is not
+ * is shown here.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';

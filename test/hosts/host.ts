@@ -1,7 +1,8 @@
 /**
- * Hosts that have less: a command line put before `sandlock` that takes something away from it and from everything it
- * starts, and the two claims made of such a host. Either the command is refused, with the whole message, and was not run;
- * or it runs, and every wall holds. Knows what is taken away, not how sandlock copes.
+ * Hosts that have less: a command line put before `sandlock` that takes something away from it and
+ * from everything it starts, and the two claims made of such a host. Either the command is refused,
+ * with the whole message, and was not run; or it runs, and every wall holds. Knows what is taken
+ * away, not how sandlock copes.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

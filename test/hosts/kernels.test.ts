@@ -1,6 +1,7 @@
 /**
- * Kernels that lack something: without Landlock, or with an older one; without rings, close_range, thread pidfds, newer flags of
- * seccomp. Each runs with every wall, or refuses and names what is missing.
+ * Kernels that lack something: without Landlock, or with an older one; without rings, close_range,
+ * thread pidfds, newer flags of seccomp. Each runs with every wall, or refuses and names what is
+ * missing.
  */
 import { describe, expect, test } from 'vitest';
 import { openBacklog } from '../e2e/harness/backlog.ts';
@@ -182,7 +183,8 @@ describe.each(users)('as $name', (user) => {
 });
 
 /**
- * A kernel with Yama in that scope, as far as its setting tells, for root; the command line runs as `uid`. Nothing else of /proc/sys/kernel is there.
+ * A kernel with Yama in that scope, as far as its setting tells, for root; the command line runs as
+ * `uid`. Nothing else of /proc/sys/kernel is there.
  */
 function yama(scope: number, uid: number): Host {
   const script = [

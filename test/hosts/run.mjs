@@ -1,6 +1,6 @@
-// Starts the tests of restricted hosts: `node test/hosts/run.mjs [--json FILE] [vitest arguments]`. It adds the programs
-// that make a host poorer, and the one that looks at what is still held, to the stage. Where and how the tests run is decided by
-// test/setup/room.mjs.
+// Starts the tests of restricted hosts: `node test/hosts/run.mjs [--json FILE] [vitest arguments]`.
+// It adds the programs that make a host poorer, and the one that looks at what is still held, to
+// the stage. Where and how the tests run is decided by test/setup/room.mjs.
 
 import { join } from 'node:path';
 import { runRoom } from '../setup/room.mjs';

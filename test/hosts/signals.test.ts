@@ -1,6 +1,7 @@
 /**
- * A kernel whose Landlock does not keep signals inside (before Linux 6.12): the supervisor does. Every way to signal a process
- * outside is tried, and each really ends that process when tried bare; what programs do among themselves works.
+ * A kernel whose Landlock does not keep signals inside (before Linux 6.12): the supervisor does.
+ * Every way to signal a process outside is tried, and each really ends that process when tried
+ * bare; what programs do among themselves works.
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';

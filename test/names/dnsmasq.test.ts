@@ -1,4 +1,7 @@
-/** Live names against a name server that others wrote: dnsmasq, with a name of several addresses in turn and one that changes while the command runs. */
+/**
+ * Live names against a name server that others wrote: dnsmasq, with a name of several addresses in
+ * turn and one that changes while the command runs.
+ */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';

@@ -1,5 +1,6 @@
 /**
- * Names that stand in the machine's own hosts file, which programs read before they ask anyone. The mount namespace is the tests' own, and so is the file.
+ * Names that stand in the machine's own hosts file, which programs read before they ask anyone. The
+ * mount namespace is the tests' own, and so is the file.
  */
 import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';

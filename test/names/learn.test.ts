@@ -1,5 +1,6 @@
 /**
- * Learning from a program that asks for names: the policy has the names, not the addresses they had, and the command then runs under it without a refusal.
+ * Learning from a program that asks for names: the policy has the names, not the addresses they
+ * had, and the command then runs under it without a refusal.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';

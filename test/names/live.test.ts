@@ -1,6 +1,7 @@
 /**
- * Live names and wildcards: asked of a scripted server while the command runs, opened for what their rules say before the answer comes, and nothing else. Servers
- * listen on every loopback address, so whatever is refused would have been reached.
+ * Live names and wildcards: asked of a scripted server while the command runs, opened for what
+ * their rules say before the answer comes, and nothing else. Servers listen on every loopback
+ * address, so whatever is refused would have been reached.
  */
 import { createSocket } from 'node:dgram';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';

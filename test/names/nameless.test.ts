@@ -1,6 +1,8 @@
 /**
- * Policies without names under which UDP may leave: no name exists, every resolver learns that at once, and it is told which was asked for. Where a rule opens port 53
- * of UDP nothing of this is done, and without rules of UDP resolvers fail at once by themselves. The server behind knows every name.
+ * Policies without names under which UDP may leave: no name exists, every resolver learns that at
+ * once, and it is told which was asked for. Where a rule opens port 53 of UDP nothing of this is
+ * done, and without rules of UDP resolvers fail at once by themselves. The server behind knows
+ * every name.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { run, runSandboxed } from '../e2e/harness/run.ts';

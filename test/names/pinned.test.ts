@@ -1,6 +1,7 @@
 /**
- * Pinned names: every resolver gets exactly the pinned addresses, a name that no rule names fails at once, and no question leaves the sandbox. The server behind
- * it knows all names, so without sandlock each program reaches what it is kept from here.
+ * Pinned names: every resolver gets exactly the pinned addresses, a name that no rule names fails
+ * at once, and no question leaves the sandbox. The server behind it knows all names, so without
+ * sandlock each program reaches what it is kept from here.
  */
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 /**
- * Pins and their renewal, behind a dnsmasq whose names change: what a table holds is what is reached until somebody asks for more, and what a table leaves to
- * the start is asked for then. Each address has a listener, so that a refusal is sandlock's.
+ * Pins and their renewal, behind a dnsmasq whose names change: what a table holds is what is
+ * reached until somebody asks for more, and what a table leaves to the start is asked for then.
+ * Each address has a listener, so that a refusal is sandlock's.
  */
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,6 @@
-// Starts the tests of names: `node test/names/run.mjs [--json FILE] [vitest arguments]`. It adds one program for each resolver to the stage that no
-// package brings. Where and how the tests run is decided by test/setup/room.mjs.
+// Starts the tests of names: `node test/names/run.mjs [--json FILE] [vitest arguments]`. It adds
+// one program for each resolver to the stage that no package brings. Where and how the tests run is
+// decided by test/setup/room.mjs.
 
 import { execFileSync } from 'node:child_process';
 import { copyFileSync } from 'node:fs';

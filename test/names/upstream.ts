@@ -1,6 +1,7 @@
 /**
- * The name server behind the sandbox: answers by a script, and says what it was asked. What it is never asked did not leave the machine. One for all tests of
- * a file, on port 53 of 127.0.0.53, which resolv.conf names.
+ * The name server behind the sandbox: answers by a script, and says what it was asked. What it is
+ * never asked did not leave the machine. One for all tests of a file, on port 53 of 127.0.0.53,
+ * which resolv.conf names.
  */
 import { execFileSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';

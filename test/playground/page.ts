@@ -1,4 +1,7 @@
-/** The page in a browser: built files from a plain file server on the loopback, in Debian's Chromium. What a page asks the network for is kept. */
+/**
+ * The page in a browser: built files from a plain file server on the loopback, in Debian's
+ * Chromium. What a page asks the network for is kept.
+ */
 import { existsSync, readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -51,7 +54,10 @@ export interface Opened {
   readonly requests: readonly string[];
 }
 
-/** Opens an address in a page of its own and waits until the first policy was compiled. The test fails if the page has an error. */
+/**
+ * Opens an address in a page of its own and waits until the first policy was compiled. The test
+ * fails if the page has an error.
+ */
 export async function open(
   browser: Browser,
   url: string,

@@ -1,4 +1,7 @@
-/** The playground in a real browser: it edits, marks, decides as the command line does, and its picture is that of the policy. */
+/**
+ * The playground in a real browser: it edits, marks, decides as the command line does, and its
+ * picture is that of the policy.
+ */
 
 import { readFileSync } from 'node:fs';
 import type { Server } from 'node:http';

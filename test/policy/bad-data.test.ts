@@ -1,6 +1,7 @@
 /**
- * Damaged tables, one defect each: the list in test/reference/defects.ts makes the files of test/bad-data, which the executor's tests read
- * as well. With SANDLOCK_WRITE=1 the files are written, else compared.
+ * Damaged tables, one defect each: the list in test/reference/defects.ts makes the files of
+ * test/bad-data, which the executor's tests read as well. With SANDLOCK_WRITE=1 the files are
+ * written, else compared.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,6 +1,7 @@
 /**
- * policy.wasm against the golden model: small and medium policies with nested, touching and repeated prefixes, asked at the edges of
- * everything they mention. More than a million queries a run, each answered by the model and by both builds.
+ * policy.wasm against the golden model: small and medium policies with nested, touching and
+ * repeated prefixes, asked at the edges of everything they mention. More than a million queries a
+ * run, each answered by the model and by both builds.
  */
 import { describe, expect, test } from 'vitest';
 import { createModel, PROTOCOLS } from '../reference/model.ts';

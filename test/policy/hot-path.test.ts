@@ -1,4 +1,7 @@
-/** What the release build must look like where it matters: the searches of a look-up run without a call, and the module stays small. */
+/**
+ * What the release build must look like where it matters: the searches of a look-up run without a
+ * call, and the module stays small.
+ */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';

@@ -1,6 +1,7 @@
 /**
- * Large sets: the size classes of tries that small policies never reach, judged by a look-up per prefix length. The boundaries of
- * 0.0.0.0 and :: are out of the queries' reach, so canonical forms do not matter here.
+ * Large sets: the size classes of tries that small policies never reach, judged by a look-up per
+ * prefix length. The boundaries of 0.0.0.0 and :: are out of the queries' reach, so canonical forms
+ * do not matter here.
  */
 import { describe, expect, test } from 'vitest';
 import * as F from '../../compiler/format.gen.ts';

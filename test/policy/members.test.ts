@@ -1,4 +1,7 @@
-/** Who is in a set, however the table tells it: in the trie of a protocol, in one of its own, and when there are more overlaps than can be told. */
+/**
+ * Who is in a set, however the table tells it: in the trie of a protocol, in one of its own, and
+ * when there are more overlaps than can be told.
+ */
 import { describe, expect, test } from 'vitest';
 import { fromNumber, toNumber } from '../../compiler/address.ts';
 import * as F from '../../compiler/format.gen.ts';

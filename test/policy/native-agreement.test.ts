@@ -1,6 +1,7 @@
 /**
- * The two readers of tables, policy.wasm and the executor, on the same bytes: equal verdicts for every query, equal defects for every
- * damaged table. The golden model judges policy.wasm (golden.test.ts), so agreement carries its judgement over.
+ * The two readers of tables, policy.wasm and the executor, on the same bytes: equal verdicts for
+ * every query, equal defects for every damaged table. The golden model judges policy.wasm
+ * (golden.test.ts), so agreement carries its judgement over.
  */
 import { beforeAll, expect, test } from 'vitest';
 import * as F from '../../compiler/format.gen.ts';

@@ -1,6 +1,7 @@
 /**
- * The plan: by what each protocol is held, for policies of every kind, and what people are told of it. The expectation is written out for each row, and random
- * drafts are held to the conditions under which a mode is sound, as docs/enforcement.md has them.
+ * The plan: by what each protocol is held, for policies of every kind, and what people are told of
+ * it. The expectation is written out for each row, and random drafts are held to the conditions
+ * under which a mode is sound, as docs/enforcement.md has them.
  */
 import { describe, expect, test } from 'vitest';
 import type { Facts, FamilyName, Protocol, Rule, TableDraft } from '../../compiler/model.ts';

@@ -1,4 +1,7 @@
-/** Tables by their interface (compiler/table.ts): what goes in comes out, equal drafts give equal bytes, and what can not be built says why. */
+/**
+ * Tables by their interface (compiler/table.ts): what goes in comes out, equal drafts give equal
+ * bytes, and what can not be built says why.
+ */
 import { describe, expect, test } from 'vitest';
 import * as F from '../../compiler/format.gen.ts';
 import type { Rule, TableDraft } from '../../compiler/model.ts';
@@ -81,7 +84,8 @@ describe.each(BUILDS)('$build', ({ module }) => {
 
   test('a build says how many prefixes were folded', () => {
     const built = buildTable(module, MIXED);
-    // One prefix each for four rules, three addresses, three in the set, two for any, two deny rules; two that are bound, and the set again.
+    // One prefix each for four rules, three addresses, three in the set, two for any, two deny
+    // rules; two that are bound, and the set again.
     expect(built.ok && built.prefixes).toBe(4 + 3 + 3 + 2 + 2 + 2 + 3);
   });
 

@@ -1,6 +1,7 @@
 /**
- * Vectors: tables with questions and answers, one file each way, read by these tests and by the executor's own
- * (executor/src/table/tests.rs). The answers come from the golden model. With SANDLOCK_WRITE=1 the files are written, else compared.
+ * Vectors: tables with questions and answers, one file each way, read by these tests and by the
+ * executor's own (executor/src/table/tests.rs). The answers come from the golden model. With
+ * SANDLOCK_WRITE=1 the files are written, else compared.
  */
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

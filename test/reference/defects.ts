@@ -1,6 +1,7 @@
 /**
- * Tables with one defect each, for every code of policy/format.ts: how the MIXED draft's table is edited, and the code and byte offset
- * with which every reader must refuse the result. The files in test/bad-data are made from this list.
+ * Tables with one defect each, for every code of policy/format.ts: how the MIXED draft's table is
+ * edited, and the code and byte offset with which every reader must refuse the result. The files in
+ * test/bad-data are made from this list.
  */
 import * as F from '../../compiler/format.gen.ts';
 import { arrayDefects } from './defects/arrays.ts';

@@ -36,7 +36,10 @@ export function draftOf(rules: readonly Rule[], rest: Partial<TableDraft> = {}):
   return { facts: FACTS, unixRules: [], rules, names: [], dns: DNS, sets: [], ...rest };
 }
 
-/** A rule from `tcp://10.0.0.0/8:80,443-444`; `*` any address, `@set`, `#name`, IPv6 in brackets; icmp without ports; `tcp-bind://` what may be bound. */
+/**
+ * A rule from `tcp://10.0.0.0/8:80,443-444`; `*` any address, `@set`, `#name`, IPv6 in brackets;
+ * icmp without ports; `tcp-bind://` what may be bound.
+ */
 export function rule(action: Action, text: string, line: number, source = 'policy.toml'): Rule {
   const parts = /^(tcp|udp|icmp|tcp-bind|udp-bind):\/\/(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(text);
   const [, protocol = '', target = '', ports = '*'] = parts ?? [];
@@ -171,7 +174,9 @@ export const KERNEL: TableDraft = draftOf(
   },
 );
 
-/** Everything allowed, but for what is denied: IPv4 in the forms that IPv6 carries, loopback and unspecified addresses. */
+/**
+ * Everything allowed, but for what is denied: IPv4 in the forms that IPv6 carries, loopback and unspecified addresses.
+ */
 export const OPEN: TableDraft = {
   facts: { families: [], allowUserns: false },
   unixRules: [{ kind: 'directory', text: '/', line: 1 }],
@@ -197,8 +202,9 @@ export const OPEN: TableDraft = {
 };
 
 /**
- * Sets in all the ways in which tables tell them: a and b overlap in a trie with ports, c is denied there, d in one of every address; e is denied of a
- * closed protocol and f opens nothing that all addresses have not, so that these two have tries of their own.
+ * Sets in all the ways in which tables tell them: a and b overlap in a trie with ports, c is denied
+ * there, d in one of every address; e is denied of a closed protocol and f opens nothing that all
+ * addresses have not, so that these two have tries of their own.
  */
 export const SETS: TableDraft = draftOf(
   [

@@ -1,6 +1,7 @@
 /**
- * Large policies that no scan of rules could judge in time, and their own judge: prefixes of each length in a hash map, asked for every
- * length. Made so that IPv4 needs the wide root (two-byte starts) and IPv6 has boundaries in its lower half.
+ * Large policies that no scan of rules could judge in time, and their own judge: prefixes of each
+ * length in a hash map, asked for every length. Made so that IPv4 needs the wide root (two-byte
+ * starts) and IPv6 has boundaries in its lower half.
  */
 import type { PortRange, TableDraft } from '../../compiler/model.ts';
 import { DNS, FACTS } from './drafts.ts';
@@ -32,7 +33,10 @@ export interface Large {
 /** Prefixes of one set: number of bits and 128-bit address, IPv4 mapped (bits + 96). */
 type Prefixes = readonly (readonly [bits: number, address: bigint])[];
 
-/** Three sets of `size` prefixes each: tcp may reach the first on port 443 and the second on 80–90, but nothing of the third. */
+/**
+ * Three sets of `size` prefixes each: tcp may reach the first on port 443 and the second on 80–90,
+ * but nothing of the third.
+ */
 export function createLargeDraft(seed: number, size: number, ipv6Hosts: Hosts = LONG): Large {
   const random = createRandom(seed);
   const sets = PORTS.map((_, i) => randomPrefixes(random, i === 2 ? size >> 2 : size, ipv6Hosts));

@@ -1,6 +1,7 @@
 /**
- * The golden model of a table: the rules as an array, scanned one by one, addresses as BigInt. Slow and plain on purpose, written from
- * docs/format.md §6 alone and sharing no code with policy/, compiler/ or executor/; whoever differs from it is wrong.
+ * The golden model of a table: the rules as an array, scanned one by one, addresses as BigInt. Slow
+ * and plain on purpose, written from docs/format.md §6 alone and sharing no code with policy/,
+ * compiler/ or executor/; whoever differs from it is wrong.
  */
 import type { Rule, TableDraft } from '../../compiler/model.ts';
 

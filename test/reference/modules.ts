@@ -1,4 +1,7 @@
-/** Both builds of policy.wasm, for `describe.each`: a fault of the code generator would show as a difference between them. */
+/**
+ * Both builds of policy.wasm, for `describe.each`: a fault of the code generator would show as a
+ * difference between them.
+ */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TableDraft } from '../../compiler/model.ts';

@@ -1,6 +1,7 @@
 /**
- * Seeded damage to tables: flipped bits, overwritten fields, moved blocks, cuts and extensions, with and without the checksum set right
- * again. Most of it aims at the fields that say where things are, because a flip in a large array is rarely interesting.
+ * Seeded damage to tables: flipped bits, overwritten fields, moved blocks, cuts and extensions,
+ * with and without the checksum set right again. Most of it aims at the fields that say where
+ * things are, because a flip in a large array is rarely interesting.
  */
 import * as F from '../../compiler/format.gen.ts';
 import { edit, seal } from './edit.ts';

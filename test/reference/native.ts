@@ -1,6 +1,6 @@
 /**
- * The executor's reader of tables, called through docs/native.md. The library is the one that cargo built; a missing one is a failure,
- * because agreement that is not tested is not there.
+ * The executor's reader of tables, called through docs/native.md. The library is the one that cargo
+ * built; a missing one is a failure, because agreement that is not tested is not there.
  */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';

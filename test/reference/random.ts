@@ -1,6 +1,7 @@
 /**
- * Seeded randomness for tests: numbers, drafts of policies, and queries that sit on the edges of what a draft mentions. The same seed gives the
- * same sequence on every machine, so a failure names its seed and can be run again.
+ * Seeded randomness for tests: numbers, drafts of policies, and queries that sit on the edges of
+ * what a draft mentions. The same seed gives the same sequence on every machine, so a failure names
+ * its seed and can be run again.
  */
 import type {
   AddressSet,

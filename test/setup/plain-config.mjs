@@ -1,4 +1,7 @@
-/** How a suite of test/setup/run-plain.mjs is run: one file after another, because they share a browser, or ports that documents name. */
+/**
+ * How a suite of test/setup/run-plain.mjs is run: one file after another, because they share a
+ * browser, or ports that documents name.
+ */
 import { defineConfig } from 'vitest/config';
 
 /** The configuration for the tests in a folder. */

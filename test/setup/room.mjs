@@ -1,7 +1,8 @@
-// Runs the tests of one folder below test/ where they may do as they like: in a PID namespace (whatever ends process
-// trees reaches nothing but the tests) and a network namespace of their own (ports are free, and nothing leaves), with a
-// /tmp and an /etc/hosts of their own (the repository is seen where it is, also if that is below /tmp). The loopback is up;
-// every group may open ping sockets. Knows nothing of what is tested.
+// Runs the tests of one folder below test/ where they may do as they like: in a PID namespace
+// (whatever ends process trees reaches nothing but the tests) and a network namespace of their own
+// (ports are free, and nothing leaves), with a /tmp and an /etc/hosts of their own (the repository
+// is seen where it is, also if that is below /tmp). The loopback is up; every group may open ping
+// sockets. Knows nothing of what is tested.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';

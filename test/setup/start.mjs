@@ -1,5 +1,5 @@
-// What every run.mjs of a suite shares: its command line, `[--json FILE] [vitest arguments]`, and vitest as its last act. It
-// knows nothing of what is tested, and nothing of where.
+// What every run.mjs of a suite shares: its command line, `[--json FILE] [vitest arguments]`, and
+// vitest as its last act. It knows nothing of what is tested, and nothing of where.
 
 import { spawn } from 'node:child_process';
 import { existsSync, readlinkSync } from 'node:fs';
@@ -7,14 +7,19 @@ import { join, resolve } from 'node:path';
 
 export const root = join(import.meta.dirname, '../..');
 
-/** Namespaces belong to root: anyone else is made root of a user namespace, in which there is no second user to test as. */
+/**
+ * Namespaces belong to root: anyone else is made root of a user namespace, in which there is no second user to test as.
+ */
 const isRoot = process.getuid?.() === 0;
 const asRoot = isRoot ? [] : ['--user', '--map-root-user'];
 
 /** The group that the unprivileged user of the tests has, in the namespace. */
 export const lastGroup = isRoot ? 65534 : 0;
 
-/** With --held, sandlock runs as in a container that forbids to take descriptors: sockets are made for the command and held (docs/enforcement.md §7). */
+/**
+ * With --held, sandlock runs as in a container that forbids to take descriptors: sockets are made
+ * for the command and held (docs/enforcement.md §7).
+ */
 export const isHeld = flag('held');
 
 /** In a container (scripts/docker.mjs) the tests are apart as they are, and may make no namespaces. */
@@ -41,8 +46,8 @@ function held(/** @type {string} */ stage) {
 }
 
 /**
- * Runs what follows in a PID namespace of its own, so that a fault in anything that ends process trees reaches nothing but the tests;
- * `--net` gives it a network of its own as well.
+ * Runs what follows in a PID namespace of its own, so that a fault in anything that ends process
+ * trees reaches nothing but the tests; `--net` gives it a network of its own as well.
  * @param {...('--net')} more
  */
 export function apart(...more) {
@@ -57,8 +62,8 @@ export function flag(/** @type {string} */ name) {
 }
 
 /**
- * Runs vitest with `options`, by way of the program and arguments in `through`, and ends with its status; `over` is called before.
- * With --json, its report goes to FILE as well.
+ * Runs vitest with `options`, by way of the program and arguments in `through`, and ends with its
+ * status; `over` is called before. With --json, its report goes to FILE as well.
  * @param {{ through?: string[], options: string[], env?: Record<string, string>, over?: () => void }} how
  */
 export function startVitest({ through = [], options, env = {}, over = () => {} }) {

@@ -101,7 +101,9 @@ function environment(): Record<string, string> {
   return { PATH: '/usr/bin:/bin', SANDLOCK_LIBRARY: library, STUB_RECORDS: records };
 }
 
-/** Runs a program on a terminal of its own: prints whether it echoed before, the exit status, whether it echoes after. */
+/**
+ * Runs a program on a terminal of its own: prints whether it echoed before, the exit status, whether it echoes after.
+ */
 const TERMINAL = `
 import os, subprocess, sys, termios
 _, terminal = os.openpty()

@@ -1,6 +1,6 @@
 /**
- * The package as it is published: packed, unpacked into a project of somebody else, type-checked there as strictly as TypeScript goes, imported,
- * required, and run.
+ * The package as it is published: packed, unpacked into a project of somebody else, type-checked
+ * there as strictly as TypeScript goes, imported, required, and run.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';

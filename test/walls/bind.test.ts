@@ -1,6 +1,6 @@
 /**
- * `allow_bind` and `deny_bind`: what may be bound and listened on. Where a socket may listen, somebody outside comes and both
- * sides hear each other; where it may not, nobody answers there.
+ * `allow_bind` and `deny_bind`: what may be bound and listened on. Where a socket may listen,
+ * somebody outside comes and both sides hear each other; where it may not, nobody answers there.
  */
 import { describe, expect, test } from 'vitest';
 import { users } from '../e2e/harness/stage.ts';

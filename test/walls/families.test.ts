@@ -1,6 +1,6 @@
 /**
- * `allow_families`: which sockets may exist. Every kind is made under the policy of every word, and every family that Linux
- * has a number for under the default.
+ * `allow_families`: which sockets may exist. Every kind is made under the policy of every word, and
+ * every family that Linux has a number for under the default.
  */
 import { describe, expect, test } from 'vitest';
 import { run, runSandboxed } from '../e2e/harness/run.ts';

@@ -16,8 +16,8 @@ const MOUNT = 0x20000;
 const USERNS = '[program]\nallow_userns = true';
 
 /**
- * What root's unshare(1) says under every policy: /proc is read-only for root's commands, so no ids can be mapped. Any other
- * user maps its own as ever.
+ * What root's unshare(1) says under every policy: /proc is read-only for root's commands, so no ids
+ * can be mapped. Any other user maps its own as ever.
  */
 const SEALED = {
   stdout: '',

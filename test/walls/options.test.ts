@@ -1,7 +1,7 @@
 /**
- * Socket options and control messages that would send packets elsewhere than their address says, or make the kernel send
- * some of its own: refused. What honest programs set and send goes through. The network has a second link that nobody
- * answers on.
+ * Socket options and control messages that would send packets elsewhere than their address says, or
+ * make the kernel send some of its own: refused. What honest programs set and send goes through.
+ * The network has a second link that nobody answers on.
  */
 import { execFileSync } from 'node:child_process';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -15,7 +15,9 @@ const UDP6 = '10 2 0';
 /** Not quite all of UDP, so that its messages are looked at. */
 const POLICY = [':*', 'udp://0.0.0.0/0:*', 'udp://[::/1]:*', 'udp://[f000::/4]:*'];
 
-/** A number as `bytes` bytes in the order of this machine (all that Linux runs Node on are little-endian), hexadecimal. */
+/**
+ * A number as `bytes` bytes in the order of this machine (all that Linux runs Node on are little-endian), hexadecimal.
+ */
 function number(value: number, bytes: number = 4): string {
   const buffer = Buffer.alloc(bytes);
   buffer.writeUIntLE(value, 0, Math.min(bytes, 6));
@@ -36,7 +38,10 @@ const LOOPBACK = number(1); // ifindex of lo, in every network namespace
 /** A segment routing header whose only segment is ::1 (RFC 8754). */
 const ROUTE = `0002040000000000${SELF6}`;
 
-/** Name, socket, level, option, value, answer bare, bare for who has no capability if that differs, answer under a policy. */
+/**
+ * Name, socket, level, option, value, answer bare, bare for who has no capability if that differs,
+ * answer under a policy.
+ */
 type Row = readonly [
   name: string,
   socket: string,

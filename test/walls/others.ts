@@ -22,7 +22,9 @@ export function callTcp(host: string, port: number): () => Promise<string> {
     });
 }
 
-/** A UDP client: sends "ping" from its own connected socket, and returns what it is answered, or the code of its error. */
+/**
+ * A UDP client: sends "ping" from its own connected socket, and returns what it is answered, or the code of its error.
+ */
 export function callUdp(host: string, port: number, from?: number): () => Promise<string> {
   return () =>
     new Promise((resolve) => {
@@ -40,8 +42,9 @@ export function callUdp(host: string, port: number, from?: number): () => Promis
 }
 
 /**
- * A daemon outside that listens on four names: streams at `path` and `@path`, datagrams at both with `-d` appended.
- * The returned function ends it and tells, for the path and for the abstract name, how many connections and datagrams came.
+ * A daemon outside that listens on four names: streams at `path` and `@path`, datagrams at both
+ * with `-d` appended. The returned function ends it and tells, for the path and for the abstract
+ * name, how many connections and datagrams came.
  */
 export async function openDaemon(path: string, user?: User): Promise<() => Promise<string[]>> {
   const child = start(

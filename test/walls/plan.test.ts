@@ -1,6 +1,7 @@
 /**
- * Plans: how many calls of a program are looked at, counted by the supervisor itself (`--stats`), and that a call which is not looked at answers as it
- * would without sandlock, or as the kernel refuses it. What could be wrong with not looking is test/hostile/plans.test.ts's.
+ * Plans: how many calls of a program are looked at, counted by the supervisor itself (`--stats`),
+ * and that a call which is not looked at answers as it would without sandlock, or as the kernel
+ * refuses it. What could be wrong with not looking is test/hostile/plans.test.ts's.
  */
 import { chmodSync } from 'node:fs';
 import { createServer } from 'node:net';

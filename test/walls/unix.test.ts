@@ -1,6 +1,6 @@
 /**
- * UNIX sockets: those of the sandbox itself always work, those outside only where `allow_unix` covers the name that their
- * daemon bound them to. A daemon outside counts what reaches it.
+ * UNIX sockets: those of the sandbox itself always work, those outside only where `allow_unix`
+ * covers the name that their daemon bound them to. A daemon outside counts what reaches it.
  */
 import { chmodSync, mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';

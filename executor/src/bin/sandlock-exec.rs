@@ -1,5 +1,6 @@
-//! The program beside the library: the launcher, and under names of its own the supervisor and the probe (lib.rs). Begun by C's `main`, not by Rust's, which would first
-//! look at its stack, its signals and its streams: a supervisor has none of that to fear, and a launcher does it in its own way.
+//! The program beside the library: the launcher, and under names of its own the supervisor and the probe
+//! (lib.rs). Begun by C's `main`, not by Rust's, which would first look at its stack, its signals and its
+//! streams: a supervisor has none of that to fear, and a launcher does it in its own way.
 
 #![no_main]
 #![deny(unsafe_code)]

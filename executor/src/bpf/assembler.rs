@@ -1,7 +1,8 @@
 //! Classic BPF from a decision, as short as it goes: equal parts of it exist once, however often they are reached.
 //!
-//! Length is what installing a filter costs: the kernel checks, converts and translates each instruction, in several rounds, before a command starts. Jumps lead forward
-//! only, so the program is laid out from its end: what a question leads to is there before the question is.
+//! Length is what installing a filter costs: the kernel checks, converts and translates each instruction, in
+//! several rounds, before a command starts. Jumps lead forward only, so the program is laid out from its end:
+//! what a question leads to is there before the question is.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hash, Hasher};
@@ -51,8 +52,9 @@ impl Hash for Part {
     }
 }
 
-/// Hashes that one number. Nobody outside chooses the parts, so that they need not be kept from meeting in one place of the map, and a start waits for this some hundred
-/// times: the library's own hash took a third of what a filter takes.
+/// Hashes that one number. Nobody outside chooses the parts, so that they need not be kept from meeting in
+/// one place of the map, and a start waits for this some hundred times: the library's own hash took a third
+/// of what a filter takes.
 #[derive(Default)]
 struct Spread(u64);
 
@@ -81,7 +83,8 @@ struct Layout {
 }
 
 impl Layout {
-    /// The place of a decision, which is laid out if no equal part is there. `loaded`: the word and mask that the accumulator holds when it is reached.
+    /// The place of a decision, which is laid out if no equal part is there. `loaded`: the word and mask that
+    /// the accumulator holds when it is reached.
     fn place(&mut self, decision: &Decision, loaded: Option<(Word, u32)>) -> Place {
         let question = match decision {
             Decision::Return(action) => {
@@ -140,7 +143,8 @@ impl Layout {
         self.reversed.len() - place - 1
     }
 
-    /// That place, or a JA to it, which reaches any distance: a conditional jump reaches 255 instructions. `room` more will come in between.
+    /// That place, or a JA to it, which reaches any distance: a conditional jump reaches 255 instructions.
+    /// `room` more will come in between.
     fn within_reach(&mut self, place: Place, room: usize) -> Place {
         if u8::try_from(self.distance(place) + room).is_ok() {
             return place;

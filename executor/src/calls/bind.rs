@@ -1,5 +1,6 @@
-//! bind(2) and listen(2) on behalf. Choosing a source (port 0) is a client's right where its protocol has rules; a port of one's own, and listening, need
-//! a rule for binding. Unix sockets are bound and listen as programs like, and their files are remembered as ours.
+//! bind(2) and listen(2) on behalf. Choosing a source (port 0) is a client's right where its protocol has
+//! rules; a port of one's own, and listening, need a rule for binding. Unix sockets are bound and listen as
+//! programs like, and their files are remembered as ours.
 
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
@@ -154,7 +155,8 @@ fn bound(receiver: &Receiver, fd: &OwnedFd, name: &Name) -> Result<Outcome> {
 pub fn listen(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     let [_, backlog, ..] = notification.args;
     let socket = match receiver.descriptor(notification) {
-        // Servers with several processes listen in each, on the same socket; only the length of its queue is no longer changed.
+        // Servers with several processes listen in each, on the same socket; only the length of its queue is
+        // no longer changed.
         Err(NOT_HELD) if receiver.tasks.touched().listened() => return Ok(Outcome::Done(0)),
         Err(NOT_HELD) => return Err(Errno(libc::EINVAL)),
         socket => socket?,
@@ -172,8 +174,10 @@ pub fn listen(receiver: &mut Receiver, notification: &Notification) -> Result<Ou
 /// `TCP_LISTEN` of net/tcp_states.h.
 const LISTENS: u8 = 10;
 
-/// What the socket shows as its name may have been taken from it already, or be a moment later, by calls that nobody looks at (shutdown, in some plans connect) or by its peer. So it is judged
-/// by what it was bound to (`bound.rs`): without a bind, by every address and all ports that Linux could choose. One that listens was judged so before, and keeps what it had then.
+/// What the socket shows as its name may have been taken from it already, or be a moment later, by calls that
+/// nobody looks at (shutdown, in some plans connect) or by its peer. So it is judged by what it was bound to
+/// (`bound.rs`): without a bind, by every address and all ports that Linux could choose. One that listens was
+/// judged so before, and keeps what it had then.
 fn listen_inet(
     receiver: &mut Receiver,
     notification: &Notification,

@@ -21,7 +21,8 @@ use crate::table::{Mode, Protocol};
 use crate::vault::NOT_HELD;
 use crate::watch::Teller;
 
-/// How long connects within the machine are made by the ring after one has waited. A millisecond of all others' time is then a hundredth, whatever a program does.
+/// How long connects within the machine are made by the ring after one has waited. A millisecond of all
+/// others' time is then a hundredth, whatever a program does.
 const WARY: Duration = Duration::from_millis(100);
 
 /// Between two waits for a listener that is anchored.
@@ -76,8 +77,9 @@ pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<O
     }
 }
 
-/// A connect on a socket that the vault let go, since it is connected: Linux says so, but after a connect that was put off or interrupted it first says, once, that it succeeded. One
-/// that is to dissolve the association is refused: there is no duplicate to do it with.
+/// A connect on a socket that the vault let go, since it is connected: Linux says so, but after a connect
+/// that was put off or interrupted it first says, once, that it succeeded. One that is to dissolve the
+/// association is refused: there is no duplicate to do it with.
 fn again(receiver: &Receiver, notification: &Notification) -> Result<Outcome> {
     let [_, address_at, length, ..] = notification.args;
     let name = address(notification, address_at, length)?;
@@ -143,8 +145,9 @@ fn to_inet(
     }
 }
 
-/// Connects a TCP socket within the machine, whether the program wants to wait or not: there the handshake is made, or refused, inside the call, but for a listener whose
-/// queue is full or a packet filter. Then the call is cut.
+/// Connects a TCP socket within the machine, whether the program wants to wait or not: there the handshake is
+/// made, or refused, inside the call, but for a listener whose queue is full or a packet filter. Then the
+/// call is cut.
 fn within(
     receiver: &mut Receiver,
     notification: &Notification,
@@ -235,7 +238,8 @@ impl Receiver {
     }
 }
 
-/// What a refused connect was for, to be told: where only ICMP has rules, a UDP connect is ping(8) asking for its source.
+/// What a refused connect was for, to be told: where only ICMP has rules, a UDP connect is ping(8) asking for
+/// its source.
 fn meant(receiver: &Receiver, kind: Kind, inet: Inet) -> (Kind, Inet) {
     let is_open = |protocol| receiver.table.plan(protocol) != Mode::Closed;
     match kind {
@@ -277,7 +281,8 @@ fn to_unix(
     wait_for(receiver, notification, socket, name, held)
 }
 
-/// Connects to an abstract name whose socket is anchored. While we hold that open, a listener does not close for who waits for room in its queue, so it is looked at between short waits.
+/// Connects to an abstract name whose socket is anchored. While we hold that open, a listener does not close
+/// for who waits for room in its queue, so it is looked at between short waits.
 fn to_own(
     receiver: &Receiver,
     notification: &Notification,

@@ -1,4 +1,5 @@
-//! Where a copied message goes and what it carries beside its payload: the name, decided on, and the control messages, translated.
+//! Where a copied message goes and what it carries beside its payload: the name, decided on, and the control
+//! messages, translated.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::os::fd::OwnedFd;
@@ -42,7 +43,8 @@ pub(super) fn destination(
         return Ok(PEER);
     };
     if let Kind::Unix { datagram: false, stream } = kind {
-        // A connected socket takes no other peer; what exactly it answers is the kernel's to say. SEQPACKET ignores the name.
+        // A connected socket takes no other peer; what exactly it answers is the kernel's to say. SEQPACKET
+        // ignores the name.
         return Ok(Destination { name: stream.then(|| Name::new(&(1u16).to_ne_bytes())), ..PEER });
     }
     let target = send_target(kind, bytes.as_bytes())?;
@@ -83,7 +85,8 @@ pub(super) fn destination(
     }
 }
 
-/// Sends to our own resolver in place of a name server. The socket gets its port now, as the send would give it one: by that it is known to the resolver.
+/// Sends to our own resolver in place of a name server. The socket gets its port now, as the send would give
+/// it one: by that it is known to the resolver.
 fn to_names(
     receiver: &mut Receiver,
     notification: &Notification,

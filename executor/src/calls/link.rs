@@ -1,5 +1,7 @@
-//! Sockets of IPv6 that are tied to one link: a bind or a connect to a link-local address with its scope does that, for good, and so does being accepted from one. Linux then sends to every other
-//! address on that link as well, to an address of this machine even, where it is another host's. Decides whether such a destination is refused; knows nothing of rules.
+//! Sockets of IPv6 that are tied to one link: a bind or a connect to a link-local address with its scope does
+//! that, for good, and so does being accepted from one. Linux then sends to every other address on that link
+//! as well, to an address of this machine even, where it is another host's. Decides whether such a
+//! destination is refused; knows nothing of rules.
 
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;

@@ -1,6 +1,7 @@
-//! socket(2) and socketpair(2) on behalf. The filter has decided by the three registers, which can not change, that such a socket may exist; that is what is made here, for two
-//! reasons: the caller's descriptors can not be taken, and sockets are held in the vault (`vault.rs`); or it is a UDP socket that has to be mute before anybody has it
-//! (`Walls::has_mute_udp_sockets`). The caller gets descriptors of it as its own.
+//! socket(2) and socketpair(2) on behalf. The filter has decided by the three registers, which can not
+//! change, that such a socket may exist; that is what is made here, for two reasons: the caller's descriptors
+//! can not be taken, and sockets are held in the vault (`vault.rs`); or it is a UDP socket that has to be
+//! mute before anybody has it (`Walls::has_mute_udp_sockets`). The caller gets descriptors of it as its own.
 
 use std::os::fd::OwnedFd;
 
@@ -46,7 +47,8 @@ pub fn socket(receiver: &mut Receiver, notification: &Notification) -> Result<Ou
     vault.make_room(1)?;
     let [(made, inode)] = make(&vault, || make_one().map(|made| [made]))?;
     let kind = kind(&made)?;
-    // Before the caller has it: another thread of its process may be sending on that number, and what is not held is let run (`freezer.rs`).
+    // Before the caller has it: another thread of its process may be sending on that number, and what is not
+    // held is let run (`freezer.rs`).
     vault.hold(made.try_clone().map_err(Errno::from)?, inode, kind);
     let given = receiver.listener.answer_with(notification.id, &made, closes_on_exec(kind_and_flags));
     given.map(|()| Outcome::Answered).inspect_err(|_| vault.forget(inode))
@@ -66,7 +68,8 @@ pub fn pair(receiver: &mut Receiver, notification: &Notification) -> Result<Outc
     let [(first, _), _] = &made;
     let kind = kind(first)?;
     receiver.still_waiting(notification)?;
-    // As Linux: whether there is a place for the numbers comes first, and what is written there when the call fails is nobody's to read.
+    // As Linux: whether there is a place for the numbers comes first, and what is written there when the call
+    // fails is nobody's to read.
     memory::write_exact(notification.tid, numbers_at, &[0xff; 8])?;
     let mut numbers = Vec::with_capacity(8);
     for (end, inode) in made {
@@ -79,7 +82,8 @@ pub fn pair(receiver: &mut Receiver, notification: &Notification) -> Result<Outc
     Ok(Outcome::Done(0))
 }
 
-/// EACCES: it would be a socket of another network than the caller's; EPERM: whom we may not look at we could not serve later.
+/// EACCES: it would be a socket of another network than the caller's; EPERM: whom we may not look at we could
+/// not serve later.
 fn same_network(receiver: &mut Receiver, notification: &Notification) -> Result<()> {
     match task::network(&notification.tid.to_string()) {
         Ok(network) if network == task::network("self")? => Ok(()),
@@ -92,7 +96,8 @@ fn same_network(receiver: &mut Receiver, notification: &Notification) -> Result<
     }
 }
 
-/// Sockets and their inodes, which no other has that is held. Those that will not do are kept meanwhile, or the next would get the same.
+/// Sockets and their inodes, which no other has that is held. Those that will not do are kept meanwhile, or
+/// the next would get the same.
 fn make<const N: usize>(
     vault: &Vault,
     again: impl Fn() -> Result<[OwnedFd; N]>,

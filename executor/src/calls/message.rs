@@ -1,5 +1,6 @@
-//! sendto(2), sendmsg(2) and sendmmsg(2) on behalf: the messages a program passed, copied. A message is copied whole before it is decided on: header, parts,
-//! name, control messages, payload; only the payload of a byte stream, which nothing is decided on, is copied piece by piece.
+//! sendto(2), sendmsg(2) and sendmmsg(2) on behalf: the messages a program passed, copied. A message is
+//! copied whole before it is decided on: header, parts, name, control messages, payload; only the payload of
+//! a byte stream, which nothing is decided on, is copied piece by piece.
 //!
 //! Where a message may go is found out in `destination.rs`; how it is sent, and waited for, in `outgoing.rs`.
 
@@ -79,7 +80,8 @@ pub fn sendmsg(receiver: &mut Receiver, notification: &Notification) -> Result<O
     result.or_else(|error| alone::by_its_sender(receiver, notification, kind, error))
 }
 
-/// sendmmsg(fd, messages, count, flags): the number of messages sent before the first that failed; its errno if that was the first.
+/// sendmmsg(fd, messages, count, flags): the number of messages sent before the first that failed; its errno
+/// if that was the first.
 pub fn sendmmsg(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     const MMSGHDR: u64 = 64;
     let [_, base, count, flags, ..] = notification.args;

@@ -1,4 +1,5 @@
-//! The calls made on behalf, one family a file. Each follows the five steps of `receiver.rs` and answers as Linux would.
+//! The calls made on behalf, one family a file. Each follows the five steps of `receiver.rs` and answers as
+//! Linux would.
 
 pub mod alone;
 pub mod bind;

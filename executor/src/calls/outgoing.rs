@@ -1,5 +1,5 @@
-//! Sending a copied message: steps 3 to 5 of `receiver.rs`. First every send is tried without waiting; when it would wait and the program wants that, a
-//! thread of its own goes on from there.
+//! Sending a copied message: steps 3 to 5 of `receiver.rs`. First every send is tried without waiting; when
+//! it would wait and the program wants that, a thread of its own goes on from there.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
@@ -17,13 +17,14 @@ use crate::sys::socket::{self, Name};
 use crate::sys::{Errno, Result, process};
 use crate::task;
 
-/// Largest message on other sockets, and largest piece of a stream. Linux bounds a unix datagram by SO_SNDBUF, which is below.
+/// Largest message on other sockets, and largest piece of a stream. Linux bounds a unix datagram by
+/// SO_SNDBUF, which is below.
 const MOST_BYTES: usize = 1 << 20;
 /// Piece of a stream while it waits for room: thousands may wait at once, and each holds one.
 const WAITING_BYTES: usize = 1 << 16;
 
-/// Flags that are passed on. Others have no meaning for a send (they are for receiving, or internal), or must not come from a program:
-/// MSG_FASTOPEN connects, MSG_ZEROCOPY would queue pages of ours.
+/// Flags that are passed on. Others have no meaning for a send (they are for receiving, or internal), or must
+/// not come from a program: MSG_FASTOPEN connects, MSG_ZEROCOPY would queue pages of ours.
 const FLAGS: i32 = libc::MSG_OOB
     | libc::MSG_DONTROUTE
     | libc::MSG_DONTWAIT
@@ -185,7 +186,8 @@ impl Outgoing {
         }
     }
 
-    /// Copies `wanted` bytes of the payload from `offset` on. A stream takes what can be read; a message is whole or EFAULT.
+    /// Copies `wanted` bytes of the payload from `offset` on. A stream takes what can be read; a message is
+    /// whole or EFAULT.
     fn copy(&self, Copied { data, parts, .. }: &mut Copied, offset: u64, wanted: usize) -> Result<()> {
         data.resize(wanted, 0);
         if wanted == 0 {
@@ -219,7 +221,8 @@ impl Outgoing {
         self.finish(listener, result)
     }
 
-    /// What remains to be done in the caller once the call is over: its SIGPIPE, its count. Whoever has the caller's number by now gets neither.
+    /// What remains to be done in the caller once the call is over: its SIGPIPE, its count. Whoever has the
+    /// caller's number by now gets neither.
     fn finish(&self, listener: &Listener, result: Result<i64>) -> Result<i64> {
         if result == Err(Errno(libc::EPIPE)) && self.kind.is_stream() && self.flags & libc::MSG_NOSIGNAL == 0
         {

@@ -1,6 +1,7 @@
-//! Connects of datagram sockets that only ask. Resolvers sort addresses (RFC 6724), and ping(8) finds its source, by connecting a UDP socket and asking for its own address; nothing is
-//! sent. Such a connect is taken though UDP may not go there: the socket is told the source it would have, and its peer is a port of this machine at which
-//! nobody receives: what it sends is answered like a closed port (ECONNREFUSED).
+//! Connects of datagram sockets that only ask. Resolvers sort addresses (RFC 6724), and ping(8) finds its
+//! source, by connecting a UDP socket and asking for its own address; nothing is sent. Such a connect is
+//! taken though UDP may not go there: the socket is told the source it would have, and its peer is a port of
+//! this machine at which nobody receives: what it sends is answered like a closed port (ECONNREFUSED).
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,10 +12,12 @@ use crate::sockaddr::{Form, Inet, Kind, from_kernel};
 use crate::sys::{Errno, Result, socket};
 use crate::table::{Mode, Protocol, Verdict};
 
-/// Source addresses for which there is a port at most. A machine has a handful. None is given up again: sockets of the command may be connected to it, and it would become anybody's.
+/// Source addresses for which there is a port at most. A machine has a handful. None is given up again:
+/// sockets of the command may be connected to it, and it would become anybody's.
 const MOST: usize = 256;
 
-/// A port of ours at each source address, held by a socket that is connected to itself: so nobody else can have it, and what others send there finds no receiver.
+/// A port of ours at each source address, held by a socket that is connected to itself: so nobody else can
+/// have it, and what others send there finds no receiver.
 #[derive(Debug, Default)]
 pub struct Closed(HashMap<IpAddr, (OwnedFd, u16)>);
 
@@ -39,11 +42,13 @@ impl Closed {
     }
 }
 
-/// Ports that resolvers take when they were given none: glibc, Go (net/addrselect.go), musl (src/network/lookup_name.c).
+/// Ports that resolvers take when they were given none: glibc, Go (net/addrselect.go), musl
+/// (src/network/lookup_name.c).
 const PROBED: [u16; 3] = [0, 9, 65535];
 
-/// Whether a refused connect is one: UDP may not go there but TCP on that port, or an echo request, may; or its port is one that resolvers take; or it is an address of a name (which port
-/// it is for, resolvers do not say).
+/// Whether a refused connect is one: UDP may not go there but TCP on that port, or an echo request, may; or
+/// its port is one that resolvers take; or it is an address of a name (which port it is for, resolvers do not
+/// say).
 pub(super) fn is_one(receiver: &mut Receiver, kind: Kind, inet: &Inet) -> bool {
     if !matches!(kind, Kind::Udp { .. }) {
         return false;
@@ -61,7 +66,8 @@ pub(super) fn is_one(receiver: &mut Receiver, kind: Kind, inet: &Inet) -> bool {
     may(Protocol::Tcp, inet.port) || may(Protocol::Icmp, 0)
 }
 
-/// Connects the socket so that its own address is that of a socket connected to `inet`. The error of such a connect is its error.
+/// Connects the socket so that its own address is that of a socket connected to `inet`. The error of such a
+/// connect is its error.
 pub(super) fn answer(receiver: &mut Receiver, fd: &OwnedFd, kind: Kind, inet: &Inet) -> Result<()> {
     let domain = if matches!(kind, Kind::Udp { v6: true }) { libc::AF_INET6 } else { libc::AF_INET };
     let ours = socket::new(domain, libc::SOCK_DGRAM, 0)?;

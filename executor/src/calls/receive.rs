@@ -1,7 +1,10 @@
-//! recvfrom(2), recvmsg(2) and recvmmsg(2). They reach nobody and run in the caller, as if they had not been trapped; but on a socket that was turned to our resolver they are made
-//! here, so that what comes from it comes from the server that was asked: resolvers compare (musl the address, c-ares too, on a connected socket even).
+//! recvfrom(2), recvmsg(2) and recvmmsg(2). They reach nobody and run in the caller, as if they had not been
+//! trapped; but on a socket that was turned to our resolver they are made here, so that what comes from it
+//! comes from the server that was asked: resolvers compare (musl the address, c-ares too, on a connected
+//! socket even).
 //!
-//! recvmmsg takes, after the first message, those that are there. read(2) and recv(2), which tell no source, are not trapped.
+//! recvmmsg takes, after the first message, those that are there. read(2) and recv(2), which tell no source,
+//! are not trapped.
 
 use std::os::fd::OwnedFd;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
-//! Scheduling calls on behalf, for a target inside the sandbox: programs pin and renice their own threads by number. A target outside, the supervisor above
-//! all, could be starved by them: Landlock has no hook there, so they come here. Calls on the caller itself (number 0) are never trapped.
+//! Scheduling calls on behalf, for a target inside the sandbox: programs pin and renice their own threads by
+//! number. A target outside, the supervisor above all, could be starved by them: Landlock has no hook there,
+//! so they come here. Calls on the caller itself (number 0) are never trapped.
 
 use crate::receiver::{Outcome, Receiver};
 use crate::sys::seccomp::Notification;
@@ -43,7 +44,8 @@ pub fn schedule(receiver: &Receiver, notification: &Notification) -> Result<Outc
     result.map(Outcome::Done)
 }
 
-/// setpriority and ioprio_set: (which, who, value). Only single processes: a group or a user may reach beyond the sandbox.
+/// setpriority and ioprio_set: (which, who, value). Only single processes: a group or a user may reach beyond
+/// the sandbox.
 pub fn prioritise(receiver: &Receiver, notification: &Notification) -> Result<Outcome> {
     let [which, who, value, ..] = notification.args;
     let is_nice = libc::c_long::from(notification.nr) == libc::SYS_setpriority;

@@ -1,12 +1,14 @@
-//! Signals on behalf, where Landlock can not keep them inside (before ABI 6, Linux 6.12): to tasks of the sandbox and to nobody else, as its scope would have
-//! it. Knows targets, not what signals mean.
+//! Signals on behalf, where Landlock can not keep them inside (before ABI 6, Linux 6.12): to tasks of the
+//! sandbox and to nobody else, as its scope would have it. Knows targets, not what signals mean.
 //!
-//! A process id is only a number, which may be another process's a moment later. So a target is held by a pidfd first, then found to be inside, then found to
-//! live still: what was looked at was the process that the pidfd holds, and it gets the signal. The caller's own process can not go away while its call waits:
+//! A process id is only a number, which may be another process's a moment later. So a target is held by a
+//! pidfd first, then found to be inside, then found to live still: what was looked at was the process that
+//! the pidfd holds, and it gets the signal. The caller's own process can not go away while its call waits:
 //! signals to it run in the kernel.
 //!
-//! Different from the kernel's own calls: whoever gets the signal sees the supervisor as its sender (`si_pid`), unless the call brings the information itself
-//! (sigqueue(3)); a thread of another process can not be named (EPERM).
+//! Different from the kernel's own calls: whoever gets the signal sees the supervisor as its sender
+//! (`si_pid`), unless the call brings the information itself (sigqueue(3)); a thread of another process can
+//! not be named (EPERM).
 
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
@@ -99,8 +101,10 @@ pub fn send_by_pidfd(receiver: &mut Receiver, notification: &Notification) -> Re
     send(&pidfd, target, signal, &information)
 }
 
-/// A pidfd of our own for the process that the caller's holds, where that can not be taken: by the number of the process, which the caller's tells. It tells it only as long as the process has
-/// it, so when it does so again once we have ours, both hold the same. A swap of the caller's meanwhile chooses another one of its own.
+/// A pidfd of our own for the process that the caller's holds, where that can not be taken: by the number of
+/// the process, which the caller's tells. It tells it only as long as the process has it, so when it does so
+/// again once we have ours, both hold the same. A swap of the caller's meanwhile chooses another one of its
+/// own.
 fn same(tid: u32, number: i32) -> Result<OwnedFd> {
     let task = tid.to_string();
     let target = process::pid_at(&task, number)?;
@@ -108,7 +112,8 @@ fn same(tid: u32, number: i32) -> Result<OwnedFd> {
     if process::pid_at(&task, number)? == target { Ok(pidfd) } else { Err(Errno(libc::ESRCH)) }
 }
 
-/// The caller's process, by our number; and whether the numbers that it uses are those of a PID namespace that was made inside, where all processes are.
+/// The caller's process, by our number; and whether the numbers that it uses are those of a PID namespace
+/// that was made inside, where all processes are.
 fn own_process(receiver: &Receiver, notification: &Notification) -> Result<(i32, bool)> {
     let status = Status::read(notification.tid)?;
     let is_nested = receiver.table.allows_user_namespaces() && task::is_in_other_pids(notification.tid)?;

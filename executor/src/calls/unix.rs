@@ -1,5 +1,6 @@
-//! Unix and netlink names in calls made on behalf. Paths mean what they mean to the caller: its working directory, its root. They are followed once, to a file
-//! that is then held; whether it may be reached is asked of that file.
+//! Unix and netlink names in calls made on behalf. Paths mean what they mean to the caller: its working
+//! directory, its root. They are followed once, to a file that is then held; whether it may be reached is
+//! asked of that file.
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -17,8 +18,9 @@ use crate::task;
 
 const DENIED: Errno = Errno(libc::EACCES);
 
-/// Makes the caller's working directory that of this thread. The supervisor uses relative paths for nothing else. EACCES: the caller has another
-/// root or a mount namespace of its own, where paths mean something else.
+/// Makes the caller's working directory that of this thread. The supervisor uses relative paths for nothing
+/// else. EACCES: the caller has another root or a mount namespace of its own, where paths mean something
+/// else.
 pub(super) fn enter_directory(notification: &Notification) -> Result<()> {
     let is_ours = fd::identity(&task::root(notification.tid)?)? == fd::identity(&fd::open_path(c"/")?)?;
     if !is_ours || task::mounts(&notification.tid.to_string())? != task::mounts("self")? {
@@ -27,8 +29,8 @@ pub(super) fn enter_directory(notification: &Notification) -> Result<()> {
     fd::change_directory(&task::directory(notification.tid)?)
 }
 
-/// Opens the socket file at the caller's `path`, if it was bound inside the sandbox or the policy names it. EACCES: it is another one. Errors
-/// of the path itself are the kernel's.
+/// Opens the socket file at the caller's `path`, if it was bound inside the sandbox or the policy names it.
+/// EACCES: it is another one. Errors of the path itself are the kernel's.
 pub(super) fn open_allowed(
     receiver: &mut Receiver,
     notification: &Notification,
@@ -46,8 +48,9 @@ pub(super) fn open_allowed(
     if receiver.inside.has(&identity) {
         return Ok(file);
     }
-    // By the name its owner bound it to, which links and moves of the file do not change. A socket bound to a relative name is named by no rule.
-    // Asked only where it matters: the kernel lists every unix socket of the machine to answer.
+    // By the name its owner bound it to, which links and moves of the file do not change. A socket bound to a
+    // relative name is named by no rule. Asked only where it matters: the kernel lists every unix socket of
+    // the machine to answer.
     let is_asked = !receiver.named.is_empty() || receiver.observes();
     let names = if is_asked { inside::bound_names(&identity).unwrap_or_default() } else { Vec::new() };
     let is_named = names.iter().any(|name| receiver.named.iter().any(|rule| rule.covers(name)));
@@ -75,7 +78,8 @@ pub(super) enum Reach {
     Named,
 }
 
-/// Decides about a call on `socket` to an abstract name. Without a scope, EACCES: somebody outside has it; ECONNREFUSED: nobody has.
+/// Decides about a call on `socket` to an abstract name. Without a scope, EACCES: somebody outside has it;
+/// ECONNREFUSED: nobody has.
 pub(super) fn abstract_reach(
     receiver: &mut Receiver,
     notification: &Notification,

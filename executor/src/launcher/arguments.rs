@@ -1,5 +1,5 @@
-//! The command line of `sandlock-exec`: that of `sandlock exec` without what a compiled table can not have. What stands before `--` is ours, what follows is the
-//! command's and is not looked at.
+//! The command line of `sandlock-exec`: that of `sandlock exec` without what a compiled table can not have.
+//! What stands before `--` is ours, what follows is the command's and is not looked at.
 
 use std::ffi::CString;
 

@@ -1,5 +1,7 @@
-//! What is told about refused calls: the lines and the log of src/denials.ts and src/decision.ts, without rules and suggestions, which take the compiler to explain.
-//! The same program and destination are told once and then counted; of different ones, after a first burst, one line a second is left. The log gets every decision.
+//! What is told about refused calls: the lines and the log of src/denials.ts and src/decision.ts, without
+//! rules and suggestions, which take the compiler to explain. The same program and destination are told once
+//! and then counted; of different ones, after a first burst, one line a second is left. The log gets every
+//! decision.
 
 use std::collections::HashMap;
 use std::net::Ipv6Addr;
@@ -197,8 +199,8 @@ pub(super) fn printable(text: &str) -> String {
     text.chars().map(|letter| if is_printable(letter) { letter } else { '?' }).collect()
 }
 
-/// std knows which characters are not to be printed (Unicode's C, Zl and Zp, and spaces) by what it escapes; behind a letter, so that marks that join it count as
-/// printable.
+/// std knows which characters are not to be printed (Unicode's C, Zl and Zp, and spaces) by what it escapes;
+/// behind a letter, so that marks that join it count as printable.
 fn is_printable(letter: char) -> bool {
     if letter.is_whitespace() {
         return !letter.is_control() && !matches!(letter, '\u{2028}' | '\u{2029}');
@@ -225,8 +227,9 @@ pub(super) fn quoted(text: &str) -> String {
     quoted
 }
 
-/// ISO 8601 in UTC with milliseconds, of nanoseconds since 1970. The calendar: days are counted from the first of March of the year 0, so that a leap day is the
-/// last of its year, in eras of 400 years (146 097 days).
+/// ISO 8601 in UTC with milliseconds, of nanoseconds since 1970. The calendar: days are counted from the
+/// first of March of the year 0, so that a leap day is the last of its year, in eras of 400 years (146 097
+/// days).
 pub(super) fn iso_time(time: u64) -> String {
     let (seconds, ms) = (time / 1_000_000_000, time / 1_000_000 % 1000);
     let (days, second) = (seconds / 86_400 + 719_468, seconds % 86_400);

@@ -1,5 +1,5 @@
-//! What is told of names that were denied: the lines and the log of src/denied-names.ts. The executor tells each name once in ten seconds; here each is told once, and
-//! of many only the first and their number.
+//! What is told of names that were denied: the lines and the log of src/denied-names.ts. The executor tells
+//! each name once in ten seconds; here each is told once, and of many only the first and their number.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,5 @@
-//! Whatever keeps the command from running, as a sentence and an exit status: those of `sandlock exec` (src/outcome.ts, src/errors.ts).
+//! Whatever keeps the command from running, as a sentence and an exit status: those of `sandlock exec`
+//! (src/outcome.ts, src/errors.ts).
 
 use std::ffi::{CStr, OsStr};
 use std::os::unix::ffi::OsStrExt as _;

@@ -1,5 +1,6 @@
-//! `sandlock-exec`: runs a command under a compiled table without Node. The same front, supervisor and words as `sandlock exec`, for containers and hot loops;
-//! a policy in TOML is for `sandlock`, which can compile it.
+//! `sandlock-exec`: runs a command under a compiled table without Node. The same front, supervisor and words
+//! as `sandlock exec`, for containers and hot loops; a policy in TOML is for `sandlock`, which can compile
+//! it.
 //!
 //! Should: leave the command nothing by which it could tell which of the two started it; end as the command ended.
 //! Must not: run the command in any way but through the front.

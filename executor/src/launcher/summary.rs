@@ -1,5 +1,6 @@
-//! What `--summary` and `--stats` print at the end: the lines of src/summary.ts and src/plan-notes.ts, without names and rules, which take the compiler to explain. Bounded: of a program
-//! that scans addresses only the first are told apart.
+//! What `--summary` and `--stats` print at the end: the lines of src/summary.ts and src/plan-notes.ts,
+//! without names and rules, which take the compiler to explain. Bounded: of a program that scans addresses
+//! only the first are told apart.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -73,7 +74,8 @@ impl Summary {
     }
 }
 
-/// `sandlock: looked at 3 calls: 1 connect, 0 messages, 2 binds, 0 others` and a newline, of the counts in the last record; to listen is counted as a bind.
+/// `sandlock: looked at 3 calls: 1 connect, 0 messages, 2 binds, 0 others` and a newline, of the counts in
+/// the last record; to listen is counted as a bind.
 pub(super) fn calls_line(counts: [u32; 4]) -> String {
     let count = |number: u32, word: &str| format!("{number} {word}{}", if number == 1 { "" } else { "s" });
     let words = ["connect", "message", "bind", "other"];

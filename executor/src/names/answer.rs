@@ -1,4 +1,5 @@
-//! A question of ours to an upstream server: written, and its answer read. Decides what such an answer says of a name, and whose answer it is; not what of it is believed.
+//! A question of ours to an upstream server: written, and its answer read. Decides what such an answer says
+//! of a name, and whose answer it is; not what of it is believed.
 
 use std::net::IpAddr;
 

@@ -14,8 +14,8 @@ pub fn entries(text: &str) -> impl Iterator<Item = (IpAddr, &str)> {
     })
 }
 
-/// The file's text: what `image`, the file of another root, has, with `localhost` of each family where it lacks that; then the pinned names, one a line (musl cuts
-/// lines at 512 bytes).
+/// The file's text: what `image`, the file of another root, has, with `localhost` of each family where it
+/// lacks that; then the pinned names, one a line (musl cuts lines at 512 bytes).
 pub fn text<'a>(image: &str, pinned: impl Iterator<Item = (&'a str, &'a [IpAddr])>) -> String {
     let mut text = image.to_owned();
     if !text.is_empty() && !text.ends_with('\n') {

@@ -1,5 +1,5 @@
-//! Which addresses are of the inside: no public name has them, but for rebinding. The same is decided in `compiler/inside-addresses.ts`; test/name-vectors/inside.txt holds the
-//! two together.
+//! Which addresses are of the inside: no public name has them, but for rebinding. The same is decided in
+//! `compiler/inside-addresses.ts`; test/name-vectors/inside.txt holds the two together.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -37,14 +37,16 @@ fn is_inside_v6(address: Ipv6Addr) -> bool {
     let ipv4 =
         |high: u16, low: u16| is_inside_v4(Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low)));
     match segments {
-        // fc00::/7, RFC 4193; ff00::/8, RFC 4291; fe80::/10 and fec0::/10 of old, RFC 3879; 64:ff9b:1::/48 is for local use, RFC 8215.
+        // fc00::/7, RFC 4193; ff00::/8, RFC 4291; fe80::/10 and fec0::/10 of old, RFC 3879; 64:ff9b:1::/48 is
+        // for local use, RFC 8215.
         [0xfc00..=0xfdff | 0xff00..=0xffff | 0xfe80..=0xfeff, ..] | [0x0064, 0xff9b, 1, ..] => true,
         // 6to4 (RFC 3056) carries an IPv4 address behind 2002; the rest is behind that router.
         [0x2002, first, second, ..] => ipv4(first, second),
         // Teredo (RFC 4380 §4) carries its server, and its client with every bit turned.
         [0x2001, 0, first, second, ..] => ipv4(first, second) || ipv4(!high, !low),
-        // NAT64, RFC 6052 §2.1; the last 32 bits after an identifier of ISATAP (RFC 5214 §6.1); ::/96, which holds ::, ::1 and the IPv4-compatible addresses of RFC 4291
-        // §2.5.5.1; ::ffff:0:0:0/96 of RFC 2765 §2.1.
+        // NAT64, RFC 6052 §2.1; the last 32 bits after an identifier of ISATAP (RFC 5214 §6.1); ::/96, which
+        // holds ::, ::1 and the IPv4-compatible addresses of RFC 4291 §2.5.5.1; ::ffff:0:0:0/96 of RFC 2765
+        // §2.1.
         [0x0064, 0xff9b, 0, 0, 0, 0, ..]
         | [_, _, _, _, 0x0000 | 0x0200, 0x5efe, ..]
         | [0, 0, 0, 0, 0 | 0xffff, 0, ..] => ipv4(high, low),

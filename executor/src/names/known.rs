@@ -1,5 +1,6 @@
-//! What is known of live names: from the host's own file, and from upstream servers for as long as they say. Decides which addresses the name may have, and
-//! opens them (`live.rs`) before anyone is answered; and which names may be asked for upstream. Knows no sockets.
+//! What is known of live names: from the host's own file, and from upstream servers for as long as they say.
+//! Decides which addresses the name may have, and opens them (`live.rs`) before anyone is answered; and which
+//! names may be asked for upstream. Knows no sockets.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -54,8 +55,8 @@ pub(super) struct KnownNames {
 }
 
 impl KnownNames {
-    /// What the host's own file says, and the addresses that this opens. Programs read that file before they ask anyone, so what it says of live names is open from the
-    /// start, and what they are answered.
+    /// What the host's own file says, and the addresses that this opens. Programs read that file before they
+    /// ask anyone, so what it says of live names is open from the start, and what they are answered.
     pub(super) fn new(listed: Arc<Listed>, table: Arc<Table<Mapping>>, hosts: &str) -> (Self, Live) {
         let (learner, live) = live::channel();
         let (own, kept, limit) = (HashMap::new(), HashMap::new(), Limit::new(Instant::now()));
@@ -80,7 +81,8 @@ impl KnownNames {
     /// What is known already, and for how many seconds; none: it has to be asked for.
     pub(super) fn find(&mut self, asked: &Asked<'_>, teller: &mut Teller) -> Option<(Known, u32)> {
         if let Some(own) = self.own.get(asked.name) {
-            // As resolvers do: a name that the file has is looked up nowhere else, though it lack addresses of that family.
+            // As resolvers do: a name that the file has is looked up nowhere else, though it lack addresses
+            // of that family.
             let own = own.iter().copied().filter(|address| kind_of(*address) == asked.kind).collect();
             return Some((Known::Addresses(self.allowed(asked, own, teller)), 0));
         }

@@ -1,4 +1,5 @@
-//! How fast names that only a wildcard allows may be asked for upstream: `data.example.com` carries data out. What is not known yet is counted; what is, costs nothing.
+//! How fast names that only a wildcard allows may be asked for upstream: `data.example.com` carries data out.
+//! What is not known yet is counted; what is, costs nothing.
 
 use std::time::Instant;
 

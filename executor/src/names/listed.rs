@@ -111,8 +111,9 @@ impl Listed {
         Meaning::Live(Rules { names, free_bytes: free_bytes.filter(|_| exact.is_none()) })
     }
 
-    /// Whether a question for the name is what a resolver makes of a listed name by itself: with a search domain behind it, or with labels of a service
-    /// in front. Such a one is denied like any other, but it is nobody's wish.
+    /// Whether a question for the name is what a resolver makes of a listed name by itself: with a search
+    /// domain behind it, or with labels of a service in front. Such a one is denied like any other, but it is
+    /// nobody's wish.
     pub fn is_echo(&self, name: &str) -> bool {
         let bare =
             name.rsplit("._").next().map_or(name, |rest| rest.split_once('.').map_or(rest, |(_, rest)| rest));
@@ -123,8 +124,9 @@ impl Listed {
             || name.ends_with(".ip6.arpa")
     }
 
-    /// What a live name opens at an address, deny rules taken away; `None`: the address is of the inside and the policy does not say that the name may be there.
-    /// Where rules by address open all of it already, such an answer opens nothing and is no harm.
+    /// What a live name opens at an address, deny rules taken away; `None`: the address is of the inside and
+    /// the policy does not say that the name may be there. Where rules by address open all of it already,
+    /// such an answer opens nothing and is no harm.
     pub fn opens<B: AsRef<[u8]>>(
         &self,
         table: &Table<B>,

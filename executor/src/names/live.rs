@@ -1,9 +1,11 @@
-//! The live addresses: learnt as answers, open for what their names' rules say until they expire (docs/format.md §6). Written by the thread that answers
-//! questions, read by the one that decides on calls, which waits for nobody: it holds unchangeable copies (`published.rs`) and takes a newer one when there is one. The table is cut into
-//! shards by address, so that an update copies a sixty-fourth of it.
+//! The live addresses: learnt as answers, open for what their names' rules say until they expire
+//! (docs/format.md §6). Written by the thread that answers questions, read by the one that decides on calls,
+//! which waits for nobody: it holds unchangeable copies (`published.rs`) and takes a newer one when there is
+//! one. The table is cut into shards by address, so that an update copies a sixty-fourth of it.
 //!
-//! An address is open for at least `FLOOR`, since programs hold answers longer than their time to live (Java: 30 s), at most `MOST_AGE` after the last answer with it; a new
-//! answer adds and never removes; a connect to it keeps it open for `FLOOR` more. Established connections are nobody's business here.
+//! An address is open for at least `FLOOR`, since programs hold answers longer than their time to live (Java:
+//! 30 s), at most `MOST_AGE` after the last answer with it; a new answer adds and never removes; a connect to
+//! it keeps it open for `FLOOR` more. Established connections are nobody's business here.
 //!
 //! Memory: at most `MOST` addresses of all names together, some 430 bytes each: 1.75 MiB when full.
 
@@ -47,7 +49,8 @@ impl Opening {
         self.expires.load(Ordering::Relaxed)
     }
 
-    /// The lowest goes first when there are too many: what expires soonest, and last of all what was learnt just now, which is being answered.
+    /// The lowest goes first when there are too many: what expires soonest, and last of all what was learnt
+    /// just now, which is being answered.
     fn turn(&self, now: u64) -> (bool, u64) {
         (self.learnt.load(Ordering::Relaxed) >= now, self.expires())
     }
@@ -122,7 +125,8 @@ pub fn channel() -> (Learner, Live) {
 }
 
 impl Learner {
-    /// Opens what a name opens at each of these addresses for `ttl` seconds, within the bounds, or `FOR_GOOD`. When it returns they are open.
+    /// Opens what a name opens at each of these addresses for `ttl` seconds, within the bounds, or
+    /// `FOR_GOOD`. When it returns they are open.
     pub fn learn(&mut self, name: &str, addresses: Vec<(IpAddr, Vec<Ports>)>, ttl: u32) {
         let now = since(self.start);
         let expires = match ttl {

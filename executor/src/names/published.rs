@@ -1,7 +1,9 @@
-//! A value that one thread changes and another reads without ever waiting: the reader holds an unchangeable copy and takes a newer one when there is one.
+//! A value that one thread changes and another reads without ever waiting: the reader holds an unchangeable
+//! copy and takes a newer one when there is one.
 //!
-//! There are two cells, and the version's lowest bit says which is current; the writer fills the other one. So a reader finds the current cell taken only if the writer has published
-//! since the reader looked at the version, and then the other is current: it never waits for a writer that has been put aside.
+//! There are two cells, and the version's lowest bit says which is current; the writer fills the other one.
+//! So a reader finds the current cell taken only if the writer has published since the reader looked at the
+//! version, and then the other is current: it never waits for a writer that has been put aside.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, TryLockError};

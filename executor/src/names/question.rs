@@ -1,4 +1,5 @@
-//! A question of the command: read, and answered in its own letters. Decides what of a message is a question at all; not what is answered.
+//! A question of the command: read, and answered in its own letters. Decides what of a message is a question
+//! at all; not what is answered.
 
 use std::net::IpAddr;
 

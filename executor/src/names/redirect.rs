@@ -1,5 +1,6 @@
-//! Port 53 of every server is a socket of ours on the loopback of this machine: one UDP socket for each server that the command believes in, so that the port of an answer tells which one it
-//! pretends to come from, and one TCP listener. Used by the thread that makes calls; the sockets are served by `server.rs`.
+//! Port 53 of every server is a socket of ours on the loopback of this machine: one UDP socket for each
+//! server that the command believes in, so that the port of an answer tells which one it pretends to come
+//! from, and one TCP listener. Used by the thread that makes calls; the sockets are served by `server.rs`.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
@@ -18,7 +19,8 @@ use crate::table::{Protocol, Table};
 
 /// The port of DNS.
 pub const PORT: u16 = 53;
-/// Servers that a sandbox may believe in at once. Of more, the one that was not asked for longest gives its socket to the next: an answer that is under way then is taken for one of that.
+/// Servers that a sandbox may believe in at once. Of more, the one that was not asked for longest gives its
+/// socket to the next: an answer that is under way then is taken for one of that.
 const MOST_SERVERS: usize = 256;
 /// Sockets known to be redirected; the oldest are forgotten.
 const MOST_SOCKETS: usize = 8192;
@@ -140,7 +142,8 @@ impl Redirect {
         Origins(Arc::clone(&self.shared))
     }
 
-    /// Where a socket of that kind is sent instead of to port 53 of a server. EADDRNOTAVAIL: this machine has no such loopback.
+    /// Where a socket of that kind is sent instead of to port 53 of a server. EADDRNOTAVAIL: this machine has
+    /// no such loopback.
     pub fn instead(&mut self, kind: Kind, inet: Inet) -> Result<Inet> {
         let server = inet.canonical();
         let loopback = match server {
@@ -177,7 +180,8 @@ impl Redirect {
         Ok(own.port())
     }
 
-    /// The socket of the server that was not asked for longest, of the same family, when there are too many; the server has none then.
+    /// The socket of the server that was not asked for longest, of the same family, when there are too many;
+    /// the server has none then.
     fn taken_over(&mut self, loopback: IpAddr) -> Option<SocketAddr> {
         if self.by_server.len() < MOST_SERVERS {
             return None;
@@ -199,7 +203,8 @@ impl Redirect {
         Ok(own)
     }
 
-    /// Notes that the socket is turned here by a thread, so that it is answered, and the source of what it receives made that of the server. It has a port already.
+    /// Notes that the socket is turned here by a thread, so that it is answered, and the source of what it
+    /// receives made that of the server. It has a port already.
     pub fn note(&mut self, socket: &OwnedFd, tid: u32) {
         let port = socket::local_name(socket).ok().and_then(|name| from_kernel(&name));
         if let Some((_, port)) = port {

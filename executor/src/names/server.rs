@@ -1,5 +1,6 @@
-//! The resolver: one thread that answers every question of the sandbox and waits for none of them. A name that no rule names is told at once not to exist (never refused or failed: some
-//! resolvers would ask again for seconds), and told to the front. A live name is asked for upstream, once however many ask.
+//! The resolver: one thread that answers every question of the sandbox and waits for none of them. A name
+//! that no rule names is told at once not to exist (never refused or failed: some resolvers would ask again
+//! for seconds), and told to the front. A live name is asked for upstream, once however many ask.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::{Arc, PoisonError};

@@ -1,4 +1,5 @@
-//! Connections of the command to the resolver: messages with their length in front (RFC 1035 §4.2.2, RFC 7766), several on one connection, answered in any order.
+//! Connections of the command to the resolver: messages with their length in front (RFC 1035 §4.2.2, RFC
+//! 7766), several on one connection, answered in any order.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,4 +1,5 @@
-//! What the front is told of names: refusals, each once in a while, and answers where that was asked for. Decides nothing.
+//! What the front is told of names: refusals, each once in a while, and answers where that was asked for.
+//! Decides nothing.
 
 use std::collections::HashMap;
 use std::net::IpAddr;

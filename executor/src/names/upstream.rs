@@ -1,6 +1,7 @@
-//! Questions to the host's own name servers, without waiting: each is a flight of its own that moves when something has come, or its time is over. A flight asks over UDP from
-//! a port that the kernel chooses and with a random id, listens only to the server it asked, and goes over to TCP when an answer was cut. It may ask for
-//! several names in a row where one is an alias of another.
+//! Questions to the host's own name servers, without waiting: each is a flight of its own that moves when
+//! something has come, or its time is over. A flight asks over UDP from a port that the kernel chooses and
+//! with a random id, listens only to the server it asked, and goes over to TCP when an answer was cut. It may
+//! ask for several names in a row where one is an alias of another.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
@@ -76,7 +77,8 @@ pub struct Flight {
     deadline: Instant,
 }
 
-/// A number that nobody can guess: keyed hashing of nothing, by a key that the standard library draws anew (std::hash::RandomState).
+/// A number that nobody can guess: keyed hashing of nothing, by a key that the standard library draws anew
+/// (std::hash::RandomState).
 fn random() -> u16 {
     use std::hash::{BuildHasher, Hasher};
     let number = std::hash::RandomState::new().build_hasher().finish();
@@ -226,7 +228,8 @@ fn receive(socket: &UdpSocket, id: u16, name: &str, kind: Rtype) -> Option<Answe
     None
 }
 
-/// Sends what is left and reads what has come; the whole message, once it is there, or an empty one when the connection failed.
+/// Sends what is left and reads what has come; the whole message, once it is there, or an empty one when the
+/// connection failed.
 fn exchange<'a>(stream: &mut TcpStream, out: &mut Vec<u8>, into: &'a mut Vec<u8>) -> Option<&'a [u8]> {
     let would_wait = |error: &std::io::Error| {
         matches!(error.kind(), std::io::ErrorKind::WouldBlock | std::io::ErrorKind::NotConnected)

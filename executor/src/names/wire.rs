@@ -1,6 +1,7 @@
-//! What DNS messages of both directions have in common: the questions of the command (`question.rs`), and those we ask upstream (`answer.rs`). Pure. The wire
-//! format is `domain`'s; here is what we ask of it. Hostile bytes come from both sides: records are taken one by one, never by a count that a message
-//! claims, and only those of the type asked for have to be good.
+//! What DNS messages of both directions have in common: the questions of the command (`question.rs`), and
+//! those we ask upstream (`answer.rs`). Pure. The wire format is `domain`'s; here is what we ask of it.
+//! Hostile bytes come from both sides: records are taken one by one, never by a count that a message claims,
+//! and only those of the type asked for have to be good.
 
 use std::net::IpAddr;
 

@@ -17,7 +17,8 @@ pub fn count() -> u64 {
     COUNT.get()
 }
 
-// SAFETY: everything is left to the system's allocator; the count is a plain number of the thread and allocates nothing itself.
+// SAFETY: everything is left to the system's allocator; the count is a plain number of the thread and
+// allocates nothing itself.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         COUNT.set(COUNT.get() + 1);

@@ -1,5 +1,6 @@
-//! Children: how they are made, and the calls that one may make before it has executed its program (`execute` to `die_with_parent`): no allocation, no locks, no
-//! panics in them. Decides nothing about what a child becomes.
+//! Children: how they are made, and the calls that one may make before it has executed its program (`execute`
+//! to `die_with_parent`): no allocation, no locks, no panics in them. Decides nothing about what a child
+//! becomes.
 
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 
@@ -47,12 +48,13 @@ extern "C" fn run<F: FnMut() -> i32>(body: *mut c_void) -> c_int {
     body()
 }
 
-/// Creates a child that shares our memory (and with `files` our descriptor table) and suspends the calling thread until it has
-/// exec'ed or exited: clone(2) with `CLONE_VM | CLONE_VFORK`. Returns its process id. `body`'s value is its exit status.
+/// Creates a child that shares our memory (and with `files` our descriptor table) and suspends the calling
+/// thread until it has exec'ed or exited: clone(2) with `CLONE_VM | CLONE_VFORK`. Returns its process id.
+/// `body`'s value is its exit status.
 ///
-/// Should: block all signals before (`signal::block_all`), prepare every string and structure before.
-/// Must not, inside `body`: allocate, panic, take a lock, call anything but plain system calls. The child runs on the parent's memory while other
-/// threads of the parent run on.
+/// Should: block all signals before (`signal::block_all`), prepare every string and structure before. Must
+/// not, inside `body`: allocate, panic, take a lock, call anything but plain system calls. The child runs on
+/// the parent's memory while other threads of the parent run on.
 pub fn clone_vfork<F: FnMut() -> i32>(files: bool, body: &mut F) -> Result<i32> {
     let stack = Stack::new()?;
     let mut flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
@@ -65,11 +67,11 @@ pub fn clone_vfork<F: FnMut() -> i32>(files: bool, body: &mut F) -> Result<i32> 
     check(unsafe { libc::clone(run::<F>, stack.top(), flags, argument.cast()) })
 }
 
-/// fork(2): `body` runs in a copy of this process that has this thread alone, and gives its exit status. Returns the child's process id. For a process whose other
-/// threads only wait meanwhile.
+/// fork(2): `body` runs in a copy of this process that has this thread alone, and gives its exit status.
+/// Returns the child's process id. For a process whose other threads only wait meanwhile.
 pub fn fork(body: impl FnOnce() -> i32) -> Result<i32> {
-    // SAFETY: the callers are programs of their own. `probe.rs` has one thread; in the launcher the only other one waits for a message of this one, so no lock is
-    // held by another thread.
+    // SAFETY: the callers are programs of their own. `probe.rs` has one thread; in the launcher the only
+    // other one waits for a message of this one, so no lock is held by another thread.
     match check(unsafe { libc::fork() })? {
         0 => exit_now(body()),
         pid => Ok(pid),

@@ -1,8 +1,9 @@
 //! The machine's own instructions for CRC-32C, found at run time: all are optional parts of their architectures.
 //!
-//! `fold` multiplies without carries, 32 bytes at once (VPCLMULQDQ: Intel since 2019, AMD since 2020), 16 bytes a cycle. `sum_four` uses the
-//! instruction for the checksum itself (SSE4.2 on x86-64, the CRC extension on arm64), eight bytes a cycle: one takes three cycles but
-//! another may begin in each, so four texts are summed side by side.
+//! `fold` multiplies without carries, 32 bytes at once (VPCLMULQDQ: Intel since 2019, AMD since 2020), 16
+//! bytes a cycle. `sum_four` uses the instruction for the checksum itself (SSE4.2 on x86-64, the CRC
+//! extension on arm64), eight bytes a cycle: one takes three cycles but another may begin in each, so four
+//! texts are summed side by side.
 
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
@@ -11,14 +12,16 @@ use std::arch::x86_64::{
     _mm256_castsi256_si128, _mm256_clmulepi64_epi128, _mm256_extracti128_si256, _mm256_xor_si256,
 };
 
-/// What `fold` takes at once: four vectors, so that eight multiplications follow each other before one needs the result of another.
+/// What `fold` takes at once: four vectors, so that eight multiplications follow each other before one needs
+/// the result of another.
 pub const FOLDED: usize = 128;
 
 /// The factors that move 16 bytes ahead: of their first eight and their last eight.
 pub type Factors = [u32; 2];
 
-/// The checksum of a text of whole blocks, begun with `start`; `None` of no block and where the machine can not. Sixteen bytes are moved ahead by
-/// multiplying their halves: `by` has the factors for 128, 32 and 16 bytes (`checksum.rs` makes them).
+/// The checksum of a text of whole blocks, begun with `start`; `None` of no block and where the machine can
+/// not. Sixteen bytes are moved ahead by multiplying their halves: `by` has the factors for 128, 32 and 16
+/// bytes (`checksum.rs` makes them).
 pub fn fold(start: u32, blocks: &[[u8; FOLDED]], by: &[Factors; 3]) -> Option<u32> {
     #[cfg(target_arch = "x86_64")]
     if std::arch::is_x86_feature_detected!("vpclmulqdq")

@@ -1,4 +1,5 @@
-//! What the program is started with: arguments and environment as C's `main` is given them, and where ps(1) finds its name. Decides nothing about what they mean.
+//! What the program is started with: arguments and environment as C's `main` is given them, and where ps(1)
+//! finds its name. Decides nothing about what they mean.
 
 use std::ffi::{CStr, CString, c_char};
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -25,13 +26,15 @@ pub fn start(arguments: *const *const c_char, environment: *const *const c_char)
 static COMMAND_LINE: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
 static COMMAND_LINE_BYTES: AtomicUsize = AtomicUsize::new(0);
 
-/// Shows `name` as this process's command line, as far as the one it was started by has room. For a copy of the process that is something else than what was started.
+/// Shows `name` as this process's command line, as far as the one it was started by has room. For a copy of
+/// the process that is something else than what was started.
 pub fn show_as(name: &CStr) {
     let first = COMMAND_LINE.load(Ordering::Relaxed);
     let mut letters = name.to_bytes().iter();
     for index in 1..COMMAND_LINE_BYTES.load(Ordering::Relaxed) {
         let letter = letters.next().copied().unwrap_or(0);
-        // SAFETY: one of the bytes that the kernel put there for this process, whose last one stays NUL; nothing of ours points to them, `start` has copied them.
+        // SAFETY: one of the bytes that the kernel put there for this process, whose last one stays NUL;
+        // nothing of ours points to them, `start` has copied them.
         unsafe { first.wrapping_add(index - 1).write(letter) };
     }
 }

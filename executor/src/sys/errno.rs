@@ -10,8 +10,9 @@ pub struct Errno(pub i32);
 pub type Result<T> = std::result::Result<T, Errno>;
 
 impl Errno {
-    /// `ERESTARTSYS` of the kernel: never seen by a program as long as a signal waits for its thread. The signal is handled, then the call is made
-    /// again, or fails with EINTR if the handler was installed without `SA_RESTART` (kernel/signal.c, arch/*/kernel/signal.c).
+    /// `ERESTARTSYS` of the kernel: never seen by a program as long as a signal waits for its thread. The
+    /// signal is handled, then the call is made again, or fails with EINTR if the handler was installed
+    /// without `SA_RESTART` (kernel/signal.c, arch/*/kernel/signal.c).
     pub const RESTART: Self = Self(512);
 
     /// The calling thread's errno.

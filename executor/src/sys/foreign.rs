@@ -1,5 +1,5 @@
-//! Pointers that the host passes through the C interface, as slices. The host keeps the buffers alive and untouched during the call
-//! (docs/native.md), which is what every function here relies on.
+//! Pointers that the host passes through the C interface, as slices. The host keeps the buffers alive and
+//! untouched during the call (docs/native.md), which is what every function here relies on.
 
 use std::ffi::{CStr, c_char};
 

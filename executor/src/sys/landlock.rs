@@ -81,7 +81,8 @@ pub fn signals() -> Result<OwnedFd> {
     create(0, 0, SCOPE_SIGNAL)
 }
 
-/// The ruleset of the supervisor's domain, nested in the front's: whoever is in it reaches by abstract unix socket only what is in it as well.
+/// The ruleset of the supervisor's domain, nested in the front's: whoever is in it reaches by abstract unix
+/// socket only what is in it as well.
 pub fn abstract_names() -> Result<OwnedFd> {
     create(0, 0, SCOPE_ABSTRACT_UNIX_SOCKET)
 }
@@ -97,7 +98,8 @@ pub struct Ports {
     pub binds_any: bool,
 }
 
-/// The ruleset of the command's domain, nested in the supervisor's: TCP connect and bind with what `ports` leaves of them, both scopes, as far as `abi` has them.
+/// The ruleset of the command's domain, nested in the supervisor's: TCP connect and bind with what `ports`
+/// leaves of them, both scopes, as far as `abi` has them.
 pub fn inner(abi: Abi, ports: &Ports) -> Result<OwnedFd> {
     let scopes = if abi.has_scopes() { SCOPE_SIGNAL | SCOPE_ABSTRACT_UNIX_SOCKET } else { 0 };
     let connect = if ports.connects_anywhere { 0 } else { ACCESS_NET_CONNECT_TCP };
@@ -111,8 +113,10 @@ pub fn inner(abi: Abi, ports: &Ports) -> Result<OwnedFd> {
     Ok(ruleset)
 }
 
-/// The ruleset of the command's domain where Landlock has no TCP (ABI 1 to 3): for what every domain does, which is to keep ptrace(2) inside and so `/proc/PID/mem`. It has to handle something: making
-/// block devices, for which the command has no capability either. That files move between directories is refused by every domain (EXDEV), unless it is allowed, which ABI 2 can.
+/// The ruleset of the command's domain where Landlock has no TCP (ABI 1 to 3): for what every domain does,
+/// which is to keep ptrace(2) inside and so `/proc/PID/mem`. It has to handle something: making block
+/// devices, for which the command has no capability either. That files move between directories is refused by
+/// every domain (EXDEV), unless it is allowed, which ABI 2 can.
 pub fn processes(abi: Abi) -> Result<OwnedFd> {
     const PATH_BENEATH: u32 = 1; // LANDLOCK_RULE_PATH_BENEATH
     let moves = if abi.0 >= 2 { ACCESS_FS_REFER } else { 0 };
@@ -136,7 +140,8 @@ fn allow_port(ruleset: &OwnedFd, allowed_access: u64, port: u16) -> Result<()> {
     check_long(result).map(drop)
 }
 
-/// Enters the ruleset's domain with the calling thread, for ever. Needs `no_new_privs`. Fit for a child between clone and exec.
+/// Enters the ruleset's domain with the calling thread, for ever. Needs `no_new_privs`. Fit for a child
+/// between clone and exec.
 pub fn enter(ruleset: &impl AsRawFd) -> Result<()> {
     // SAFETY: takes no pointers.
     check_long(unsafe { libc::syscall(RESTRICT_SELF, ruleset.as_raw_fd(), 0) }).map(drop)

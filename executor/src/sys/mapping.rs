@@ -1,5 +1,5 @@
-//! A read-only mapping of a sealed memory file. Sealed means: no write, truncation or growth can ever happen to it, so a
-//! mapping of it is as constant as a literal (no SIGBUS, no change under the reader).
+//! A read-only mapping of a sealed memory file. Sealed means: no write, truncation or growth can ever happen
+//! to it, so a mapping of it is as constant as a literal (no SIGBUS, no change under the reader).
 
 use std::os::fd::AsRawFd;
 
@@ -42,7 +42,8 @@ impl Mapping {
 
 impl AsRef<[u8]> for Mapping {
     fn as_ref(&self) -> &[u8] {
-        // SAFETY: `base` is a live mapping of `length` bytes that nobody can change (sealed) and that Drop alone removes.
+        // SAFETY: `base` is a live mapping of `length` bytes that nobody can change (sealed) and that Drop
+        // alone removes.
         unsafe { std::slice::from_raw_parts(self.base, self.length) }
     }
 }

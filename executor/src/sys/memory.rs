@@ -1,5 +1,7 @@
-//! Reading and writing another process's memory: by `process_vm_readv(2)` and its sibling, or, where a filter forbids those (Docker 20.10's default profile does), by
-//! `/proc/TID/mem`, for which the kernel asks the same right. Whether the process is still the one meant is the caller's to check: after the reads, by the notification's id.
+//! Reading and writing another process's memory: by `process_vm_readv(2)` and its sibling, or, where a filter
+//! forbids those (Docker 20.10's default profile does), by `/proc/TID/mem`, for which the kernel asks the
+//! same right. Whether the process is still the one meant is the caller's to check: after the reads, by the
+//! notification's id.
 
 use std::fs::{File, OpenOptions};
 use std::os::fd::AsRawFd;
@@ -30,22 +32,22 @@ pub struct Remote {
     pub length: u64,
 }
 
-/// Reads the pieces one after the other into `local`, which holds at least their sum or is filled; returns the bytes read.
-/// At most 1,024 pieces (UIO_MAXIOV).
+/// Reads the pieces one after the other into `local`, which holds at least their sum or is filled; returns
+/// the bytes read. At most 1,024 pieces (UIO_MAXIOV).
 pub fn read_many(tid: u32, remote: &[Remote], local: &mut [u8]) -> Result<usize> {
     let mine = libc::iovec { iov_base: local.as_mut_ptr().cast(), iov_len: local.len() };
     let pid = libc::pid_t::try_from(tid).map_err(|_| Errno(libc::ESRCH))?;
     let count = libc::c_ulong::try_from(remote.len()).unwrap_or(0);
-    // SAFETY: `mine` describes one writable slice; `remote` is only read as addresses of the other process, and `Remote`
-    // has the layout of iovec on 64-bit targets.
+    // SAFETY: `mine` describes one writable slice; `remote` is only read as addresses of the other process,
+    // and `Remote` has the layout of iovec on 64-bit targets.
     let result = check_size(unsafe {
         libc::process_vm_readv(pid, &raw const mine, 1, remote.as_ptr().cast(), count, 0)
     });
     if is_forbidden(result) { read_file(tid, remote, local) } else { result }
 }
 
-/// Reads two places at once, the cost of one call: fills `first` from `at_first` (EFAULT if it can not), then `second` from `at_second` as far as
-/// that can be read; returns the bytes of `second`.
+/// Reads two places at once, the cost of one call: fills `first` from `at_first` (EFAULT if it can not), then
+/// `second` from `at_second` as far as that can be read; returns the bytes of `second`.
 pub fn read_both(
     tid: u32,
     at_first: u64,
@@ -111,7 +113,8 @@ fn open(tid: u32, options: &OpenOptions) -> Result<File> {
     })
 }
 
-/// `read_many` by the file. It reads also what the process itself may not at the moment (`PROT_NONE`), of its own memory.
+/// `read_many` by the file. It reads also what the process itself may not at the moment (`PROT_NONE`), of its
+/// own memory.
 fn read_file(tid: u32, remote: &[Remote], mut local: &mut [u8]) -> Result<usize> {
     let file = open(tid, OpenOptions::new().read(true))?;
     each(remote, local.len(), |place, wanted| {
@@ -123,7 +126,8 @@ fn read_file(tid: u32, remote: &[Remote], mut local: &mut [u8]) -> Result<usize>
     })
 }
 
-/// `write_many` by the file. It writes also to pages of the process's own that it may only read: those it could make writable itself, never a file's.
+/// `write_many` by the file. It writes also to pages of the process's own that it may only read: those it
+/// could make writable itself, never a file's.
 fn write_file(tid: u32, remote: &[Remote], mut local: &[u8]) -> Result<usize> {
     let file = open(tid, OpenOptions::new().write(true))?;
     each(remote, local.len(), |place, wanted| {
@@ -135,7 +139,8 @@ fn write_file(tid: u32, remote: &[Remote], mut local: &[u8]) -> Result<usize> {
     })
 }
 
-/// Copies piece by piece, by `copy(place, bytes)`, until `room` is used or memory ends; EFAULT where it begins with what is not there, for which the file says EIO.
+/// Copies piece by piece, by `copy(place, bytes)`, until `room` is used or memory ends; EFAULT where it
+/// begins with what is not there, for which the file says EIO.
 fn each(remote: &[Remote], room: usize, mut copy: impl FnMut(i64, usize) -> Result<usize>) -> Result<usize> {
     let mut total = 0;
     for piece in remote {

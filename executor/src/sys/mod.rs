@@ -1,5 +1,5 @@
-//! The kernel, and nothing else: one file an interface, each call wrapped so that the rest of the crate is free of unsafe code.
-//! Nothing here decides anything.
+//! The kernel, and nothing else: one file an interface, each call wrapped so that the rest of the crate is
+//! free of unsafe code. Nothing here decides anything.
 
 #[cfg(test)]
 pub mod allocations;

@@ -1,4 +1,5 @@
-//! A mount namespace of one's own with some mounts made read-only (mount_namespaces(7), mount(2)). Decides nothing about which.
+//! A mount namespace of one's own with some mounts made read-only (mount_namespaces(7), mount(2)). Decides
+//! nothing about which.
 
 use std::ffi::CStr;
 
@@ -6,8 +7,10 @@ use super::errno::{Errno, Result, check};
 
 const NONE: *const libc::c_char = std::ptr::null();
 
-/// Gives this process, while it has one thread, a mount namespace: it sees what the host mounts later. Whether the host never sees what is mounted here: it would where our root is no mount point (chroot(2)),
-/// since propagation is told to mount points. Flags of mounts are ours alone in any case. EPERM: no `CAP_SYS_ADMIN`.
+/// Gives this process, while it has one thread, a mount namespace: it sees what the host mounts later.
+/// Whether the host never sees what is mounted here: it would where our root is no mount point (chroot(2)),
+/// since propagation is told to mount points. Flags of mounts are ours alone in any case. EPERM: no
+/// `CAP_SYS_ADMIN`.
 pub fn own_namespace() -> Result<bool> {
     // SAFETY: takes no pointers; the process has one thread, so nothing else is moved.
     check(unsafe { libc::unshare(libc::CLONE_NEWNS) })?;
@@ -33,8 +36,9 @@ pub fn make_private(path: &CStr) -> Result<()> {
     check(unsafe { libc::mount(NONE, path.as_ptr(), NONE, flags, std::ptr::null()) }).map(drop)
 }
 
-/// Lays a file with this text over the file at `path`, read-only, for this process and what it creates. Needs a mount namespace of our own and one thread: for a moment
-/// a file system in memory, in which the file lives on, covers `/tmp`.
+/// Lays a file with this text over the file at `path`, read-only, for this process and what it creates. Needs
+/// a mount namespace of our own and one thread: for a moment a file system in memory, in which the file lives
+/// on, covers `/tmp`.
 pub fn cover(path: &CStr, text: &[u8]) -> Result<()> {
     let flags = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC;
     let place = c"/tmp";

@@ -1,4 +1,5 @@
-//! Processes that exist: pidfds, waiting, killing, privileges, limits. Decides nothing about whom to kill. How they are made: `child.rs`.
+//! Processes that exist: pidfds, waiting, killing, privileges, limits. Decides nothing about whom to kill.
+//! How they are made: `child.rs`.
 
 use std::ffi::{CStr, c_int};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
@@ -139,8 +140,9 @@ pub struct Change {
     pub status: i32,
 }
 
-/// Takes one state change of any child that `options` asks for, without waiting. `Ok(None)`: nothing now. ECHILD: no child left. What stands because a thread of ours traces it
-/// (`ptrace.rs`) is told whatever is asked for, and is no change.
+/// Takes one state change of any child that `options` asks for, without waiting. `Ok(None)`: nothing now.
+/// ECHILD: no child left. What stands because a thread of ours traces it (`ptrace.rs`) is told whatever is
+/// asked for, and is no change.
 pub fn wait_any(options: c_int) -> Result<Option<Change>> {
     loop {
         let change = take_change(options)?;
@@ -197,10 +199,12 @@ struct CapabilityHeader {
     pid: c_int,
 }
 
-/// Gives up every capability of the calling thread: ambient, effective, permitted, inheritable. For good, under `no_new_privs`: an exec may then not end with
-/// more than it began with, also as root and with file capabilities (security/commoncap.c, cap_bprm_creds_from_file).
+/// Gives up every capability of the calling thread: ambient, effective, permitted, inheritable. For good,
+/// under `no_new_privs`: an exec may then not end with more than it began with, also as root and with file
+/// capabilities (security/commoncap.c, cap_bprm_creds_from_file).
 ///
-/// The bounding set stays: without it the kernel refuses to execute a program that has file capabilities (ping(8)) at all, instead of running it without.
+/// The bounding set stays: without it the kernel refuses to execute a program that has file capabilities
+/// (ping(8)) at all, instead of running it without.
 pub fn drop_capabilities() -> Result<()> {
     const VERSION_3: u32 = 0x2008_0522; // linux/capability.h
     // SAFETY: takes no pointers; EINVAL where the kernel has no ambient set, which then is empty.
@@ -232,7 +236,8 @@ pub fn set_limit(resource: Resource, soft: u64, hard: u64) -> Result<()> {
     check(unsafe { libc::setrlimit(resource, &raw const limit) }).map(drop)
 }
 
-/// One heap for all threads of this process. glibc gives each thread one of its own, which takes four calls and a page or two; threads here allocate little.
+/// One heap for all threads of this process. glibc gives each thread one of its own, which takes four calls
+/// and a page or two; threads here allocate little.
 pub fn share_heap() {
     #[cfg(target_env = "gnu")]
     // SAFETY: sets a number that the allocator looks at when a thread first asks it.

@@ -1,4 +1,5 @@
-//! Stopping threads of other processes (ptrace(2), `PTRACE_SEIZE`). A thread that was taken belongs to the thread that took it: only that one may let it go, and when it ends the kernel lets go of all it had
+//! Stopping threads of other processes (ptrace(2), `PTRACE_SEIZE`). A thread that was taken belongs to the
+//! thread that took it: only that one may let it go, and when it ends the kernel lets go of all it had
 //! (kernel/ptrace.c, `exit_ptrace`). Decides nothing about whom to stop, or how long.
 
 use std::ffi::c_void;
@@ -20,7 +21,8 @@ const EVENT_STOP: i32 = 128;
 /// The number of a request is an int in one C library and unsigned in another.
 fn request(request: impl Into<libc::c_long>, tid: u32, data: *mut c_void) -> Result<()> {
     let none = std::ptr::null_mut::<c_void>();
-    // SAFETY: the requests of this file write to nothing but what `data` points to, which fits them; they do nothing to a thread that is not ours.
+    // SAFETY: the requests of this file write to nothing but what `data` points to, which fits them; they do
+    // nothing to a thread that is not ours.
     check_long(unsafe { libc::syscall(libc::SYS_ptrace, request.into(), tid, none, data) }).map(drop)
 }
 
@@ -29,7 +31,8 @@ pub fn seize(tid: u32) -> Result<()> {
     request(libc::PTRACE_SEIZE, tid, std::ptr::null_mut())
 }
 
-/// Has a thread that we took stop before it next returns to its program. A call that it sleeps in ends as by a signal without a handler, one that only a fatal signal ends goes on.
+/// Has a thread that we took stop before it next returns to its program. A call that it sleeps in ends as by
+/// a signal without a handler, one that only a fatal signal ends goes on.
 pub fn interrupt(tid: u32) -> Result<()> {
     request(libc::PTRACE_INTERRUPT, tid, std::ptr::null_mut())
 }
@@ -53,7 +56,8 @@ pub fn stop(tid: u32) -> Result<Stop> {
     Ok(if is_ours { Stop::Interrupted } else { Stop::Signalled(info.si_signo) })
 }
 
-/// Whether a thread that stands is about to make a system call again: one that sleeping would have been part of. `next` is the address of the instruction behind the call.
+/// Whether a thread that stands is about to make a system call again: one that sleeping would have been part
+/// of. `next` is the address of the instruction behind the call.
 pub fn is_repeating(tid: u32, next: u64) -> Result<bool> {
     const NT_PRSTATUS: usize = 1;
     let mut registers = [0u64; 64]; // more than any of the structures behind `user_regs_struct` has

@@ -22,7 +22,8 @@ pub fn set_parameter(tid: u32, priority: i32) -> Result<i64> {
 
 /// sched_setattr(2); `attributes` begins with its own size.
 pub fn set_attributes(tid: u32, attributes: &[u8], flags: u32) -> Result<i64> {
-    // SAFETY: the kernel reads as many bytes as the first word says; the caller of this function has made it the slice's length.
+    // SAFETY: the kernel reads as many bytes as the first word says; the caller of this function has made it
+    // the slice's length.
     check_long(unsafe { libc::syscall(libc::SYS_sched_setattr, tid, attributes.as_ptr(), flags) })
 }
 

@@ -63,11 +63,12 @@ const SET_MODE_FILTER: u32 = 1;
 pub const NEW_LISTENER: u32 = 1 << 3;
 const WAIT_KILLABLE_RECV: u32 = 1 << 5; // Linux 5.19
 
-/// Installs `program` for the calling thread and returns the listener's number, CLOEXEC. Needs `no_new_privs`. Fit for a child between
-/// clone and exec. EBUSY: a listener is already there, we are inside another sandbox.
+/// Installs `program` for the calling thread and returns the listener's number, CLOEXEC. Needs
+/// `no_new_privs`. Fit for a child between clone and exec. EBUSY: a listener is already there, we are inside
+/// another sandbox.
 ///
-/// A notification that was received is then only interrupted by a fatal signal (`WAIT_KILLABLE_RECV`), so that a call made on behalf is not
-/// replayed; kernels before 5.19 do without.
+/// A notification that was received is then only interrupted by a fatal signal (`WAIT_KILLABLE_RECV`), so
+/// that a call made on behalf is not replayed; kernels before 5.19 do without.
 pub fn install(program: &[Instruction]) -> Result<i32> {
     match install_exactly(program, true) {
         Err(Errno(libc::EINVAL)) => install_exactly(program, false),
@@ -86,8 +87,8 @@ pub fn install_exactly(program: &[Instruction], killable: bool) -> Result<i32> {
     i32::try_from(number).map_err(|_| Errno(libc::EBADF))
 }
 
-/// Whether the kernel has `WAIT_KILLABLE_RECV`, so that `install` asks for it: flags are looked at before the program, which is missing here (kernel/seccomp.c,
-/// `seccomp_set_mode_filter`).
+/// Whether the kernel has `WAIT_KILLABLE_RECV`, so that `install` asks for it: flags are looked at before the
+/// program, which is missing here (kernel/seccomp.c, `seccomp_set_mode_filter`).
 pub fn has_killable_waits() -> bool {
     let flags = NEW_LISTENER | WAIT_KILLABLE_RECV;
     let none = std::ptr::null::<libc::sock_fprog>();
@@ -119,8 +120,8 @@ impl Listener {
             .map(drop)
     }
 
-    /// Takes one notification; blocks while there is none. ENOENT: the caller has gone meanwhile, or all of them have. Before Linux 6.11 it
-    /// never returns when all of them go while it waits.
+    /// Takes one notification; blocks while there is none. ENOENT: the caller has gone meanwhile, or all of
+    /// them have. Before Linux 6.11 it never returns when all of them go while it waits.
     pub fn receive(&self) -> Result<Notification> {
         let mut notification = Notification::default();
         // SAFETY: `notification` has the layout and, being zero, the content that the ioctl demands.
@@ -159,13 +160,14 @@ impl Listener {
         self.send(&Response { id, value, error, flags: 0 })
     }
 
-    /// Lets the call run in the caller, as if it had not been trapped: the kernel reads the registers as they were, but memory and the descriptor table anew.
-    /// `false`: the caller is gone.
+    /// Lets the call run in the caller, as if it had not been trapped: the kernel reads the registers as they
+    /// were, but memory and the descriptor table anew. `false`: the caller is gone.
     pub fn let_run(&self, id: u64) -> bool {
         self.send(&Response { id, value: 0, error: 0, flags: CONTINUE })
     }
 
-    /// Gives the caller a descriptor of the same file as ours, with its lowest free number, which is returned. EMFILE: the caller may have no more; ENOENT: it is gone.
+    /// Gives the caller a descriptor of the same file as ours, with its lowest free number, which is
+    /// returned. EMFILE: the caller may have no more; ENOENT: it is gone.
     pub fn give(&self, id: u64, ours: &impl AsRawFd, close_on_exec: bool) -> Result<i32> {
         self.add(id, ours, close_on_exec, 0)
     }
@@ -183,7 +185,8 @@ impl Listener {
             theirs: 0,
             their_flags: if close_on_exec { libc::O_CLOEXEC.cast_unsigned() } else { 0 },
         };
-        // The call is taken for answered as soon as this begins: if a signal ended it, the caller would be told 0 and have no descriptor (kernel/seccomp.c, seccomp_notify_addfd).
+        // The call is taken for answered as soon as this begins: if a signal ended it, the caller would be
+        // told 0 and have no descriptor (kernel/seccomp.c, seccomp_notify_addfd).
         tick::stop();
         loop {
             // SAFETY: `addition` has the layout the ioctl reads.

@@ -1,5 +1,6 @@
-//! Signal masks, dispositions and the handler that forwards signals sent to the command line. Decides only what the handler must decide
-//! on the spot: signals the terminal sent reach the command by themselves and are not forwarded.
+//! Signal masks, dispositions and the handler that forwards signals sent to the command line. Decides only
+//! what the handler must decide on the spot: signals the terminal sent reach the command by themselves and
+//! are not forwarded.
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -14,11 +15,13 @@ pub type Mask = u64;
 /// How many bytes a mask has, as the kernel's calls want to be told.
 const MASK_BYTES: usize = size_of::<Mask>();
 
-/// What C libraries interrupt threads of their own with, for pthread_cancel(3) and for setuid(2) in all threads: a thread that blocked them would keep a host waiting.
+/// What C libraries interrupt threads of their own with, for pthread_cancel(3) and for setuid(2) in all
+/// threads: a thread that blocked them would keep a host waiting.
 const OF_LIBC: Mask = 1 << (32 - 1) | 1 << (33 - 1);
 
-/// rt_sigprocmask(2), `SIG_SETMASK`, where there is a new mask; returns the one before. The call itself, since each C library leaves other signals out of its sets,
-/// and a command is to have the mask of whoever started it.
+/// rt_sigprocmask(2), `SIG_SETMASK`, where there is a new mask; returns the one before. The call itself,
+/// since each C library leaves other signals out of its sets, and a command is to have the mask of whoever
+/// started it.
 fn exchange(new: Option<Mask>) -> Mask {
     let mut old: Mask = 0;
     let new = new.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
@@ -76,7 +79,8 @@ pub fn child_changes() -> Result<OwnedFd> {
 
 extern "C" fn wake(_signal: i32) {}
 
-/// Installs an empty handler without `SA_RESTART`, so that the signal interrupts a blocking call of the thread it is sent to.
+/// Installs an empty handler without `SA_RESTART`, so that the signal interrupts a blocking call of the
+/// thread it is sent to.
 pub fn install_interrupt(signal: i32) -> Result<()> {
     install(signal, wake)
 }
@@ -85,7 +89,8 @@ pub fn install_interrupt(signal: i32) -> Result<()> {
 pub(super) fn install(signal: i32, handler: extern "C" fn(i32)) -> Result<()> {
     let mut action = empty_action();
     action.sa_sigaction = handler as usize;
-    // SAFETY: the handlers of this directory use the thread's own cells and system calls only, which is async-signal-safe.
+    // SAFETY: the handlers of this directory use the thread's own cells and system calls only, which is
+    // async-signal-safe.
     check(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) }).map(drop)
 }
 
@@ -125,8 +130,9 @@ extern "C" fn forward(signal: i32, info: *mut libc::siginfo_t, _context: *mut li
     unsafe { *errno = saved };
 }
 
-/// Takes over this process's signals for the command line: stop signals of the terminal are ignored (the front stops itself when the
-/// command has stopped), the forwarded ones go as two bytes to the control pipe. For a process whose only work is to wait.
+/// Takes over this process's signals for the command line: stop signals of the terminal are ignored (the
+/// front stops itself when the command has stopped), the forwarded ones go as two bytes to the control pipe.
+/// For a process whose only work is to wait.
 pub fn take_over(control: &impl AsRawFd) -> Result<()> {
     CONTROL.store(control.as_raw_fd(), Ordering::Relaxed);
     COMMAND_ENDED.store(false, Ordering::Relaxed);

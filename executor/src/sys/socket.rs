@@ -56,8 +56,9 @@ pub fn option(fd: &impl AsRawFd, level: i32, name: i32) -> Result<i32> {
     Ok(value)
 }
 
-/// Whether a socket of the IP families is plain TCP: of those only TCP and MPTCP answer this question, and MPTCP answers 1 (`TCP_IS_MPTCP`,
-/// net/ipv4/tcp.c and net/mptcp/sockopt.c). Also false where the kernel does not know it (before Linux 6.9).
+/// Whether a socket of the IP families is plain TCP: of those only TCP and MPTCP answer this question, and
+/// MPTCP answers 1 (`TCP_IS_MPTCP`, net/ipv4/tcp.c and net/mptcp/sockopt.c). Also false where the kernel does
+/// not know it (before Linux 6.9).
 pub fn is_tcp(fd: &impl AsRawFd) -> bool {
     const TCP_IS_MPTCP: i32 = 43;
     option(fd, libc::IPPROTO_TCP, TCP_IS_MPTCP) == Ok(0)
@@ -138,8 +139,8 @@ fn name_by(fd: &impl AsRawFd, call: NameCall) -> Result<Name> {
     Ok(name)
 }
 
-/// Sends one buffer, to `name` where given, with ready-made control messages. SIGPIPE is never raised. Without control messages by sendto(2), which has less to
-/// copy than sendmsg(2).
+/// Sends one buffer, to `name` where given, with ready-made control messages. SIGPIPE is never raised.
+/// Without control messages by sendto(2), which has less to copy than sendmsg(2).
 pub fn send(
     fd: &impl AsRawFd,
     name: Option<&Name>,
@@ -255,8 +256,8 @@ pub fn tcp_state(fd: &impl AsRawFd) -> Result<u8> {
     Ok(state)
 }
 
-/// Shuts a socket for sending, for whoever has it and for good: of a datagram socket no connect, disconnect, bind or option takes that back, and every send is EPIPE
-/// (net/core/sock.c, `sock_alloc_send_pskb`).
+/// Shuts a socket for sending, for whoever has it and for good: of a datagram socket no connect, disconnect,
+/// bind or option takes that back, and every send is EPIPE (net/core/sock.c, `sock_alloc_send_pskb`).
 pub fn mute(fd: &impl AsRawFd) -> Result<()> {
     // SAFETY: takes no pointers.
     match check(unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_WR) }) {

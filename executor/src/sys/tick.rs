@@ -1,8 +1,10 @@
-//! A tick for a thread that makes calls that should end at once: while it makes them a signal comes each millisecond, so that one that waits ends with EINTR
-//! (timer_create(2), `SIGEV_THREAD_ID`). It costs a system call when such calls begin, and none for each of them.
+//! A tick for a thread that makes calls that should end at once: while it makes them a signal comes each
+//! millisecond, so that one that waits ends with EINTR (timer_create(2), `SIGEV_THREAD_ID`). It costs a
+//! system call when such calls begin, and none for each of them.
 //!
-//! The tick falls where it will: every system call of such a thread must bear EINTR, or be preceded by `stop`. It ends itself when no such call was made for some ticks, never while one is made: whatever
-//! came between the beginning of a call and its entry into the kernel, the next tick finds it there.
+//! The tick falls where it will: every system call of such a thread must bear EINTR, or be preceded by
+//! `stop`. It ends itself when no such call was made for some ticks, never while one is made: whatever came
+//! between the beginning of a call and its entry into the kernel, the next tick finds it there.
 
 use std::cell::Cell;
 use std::sync::atomic::{Ordering, compiler_fence};
@@ -16,7 +18,8 @@ const PERIOD_NS: libc::c_long = 1_000_000;
 const MOST_IDLE: u8 = 8;
 
 thread_local! {
-    // Changed by the thread and by the handler that interrupts it, never by another thread. Without a destructor, so the handler may use it at any time.
+    // Changed by the thread and by the handler that interrupts it, never by another thread. Without a
+    // destructor, so the handler may use it at any time.
     static TIMER: Cell<Option<i32>> = const { Cell::new(None) };
     static IS_TICKING: Cell<bool> = const { Cell::new(false) };
     static IS_CALLING: Cell<bool> = const { Cell::new(false) };
@@ -42,7 +45,8 @@ pub fn begin() -> Result<()> {
     Ok(())
 }
 
-/// Takes the calling thread's away, if it has one. The kernel does not do it when a thread ends, only when the process does.
+/// Takes the calling thread's away, if it has one. The kernel does not do it when a thread ends, only when
+/// the process does.
 pub fn end() {
     if let Some(timer) = TIMER.take() {
         // SAFETY: takes no pointers; the number is that of a timer of ours, which is used no more.
@@ -55,7 +59,8 @@ pub fn is_there() -> bool {
     TIMER.get().is_some()
 }
 
-/// Makes a call that ends with EINTR if it waits, within two milliseconds. A thread without a tick does not make it: EINTR as well.
+/// Makes a call that ends with EINTR if it waits, within two milliseconds. A thread without a tick does not
+/// make it: EINTR as well.
 pub fn cut<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
     if !is_there() {
         return Err(Errno(libc::EINTR));
@@ -73,7 +78,8 @@ pub fn cut<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
     result
 }
 
-/// Ends the tick until the next call that is to be cut. For what must not be interrupted: one that was on its way has come when this returns.
+/// Ends the tick until the next call that is to be cut. For what must not be interrupted: one that was on its
+/// way has come when this returns.
 pub fn stop() {
     if IS_TICKING.replace(false) {
         set(0);

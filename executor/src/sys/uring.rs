@@ -1,5 +1,6 @@
-//! A ring (io_uring(7)) for one purpose: connecting a blocking socket as far as that goes without waiting. No system call offers it: the socket's own mode is
-//! shared with the program and must not be touched. Layouts and numbers are those of `include/uapi/linux/io_uring.h`.
+//! A ring (io_uring(7)) for one purpose: connecting a blocking socket as far as that goes without waiting. No
+//! system call offers it: the socket's own mode is shared with the program and must not be touched. Layouts
+//! and numbers are those of `include/uapi/linux/io_uring.h`.
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -142,7 +143,8 @@ pub struct Ring {
 unsafe impl Send for Ring {}
 
 impl Ring {
-    /// Sets one up. ENOSYS, EPERM: the kernel has none, or forbids it (`kernel.io_uring_disabled`, a container's filter).
+    /// Sets one up. ENOSYS, EPERM: the kernel has none, or forbids it (`kernel.io_uring_disabled`, a
+    /// container's filter).
     pub fn new() -> Result<Self> {
         let mut parameters = Parameters::default();
         // SAFETY: `parameters` has the layout the call reads and writes.
@@ -210,7 +212,8 @@ impl Ring {
         let tail = self.submissions.counter(offsets.tail);
         let position = tail.load(Ordering::Relaxed);
         let index = position & (self.parameters.sq_entries - 1);
-        // SAFETY: `index` is below the number of entries mapped, and the kernel does not look at it before the tail has moved.
+        // SAFETY: `index` is below the number of entries mapped, and the kernel does not look at it before
+        // the tail has moved.
         unsafe { self.entries.cell::<Submission>(0, index).write(submission) };
         // SAFETY: as above, for the array of indices.
         unsafe { self.submissions.cell::<u32>(offsets.array, index).write(index) };
@@ -222,7 +225,8 @@ impl Ring {
         let flags = if wait_for > 0 { ENTER_GETEVENTS } else { 0 };
         let none = std::ptr::null::<libc::sigset_t>();
         loop {
-            // SAFETY: without a signal set the last two arguments are not used; what the submission points to lives in the caller.
+            // SAFETY: without a signal set the last two arguments are not used; what the submission points to
+            // lives in the caller.
             let result = check_long(unsafe {
                 libc::syscall(libc::SYS_io_uring_enter, self.fd.as_raw_fd(), submit, wait_for, flags, none, 0)
             });
@@ -241,7 +245,8 @@ impl Ring {
             return None;
         }
         let index = position & (self.parameters.cq_entries - 1);
-        // SAFETY: `index` is below the number of completions mapped; the kernel has published this one and leaves it alone until the head moves.
+        // SAFETY: `index` is below the number of completions mapped; the kernel has published this one and
+        // leaves it alone until the head moves.
         let completion = unsafe { self.completions.cell::<Completion>(offsets.cqes, index).read() };
         head.store(position.wrapping_add(1), Ordering::Release);
         Some(completion)

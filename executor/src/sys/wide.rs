@@ -1,12 +1,15 @@
-//! Vector instructions that not every machine has: loops over large arrays are compiled once for all machines, once for those with AVX2 and once
-//! for those with AVX-512, and run as the present one allows. arm64 has no such choice, its vectors are part of the base.
+//! Vector instructions that not every machine has: loops over large arrays are compiled once for all
+//! machines, once for those with AVX2 and once for those with AVX-512, and run as the present one allows.
+//! arm64 has no such choice, its vectors are part of the base.
 
-/// From so many cells on it is worth asking what the machine has: some ten questions to the processor, which the host of a virtual one answers. They take 16 µs there (2026), in
-/// which a loop does as many cells without.
+/// From so many cells on it is worth asking what the machine has: some ten questions to the processor, which
+/// the host of a virtual one answers. They take 16 µs there (2026), in which a loop does as many cells
+/// without.
 #[cfg(target_arch = "x86_64")]
 const MANY: usize = 1 << 15;
 
-/// Runs `work`, a loop over so many cells, compiled for the widest vectors of the machine. Worth it where the compiler turns the loop into vector code.
+/// Runs `work`, a loop over so many cells, compiled for the widest vectors of the machine. Worth it where the
+/// compiler turns the loop into vector code.
 #[inline]
 #[cfg_attr(not(target_arch = "x86_64"), expect(unused_variables, reason = "there is no choice"))]
 pub fn wide<T>(cells: usize, work: impl FnOnce() -> T) -> T {

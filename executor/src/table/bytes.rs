@@ -1,5 +1,6 @@
-//! Little-endian reads from untrusted bytes by 64-bit offset. A read outside gives a defect instead of a panic; `verify` checks places
-//! before it reads there, so that defect says something is wrong with the checks, not only with the table.
+//! Little-endian reads from untrusted bytes by 64-bit offset. A read outside gives a defect instead of a
+//! panic; `verify` checks places before it reads there, so that defect says something is wrong with the
+//! checks, not only with the table.
 
 use super::Defect;
 use super::format_gen::{

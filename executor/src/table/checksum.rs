@@ -1,9 +1,11 @@
-//! CRC-32C (Castagnoli; reflected polynomial 0x82f63b78, initial value and final xor 0xffffffff) of a table, eight bytes a step by eight
-//! tables of 256: table k holds the effect of a byte that is followed by k zero bytes.
+//! CRC-32C (Castagnoli; reflected polynomial 0x82f63b78, initial value and final xor 0xffffffff) of a table,
+//! eight bytes a step by eight tables of 256: table k holds the effect of a byte that is followed by k zero
+//! bytes.
 //!
-//! A step waits for the one before, so long texts are cut into four parts whose steps the machine runs side by side. Where it has instructions of
-//! its own, these do the work (`sys/crc.rs`); the tables are for other machines and short ends. The checksum is linear: that of two texts in a row is that of the first, moved past as many zero
-//! bytes as the second has, xor that of the second begun with 0.
+//! A step waits for the one before, so long texts are cut into four parts whose steps the machine runs side
+//! by side. Where it has instructions of its own, these do the work (`sys/crc.rs`); the tables are for other
+//! machines and short ends. The checksum is linear: that of two texts in a row is that of the first, moved
+//! past as many zero bytes as the second has, xor that of the second begun with 0.
 
 use super::format_gen::HEADER_CHECKSUM;
 use crate::sys::crc;
@@ -40,8 +42,8 @@ const fn tables() -> [[u32; 256]; 8] {
     tables
 }
 
-/// The checksum of a table, all its bytes with the field of the checksum taken as zero. It is taken piece by piece ahead of the checks, so that
-/// these find in a near cache what they read.
+/// The checksum of a table, all its bytes with the field of the checksum taken as zero. It is taken piece by
+/// piece ahead of the checks, so that these find in a near cache what they read.
 pub(super) struct Sum<'a> {
     update: fn(u32, &[u8]) -> u32,
     crc: u32,
@@ -50,7 +52,8 @@ pub(super) struct Sum<'a> {
     rest: &'a [u8],
 }
 
-/// Bytes that are summed at once at least: few beside the second cache of any machine, many beside what joining parts takes.
+/// Bytes that are summed at once at least: few beside the second cache of any machine, many beside what
+/// joining parts takes.
 const PIECE: usize = 1 << 15;
 
 impl<'a> Sum<'a> {
@@ -85,9 +88,10 @@ pub fn table_checksum(table: &[u8]) -> u32 {
     Sum::of(table).finish()
 }
 
-/// The factors that move 16 bytes ahead by `distance` bytes, for a multiplication without carries. Both factors are in reflected order, and so is the
-/// product, but with one bit more: it is that of the polynomials times x³³ when one factor has 64 bits and the other 32. Of 16 bytes the first
-/// eight are 64 bits farther ahead than the last.
+/// The factors that move 16 bytes ahead by `distance` bytes, for a multiplication without carries. Both
+/// factors are in reflected order, and so is the product, but with one bit more: it is that of the
+/// polynomials times x³³ when one factor has 64 bits and the other 32. Of 16 bytes the first eight are 64
+/// bits farther ahead than the last.
 const fn factors(distance: u64) -> crc::Factors {
     [power(8 * distance + 64 - 33), power(8 * distance - 33)]
 }

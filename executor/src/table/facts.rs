@@ -1,5 +1,5 @@
-//! What a table says apart from its rules on addresses (docs/format.md §8): families of sockets, flags, and the UNIX sockets outside that may
-//! be reached. What follows from it for a call is decided elsewhere.
+//! What a table says apart from its rules on addresses (docs/format.md §8): families of sockets, flags, and
+//! the UNIX sockets outside that may be reached. What follows from it for a call is decided elsewhere.
 
 use super::Defect;
 use super::bytes::View;

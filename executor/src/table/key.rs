@@ -1,5 +1,6 @@
-//! An address as look-ups hold it: in canonical form (docs/format.md §6) and top-aligned, IPv4 in the top 32 bits, so that both families find
-//! their child by the same shift. Which ports are open there it does not know.
+//! An address as look-ups hold it: in canonical form (docs/format.md §6) and top-aligned, IPv4 in the top 32
+//! bits, so that both families find their child by the same shift. Which ports are open there it does not
+//! know.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 

@@ -1,7 +1,8 @@
 //! The look-up (docs/format.md §4–6): what `Table` keeps of a verified table, and the two binary searches that decide.
 //!
-//! Every read is bounds-checked and `None` stands for "outside", which a verified table never gives; the caller denies then. Offsets and
-//! indices have 32 bits and cells at most 16 bytes, so no place overflows 64 bits.
+//! Every read is bounds-checked and `None` stands for "outside", which a verified table never gives; the
+//! caller denies then. Offsets and indices have 32 bits and cells at most 16 bytes, so no place overflows 64
+//! bits.
 
 use std::hint::select_unpredictable;
 use std::ops::BitXor;
@@ -84,7 +85,8 @@ impl Layout {
         *choose(protocol, &self.plan)
     }
 
-    /// Whether the port set at an address holds every port of `low..=high`. Ranges of a set are not adjacent, so one range has them all or none does.
+    /// Whether the port set at an address holds every port of `low..=high`. Ranges of a set are not adjacent,
+    /// so one range has them all or none does.
     #[inline]
     pub(super) fn holds(
         &self,
@@ -137,7 +139,8 @@ impl Trie {
         let Key { upper, lower, .. } = key;
         let high = high(upper);
         let run = bounds(bytes, self.root, high >> 1 >> (31 - self.root_bits))?;
-        // Which cell decides is known only when the starts have come. Most runs are so short that it shares a cache line with the first or the last.
+        // Which cell decides is known only when the starts have come. Most runs are so short that it shares a
+        // cache line with the first or the last.
         let width = if self.has_spans { 4 } else { 2 };
         for index in run {
             prefetch(bytes, self.cells as usize + index as usize * width);
@@ -167,8 +170,8 @@ impl Trie {
         }
     }
 
-    /// Searches the run of a child for the last start at or before `key`. `shares` tells of the bits in which two starts differ whether none of
-    /// the first so many is among them (one at least).
+    /// Searches the run of a child for the last start at or before `key`. `shares` tells of the bits in which
+    /// two starts differ whether none of the first so many is among them (one at least).
     #[inline]
     fn search<const N: usize, T: Copy + PartialOrd + BitXor<Output = T>>(
         &self,
@@ -187,7 +190,8 @@ impl Trie {
         }
         let [low, high, bits, _] = cell(bytes, self.cells, boundary)?;
         let start = cell(bytes, self.starts, boundary)?;
-        // A span lies in one child, so that of an earlier one does not reach here. Nobody can foresee whether it does, so nothing branches.
+        // A span lies in one child, so that of an earlier one does not reach here. Nobody can foresee whether
+        // it does, so nothing branches.
         let applies = (bits == 0) | ((passed > 0) & shares(read(start) ^ key, u32::from(bits)));
         Some(select_unpredictable(applies, u16::from_le_bytes([low, high]), self.background))
     }

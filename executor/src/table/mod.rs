@@ -1,7 +1,9 @@
-//! The executor's reader of tables (docs/format.md): checks a table whole once, then answers look-ups from it in place, without allocation
-//! and without a way to panic. Of rules it reads what names need (`names.rs`); why something is decided as it is, is for `sandlock check`.
+//! The executor's reader of tables (docs/format.md): checks a table whole once, then answers look-ups from it
+//! in place, without allocation and without a way to panic. Of rules it reads what names need (`names.rs`);
+//! why something is decided as it is, is for `sandlock check`.
 //!
-//! `policy/verify*.ts` and `policy/lookup.ts` are the same checks and the same look-up in WebAssembly; tests hold the two together.
+//! `policy/verify*.ts` and `policy/lookup.ts` are the same checks and the same look-up in WebAssembly; tests
+//! hold the two together.
 
 mod bytes;
 mod checksum;
@@ -43,7 +45,8 @@ pub mod families {
     };
 }
 
-/// What rules speak about, numbered as in the table (docs/format.md §3): destinations of a protocol, or addresses to bind and listen on.
+/// What rules speak about, numbered as in the table (docs/format.md §3): destinations of a protocol, or
+/// addresses to bind and listen on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// Number 0.
@@ -104,8 +107,8 @@ impl Defect {
     }
 }
 
-/// A verified table. Owns or borrows its bytes; whoever may write to them may not do so while the table lives, and even then a look-up
-/// only answers wrongly or with deny: every read is bounds-checked.
+/// A verified table. Owns or borrows its bytes; whoever may write to them may not do so while the table
+/// lives, and even then a look-up only answers wrongly or with deny: every read is bounds-checked.
 #[derive(Debug)]
 pub struct Table<B> {
     bytes: B,
@@ -154,7 +157,8 @@ impl<B: AsRef<[u8]>> Table<B> {
         self.facts.families
     }
 
-    /// Whether the table lacks addresses of names that are to be pinned before a command starts: nothing may run under it.
+    /// Whether the table lacks addresses of names that are to be pinned before a command starts: nothing may
+    /// run under it.
     #[must_use]
     pub fn has_unpinned_names(&self) -> bool {
         self.facts.has_unpinned_names
@@ -175,7 +179,8 @@ impl<B: AsRef<[u8]>> Table<B> {
         names::private_names(self.bytes.as_ref()).unwrap_or_default()
     }
 
-    /// Whether some allow rule of the protocol, not one on a name, has that port by itself (docs/format.md §6, *Port 53*).
+    /// Whether some allow rule of the protocol, not one on a name, has that port by itself (docs/format.md
+    /// §6, *Port 53*).
     pub fn speaks_of_port(&self, port: u16, protocol: Protocol) -> bool {
         names::opens_port(self.bytes.as_ref(), protocol, |range| range == (port, port)).unwrap_or(false)
     }
@@ -197,8 +202,8 @@ impl<B: AsRef<[u8]>> Table<B> {
     }
 }
 
-/// The canonical form of a destination (docs/format.md §6): `::ffff:a.b.c.d` is `a.b.c.d`, and the unspecified addresses are the loopback that
-/// Linux connects them to.
+/// The canonical form of a destination (docs/format.md §6): `::ffff:a.b.c.d` is `a.b.c.d`, and the
+/// unspecified addresses are the loopback that Linux connects them to.
 pub fn canonical(address: IpAddr) -> IpAddr {
     Key::of_destination(address).address()
 }

@@ -1,5 +1,6 @@
-//! What a table says of names (docs/format.md §6–8): the names of the rules, what each opens, which other names may have addresses of the inside. Read once,
-//! when the sandbox starts, into values of its own; nothing here is on the way of a call.
+//! What a table says of names (docs/format.md §6–8): the names of the rules, what each opens, which other
+//! names may have addresses of the inside. Read once, when the sandbox starts, into values of its own;
+//! nothing here is on the way of a call.
 
 use std::net::{IpAddr, Ipv6Addr};
 

@@ -1,7 +1,9 @@
-//! Checks a whole table once, so that look-ups may rely on it (docs/format.md §9): header, directory, every section in order of kind, then
-//! the arrays of the tries and what the plan says of them. The first defect ends the check. `policy/verify.ts` makes the same checks in the same order.
+//! Checks a whole table once, so that look-ups may rely on it (docs/format.md §9): header, directory, every
+//! section in order of kind, then the arrays of the tries and what the plan says of them. The first defect
+//! ends the check. `policy/verify.ts` makes the same checks in the same order.
 //!
-//! This file has the frame: header and directory, which everything else relies on. Work is linear in the size of the file.
+//! This file has the frame: header and directory, which everything else relies on. Work is linear in the size
+//! of the file.
 
 use super::Defect;
 use super::bytes::{View, ensure, record_offset};
@@ -53,8 +55,8 @@ pub(super) fn verify(bytes: &[u8]) -> Result<(), Defect> {
     found
 }
 
-/// What comes after the checksum in the order of defects. It is checked before the sum is complete: whatever it finds in a damaged
-/// table, that is damaged is the first defect.
+/// What comes after the checksum in the order of defects. It is checked before the sum is complete: whatever
+/// it finds in a damaged table, that is damaged is the first defect.
 fn check_rest(view: View<'_>, sum: &mut Sum<'_>) -> Result<(), Defect> {
     check_zero(view, u64::from(HEADER_RESERVED), u64::from(HEADER_BYTES), DEFECT_RESERVED)?;
     check_directory(view)?;

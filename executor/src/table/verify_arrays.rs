@@ -1,8 +1,10 @@
-//! Checks the arrays of the tries: root, then starts, then cells, one trie after another. Their places are checked already.
+//! Checks the arrays of the tries: root, then starts, then cells, one trie after another. Their places are
+//! checked already.
 //!
-//! Each array is first judged whole, by comparisons without branches that the compiler turns into vector code; only one that
-//! fails is walked cell by cell, to find the first defect. The checksum is taken on the way, so that an array comes from memory once.
-//! Tries share arrays, so those that have passed are remembered: protocols often have the same rules.
+//! Each array is first judged whole, by comparisons without branches that the compiler turns into vector
+//! code; only one that fails is walked cell by cell, to find the first defect. The checksum is taken on the
+//! way, so that an array comes from memory once. Tries share arrays, so those that have passed are
+//! remembered: protocols often have the same rules.
 
 use std::collections::HashSet;
 
@@ -144,8 +146,8 @@ impl Keys {
         Ok(starts)
     }
 
-    /// The checks of `check_starts` for starts of `N` bytes that hold the whole of what the root reads; `read` gives a start, `upper` the
-    /// upper half of its key.
+    /// The checks of `check_starts` for starts of `N` bytes that hold the whole of what the root reads;
+    /// `read` gives a start, `upper` the upper half of its key.
     fn check_keys<const N: usize, T: Copy + PartialOrd + Default>(
         &self,
         view: View<'_>,
@@ -188,8 +190,8 @@ impl Keys {
         starts.first().is_some_and(|&first| read(first) == T::default()) && descents == 0 && fits
     }
 
-    /// The same for halves of IPv4 addresses under a root of 16 bits, where any start may stand in any child: within a child they ascend, so
-    /// they descend nowhere but between children.
+    /// The same for halves of IPv4 addresses under a root of 16 bits, where any start may stand in any child:
+    /// within a child they ascend, so they descend nowhere but between children.
     fn halves_ascend(&self, root: &[[u8; 4]], starts: &[[u8; 2]], sum: &mut Sum<'_>) -> bool {
         let descents =
             count_pairs(sum, self.starts, starts, u16::from_le_bytes, |before, after| before >= after);
@@ -340,8 +342,8 @@ impl Cells {
     }
 }
 
-/// What cells that may be spans have among them. Each is a number of 32 bits: port set, bits of the span from bit 16 on, and above them the reserved
-/// byte, so that a higher cell is no shorter a span.
+/// What cells that may be spans have among them. Each is a number of 32 bits: port set, bits of the span from
+/// bit 16 on, and above them the reserved byte, so that a higher cell is no shorter a span.
 #[derive(Clone, Copy)]
 struct Seen {
     highest: u32,
@@ -369,7 +371,8 @@ impl Seen {
     fn note(&mut self, before: u32, cell: u32, background: u32) {
         const ONE_BIT: u32 = 1 << 16;
         let set = cell & 0xffff;
-        // No vector instruction compares without sign. Cells of 2³¹ and more are told by `highest`, whatever else is made of them.
+        // No vector instruction compares without sign. Cells of 2³¹ and more are told by `highest`, whatever
+        // else is made of them.
         let is_beside_span = (before | cell).cast_signed() >= ONE_BIT.cast_signed();
         let surroundings = if is_beside_span { background } else { before };
         self.highest = self.highest.max(cell);
@@ -391,7 +394,8 @@ impl Seen {
 /// Cells that are looked at together, and counted in lanes as wide as the cells: fewer than the narrowest can count.
 const BLOCK: usize = 1 << 12;
 
-/// An array in blocks, each summed before it is given, and with the first cell of the next one, so that every two neighbours share a block.
+/// An array in blocks, each summed before it is given, and with the first cell of the next one, so that every
+/// two neighbours share a block.
 #[inline]
 fn blocks<'a, const N: usize>(
     sum: &mut Sum<'_>,
@@ -426,7 +430,8 @@ fn count_pairs<const N: usize, T>(
     blocks(sum, offset, cells).map(|block| wide(cells.len(), || count(block))).sum()
 }
 
-/// How many of at most `BLOCK` flags are set. The lanes of the compiler's vector code are as wide as a cell of `N` bytes.
+/// How many of at most `BLOCK` flags are set. The lanes of the compiler's vector code are as wide as a cell
+/// of `N` bytes.
 #[inline]
 fn count_set<const N: usize>(flags: impl Iterator<Item = bool>) -> usize {
     match N {

@@ -1,5 +1,6 @@
-//! Checks what a policy says apart from its rules on addresses: families of sockets, flags, UNIX sockets, how names become addresses. Bits that this version does not know
-//! are refused: a policy is enforced whole or not at all.
+//! Checks what a policy says apart from its rules on addresses: families of sockets, flags, UNIX sockets, how
+//! names become addresses. Bits that this version does not know are refused: a policy is enforced whole or
+//! not at all.
 
 use super::Defect;
 use super::bytes::{View, ensure};

@@ -1,5 +1,6 @@
-//! Checks the plan (docs/format.md §3): by itself and against the rules, and, once the tries are checked, against them. What is left to the kernel or to
-//! nobody is not looked up, so it has to be the same for every address.
+//! Checks the plan (docs/format.md §3): by itself and against the rules, and, once the tries are checked,
+//! against them. What is left to the kernel or to nobody is not looked up, so it has to be the same for every
+//! address.
 
 use super::Defect;
 use super::bytes::{View, ensure};
@@ -11,7 +12,8 @@ use super::format_gen::{
     TARGET_NAME, TRIE_BYTES, TRIE_COUNT, TRIE_SETS, TRIE_SPANS,
 };
 
-/// A protocol is closed exactly when no rule allows anything of it; what has rules with names is looked up, for a name may have addresses that no trie knows.
+/// A protocol is closed exactly when no rule allows anything of it; what has rules with names is looked up,
+/// for a name may have addresses that no trie knows.
 pub(super) fn check_plan(view: View<'_>) -> Result<(), Defect> {
     let rules = view.section(SECTION_RULES)?;
     // (some rule allows something, some rule has a name)
@@ -48,7 +50,8 @@ fn can_have(protocol: u32, mode: u32) -> bool {
     }
 }
 
-/// A protocol that is not looked up has one port set for every address: all ports if it is open, some if they are for the kernel.
+/// A protocol that is not looked up has one port set for every address: all ports if it is open, some if they
+/// are for the kernel.
 pub(super) fn check_planned(view: View<'_>) -> Result<(), Defect> {
     let plan = view.section(SECTION_PLAN)?;
     for protocol in 0..u64::from(PROTOCOLS) {

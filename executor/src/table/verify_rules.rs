@@ -1,5 +1,5 @@
-//! Checks the sections that explain decisions: rules, pinned names, their addresses, and the text. The executor does not read them, but a
-//! table is refused whole or not at all.
+//! Checks the sections that explain decisions: rules, pinned names, their addresses, and the text. The
+//! executor does not read them, but a table is refused whole or not at all.
 
 use super::Defect;
 use super::bytes::{Section, View, ensure};

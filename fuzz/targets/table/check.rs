@@ -1,4 +1,5 @@
-//! What is demanded of tables: a defect is the same each time and lies in the file; an accepted table answers as scan.rs does.
+//! What is demanded of tables: a defect is the same each time and lies in the file; an accepted table answers
+//! as scan.rs does.
 
 use sandlock::fuzz::{Defect, Mode, Protocol, Table, Verdict};
 

@@ -1,6 +1,7 @@
-//! Tables that nobody's builder would make: the input describes tries of any root, any width of starts, few boundaries; write.rs lays them
-//! out by docs/format.md. They must be accepted and answer as described. Then the rest of the input damages the table, which gets
-//! a fitting checksum: it is refused, or answers as scan.rs does.
+//! Tables that nobody's builder would make: the input describes tries of any root, any width of starts, few
+//! boundaries; write.rs lays them out by docs/format.md. They must be accepted and answer as described. Then
+//! the rest of the input damages the table, which gets a fitting checksum: it is refused, or answers as
+//! scan.rs does.
 
 #![no_main]
 

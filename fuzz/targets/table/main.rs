@@ -1,7 +1,8 @@
 //! policy.bin: arbitrary bytes through `Table::open`, and look-ups in what it accepts.
 //!
-//! The checksum finds damage, not malice, so an input that fails by length or checksum alone is repaired and opened again: everything else
-//! must be checked as if there were none. Of an accepted table the verdicts must be those of scan.rs, which knows the format and no search.
+//! The checksum finds damage, not malice, so an input that fails by length or checksum alone is repaired and
+//! opened again: everything else must be checked as if there were none. Of an accepted table the verdicts
+//! must be those of scan.rs, which knows the format and no search.
 
 #![no_main]
 

@@ -1,6 +1,6 @@
-//! A second reader of accepted tables, written from docs/format.md §4–6 without any search: it walks every child of the root and every
-//! boundary of its run, the end of every span, and every range of the port set. Panics where a table leads outside, which an accepted
-//! one must not.
+//! A second reader of accepted tables, written from docs/format.md §4–6 without any search: it walks every
+//! child of the root and every boundary of its run, the end of every span, and every range of the port set.
+//! Panics where a table leads outside, which an accepted one must not.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -87,7 +87,8 @@ impl Scan {
     }
 }
 
-/// Boundaries as they would be if no span ended by itself: behind the last key that shares its first bits the background begins.
+/// Boundaries as they would be if no span ended by itself: behind the last key that shares its first bits the
+/// background begins.
 fn without_spans(boundaries: &[(u128, u16, u32)], key_bits: u32, background: u16) -> Vec<(u128, u16)> {
     let last_key = u128::MAX >> (128 - key_bits);
     let mut plain = Vec::new();

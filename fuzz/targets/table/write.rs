@@ -1,4 +1,5 @@
-//! A writer of tables from descriptions, by docs/format.md alone: any legal root and width, nothing shared, nothing folded.
+//! A writer of tables from descriptions, by docs/format.md alone: any legal root and width, nothing shared,
+//! nothing folded.
 
 /// Longest root of most tries; one of each table may have up to 18 bits.
 const SHORT_ROOT: u8 = 8;

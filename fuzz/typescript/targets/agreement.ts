@@ -1,6 +1,7 @@
 /**
- * Tables before both readers, policy.wasm and the executor: the same defect at the same byte, or the same verdicts. Neither
- * is JavaScript, so nothing here is guided; the seeds are the inputs that the Rust target `table` found.
+ * Tables before both readers, policy.wasm and the executor: the same defect at the same byte, or
+ * the same verdicts. Neither is JavaScript, so nothing here is guided; the seeds are the inputs
+ * that the Rust target `table` found.
  */
 import { openTable } from '../../../compiler/table.ts';
 import { seal } from '../../../test/reference/edit.ts';

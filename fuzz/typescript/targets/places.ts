@@ -1,4 +1,7 @@
-/** What every target demands of an error: it lies in the text, has a code of the list, and its own text was put together from values. */
+/**
+ * What every target demands of an error: it lies in the text, has a code of the list, and its own
+ * text was put together from values.
+ */
 import { CODES } from '../../../compiler/codes.ts';
 import { type Diagnostic, type Fault, formatDiagnostic } from '../../../compiler/diagnostic.ts';
 
@@ -44,7 +47,10 @@ export function checkDiagnostics(text: string, diagnostics: readonly Diagnostic[
 /** Control characters and those that turn the direction of writing: nothing of a policy may steer a terminal. */
 const UNPRINTABLE = /[^\P{Cc}\n\t]|[\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/u;
 
-/** Whether a text was put together from values. An input that spells these words itself would be a false finding; none does by chance. */
+/**
+ * Whether a text was put together from values. An input that spells these words itself would be a
+ * false finding; none does by chance.
+ */
 function isWhole(text: string): boolean {
   return !/\[object |\bNaN\b/.test(text);
 }

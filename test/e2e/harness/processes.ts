@@ -22,8 +22,8 @@ export function parentOf(pid: number): number {
 const LOOK_MS = 10;
 
 /**
- * Waits until a condition holds; throws, with what was waited for, when it does not in time. Time is counted by looks: on
- * a machine that lets nobody run, those who look have to wait as well.
+ * Waits until a condition holds; throws, with what was waited for, when it does not in time. Time
+ * is counted by looks: on a machine that lets nobody run, those who look have to wait as well.
  */
 export async function until(
   what: string,

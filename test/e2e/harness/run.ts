@@ -38,8 +38,8 @@ export function policyOf(
 }
 
 /**
- * The command line that runs `command` under a policy: TOML text, or `{ file }` for one already written. By `sandlock exec`, or by the launcher where all
- * are (`isNative`).
+ * The command line that runs `command` under a policy: TOML text, or `{ file }` for one already
+ * written. By `sandlock exec`, or by the launcher where all are (`isNative`).
  */
 export function sandlock(
   policy: string | { readonly file: string },

@@ -1,5 +1,6 @@
 /* Connects that hang, and what else goes on meanwhile. usage:
- *   hang many COUNT HUNG GOOD BAD   COUNT threads hang in connect(HUNG); then one connect each to GOOD and BAD; how many threads our parent has, the
+ *   hang many COUNT HUNG GOOD BAD COUNT threads hang in connect(HUNG); then one connect each to
+ *   GOOD and BAD; how many threads our parent has, the
  *                                   supervisor: few (up to 4), some (up to 12) or many
  *   hang signal HUNG [restart]      SIGALRM with a handler every 100 ms, SA_RESTART or not, during a connect
  *   hang timeout HUNG               SO_SNDTIMEO of 200 ms on the socket

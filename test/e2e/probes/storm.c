@@ -1,6 +1,6 @@
-/* Many threads at once. usage: storm THREADS ROUNDS GOOD BAD   (TCP, HOST/PORT each)
- * Every thread makes ROUNDS connects to each; even threads block, odd ones do not. Prints how many of each kind of answer
- * there were. */
+/* Many threads at once. usage: storm THREADS ROUNDS GOOD BAD (TCP, HOST/PORT each) Every thread
+ * makes ROUNDS connects to each; even threads block, odd ones do not. Prints how many of each kind
+ * of answer there were. */
 #include "probe.h"
 #include <pthread.h>
 

@@ -1,4 +1,6 @@
-/* Section `bind`: bind and listen where the policy allows them, and connects from bound sources; accepted connections. */
+/**
+ * Section `bind`: bind and listen where the policy allows them, and connects from bound sources; accepted connections.
+ */
 #include "fidelity.h"
 
 static Address here;

@@ -1,5 +1,5 @@
-/* Section `datagrams`: sendto on UDP and on TCP: what is named, how long, how large, with which flags; the answer of the
- * reporter says what arrived. */
+/* Section `datagrams`: sendto on UDP and on TCP: what is named, how long, how large, with which
+ * flags; the answer of the reporter says what arrived. */
 #include "fidelity.h"
 
 static Address udp4, udp6, tcp4;

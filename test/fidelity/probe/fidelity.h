@@ -1,6 +1,7 @@
-/* What the parts of the fidelity program share. The program makes calls and prints one line for each, `name: result` or
- * `name: -1 ERRNO`; it is run bare and under sandlock, and the lines must be the same. Hence nothing here prints a time,
- * a descriptor, a process id or a port that the kernel chose. It judges nothing.
+/* What the parts of the fidelity program share. The program makes calls and prints one line for
+ * each, `name: result` or `name: -1 ERRNO`; it is run bare and under sandlock, and the lines must
+ * be the same. Hence nothing here prints a time, a descriptor, a process id or a port that the
+ * kernel chose. It judges nothing.
  *
  * `fidelity serve BASE` is the other side and always runs bare; ports are given as distances from BASE. */
 #ifndef FIDELITY_H

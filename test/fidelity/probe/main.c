@@ -1,5 +1,5 @@
-/* The fidelity program: `fidelity SECTION BASE`, or `fidelity serve BASE`. Here are the dispatch and what several sections
- * use to say the same thing in the same words. */
+/* The fidelity program: `fidelity SECTION BASE`, or `fidelity serve BASE`. Here are the dispatch
+ * and what several sections use to say the same thing in the same words. */
 #include "fidelity.h"
 
 int base;

@@ -1,5 +1,6 @@
-/* Section `messages`: sendmsg and sendmmsg on UDP: name lengths, vectors, broken pointers, control messages and what they
- * do to the datagram (the reporter tells), segmentation offload, counts of batches. */
+/* Section `messages`: sendmsg and sendmmsg on UDP: name lengths, vectors, broken pointers, control
+ * messages and what they do to the datagram (the reporter tells), segmentation offload, counts of
+ * batches. */
 #include "fidelity.h"
 #include <netinet/udp.h>
 

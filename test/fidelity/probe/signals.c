@@ -1,5 +1,5 @@
-/* Sections `signals` and `timeouts`: what interrupts a call that waits, when, and with what. Times are told as `at once`
- * (within a second of the cause) or `late`. */
+/* Sections `signals` and `timeouts`: what interrupts a call that waits, when, and with what. Times
+ * are told as `at once` (within a second of the cause) or `late`. */
 #include "fidelity.h"
 
 static Address full, sink, deaf;
@@ -149,7 +149,10 @@ static void *joining(void *to) {
   return (void *)(intptr_t)(connect(shared, to, 16) < 0 ? errno : 0);
 }
 
-/* Three threads wait for the connection of one socket; then it is made, also after the program has closed the socket, is refused or given up. */
+/**
+ * Three threads wait for the connection of one socket; then it is made, also after the program has
+ * closed the socket, is refused or given up.
+ */
 enum Fate { MADE, CLOSED, REFUSED, SHUT, DISSOLVED };
 
 static void together(int number, enum Fate fate, const char *label) {

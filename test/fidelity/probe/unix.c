@@ -1,5 +1,6 @@
-/* Section `unix`: the program's own unix sockets: names of every length and form, connects, full queues, sends of all three
- * types, broken pipes, credentials. It works in a directory that it makes itself. */
+/* Section `unix`: the program's own unix sockets: names of every length and form, connects, full
+ * queues, sends of all three types, broken pipes, credentials. It works in a directory that it
+ * makes itself. */
 #include "fidelity.h"
 #include <stddef.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 /**
- * The form of a row: one way out of one program, first bare, then under the policy. Bare it must arrive where the row says, with the nonce of
- * that very run where bytes can be carried; under the policy nothing may arrive anywhere, and every line of the
- * program is compared.
+ * The form of a row: one way out of one program, first bare, then under the policy. Bare it must
+ * arrive where the row says, with the nonce of that very run where bytes can be carried; under the
+ * policy nothing may arrive anywhere, and every line of the program is compared.
  */
 import { expect } from 'vitest';
 import { type Outcome, policyOf, run, runSandboxed } from '../../e2e/harness/run.ts';

@@ -1,6 +1,7 @@
 /**
- * The witness outside (programs/witness.c) as the tests question it: what arrived, anywhere in the private network or at its unix
- * sockets, that the policy does not allow. There is one for each test file. It judges nothing.
+ * The witness outside (programs/witness.c) as the tests question it: what arrived, anywhere in the
+ * private network or at its unix sockets, that the policy does not allow. There is one for each
+ * test file. It judges nothing.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

@@ -1,5 +1,5 @@
-/* Rows A: forms of an address that a reader of addresses may misjudge. Each way is one call with a constant address: no race.
- * It decides nothing about which of them is allowed. */
+/* Rows A: forms of an address that a reader of addresses may misjudge. Each way is one call with a
+ * constant address: no race. It decides nothing about which of them is allowed. */
 #include "hostile.h"
 #include <net/if.h>
 

@@ -1,6 +1,7 @@
-/* A process outside, of the same user, that others may try to harm. It counts what reaches it by signal and says so when asked (a line on its input):
- * `signals N`. It keeps a connection to the denied TCP port on descriptor 3, which somebody could take, and a file on 4. Everything else about it can
- * be read in /proc. */
+/* A process outside, of the same user, that others may try to harm. It counts what reaches it by
+ * signal and says so when asked (a line on its input): `signals N`. It keeps a connection to the
+ * denied TCP port on descriptor 3, which somebody could take, and a file on 4. Everything else
+ * about it can be read in /proc. */
 #include "hostile.h"
 
 static volatile sig_atomic_t signals;

@@ -1,9 +1,10 @@
 /* Row N: using up what the supervisor has. usage: exhaust NONCE LOAD SECONDS
  *
- * The load runs in children; the program itself makes an allowed call every 2 ms meanwhile and at the end says how long those took:
- * `LOAD calls N median M worst W errors E` (µs). So it stands for the other programs in the same sandbox. The loads are
- * bounded: by threads, by a count of processes, and by RLIMIT_NPROC where that binds. `good-calls` is no load: it prints a
- * line whenever the result of the allowed call changes; nor is `no-threads`. */
+ * The load runs in children; the program itself makes an allowed call every 2 ms meanwhile and at
+ * the end says how long those took: `LOAD calls N median M worst W errors E` (µs). So it stands for
+ * the other programs in the same sandbox. The loads are bounded: by threads, by a count of
+ * processes, and by RLIMIT_NPROC where that binds. `good-calls` is no load: it prints a line
+ * whenever the result of the allowed call changes; nor is `no-threads`. */
 #include "hostile.h"
 #include <sys/resource.h>
 
@@ -159,7 +160,10 @@ static void good_calls(void) {
   }
 }
 
-/* Messages that are let run while their process stands still, and a thread of it in a call, until no process and no thread can be made any more, and after that. */
+/**
+ * Messages that are let run while their process stands still, and a thread of it in a call, until
+ * no process and no thread can be made any more, and after that.
+ */
 static void no_threads(void) {
   union { char bytes[CMSG_SPACE(sizeof(struct ucred))]; struct cmsghdr align; } proof = {{0}};
   struct ucred who = {getpid(), getuid(), getgid()};

@@ -1,6 +1,7 @@
-/* Every family of sockets with every type, from the main thread and from another one. usage: families NONCE
- * One line for each that exists: `FAMILY/TYPE`; those that the other thread gets and the first does not, or the reverse, are marked with `!`. Families end at
- * 45 in Linux 6.x (AF_MAX, linux/socket.h); the two after it exist in none. */
+/* Every family of sockets with every type, from the main thread and from another one. usage:
+ * families NONCE One line for each that exists: `FAMILY/TYPE`; those that the other thread gets and
+ * the first does not, or the reverse, are marked with `!`. Families end at 45 in Linux 6.x (AF_MAX,
+ * linux/socket.h); the two after it exist in none. */
 #include "hostile.h"
 
 #define FAMILIES 48

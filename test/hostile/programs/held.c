@@ -1,8 +1,9 @@
 /* A tree that tries all the time, in one of the states of the kill matrix. usage: held NONCE STATE
  *
- * STATE: idle · connect (one call that waits) · sendmsg (one that waits) · threads (100 calls that wait). Beside that, a thread of
- * the command and an orphan in a session of its own send to the denied place a hundred times a second; when a call comes back with ENOSYS,
- * the sign that its supervisor is gone, they become their own: a filter with a listener that answers CONTINUE, and
+ * STATE: idle · connect (one call that waits) · sendmsg (one that waits) · threads (100 calls that
+ * wait). Beside that, a thread of the command and an orphan in a session of its own send to the
+ * denied place a hundred times a second; when a call comes back with ENOSYS, the sign that its
+ * supervisor is gone, they become their own: a filter with a listener that answers CONTINUE, and
  * then the call again. Prints `held` once all is in place. Ends when its input does, if ever. */
 #include "hostile.h"
 #include <linux/filter.h>

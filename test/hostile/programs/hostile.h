@@ -1,9 +1,9 @@
 /* What every hostile program shares: the places of the network it stands in, addresses from text, one line for each
  * thing tried.
  *
- * A program is `NAME NONCE WAY…`. It sends NONCE wherever it tries to get to and judges nothing: the witness outside says
- * what arrived. A line is `way result errno`, with `-` for no error. The policy under test allows the GOOD
- * places and no other; harness/network.ts has the same numbers. */
+ * A program is `NAME NONCE WAY…`. It sends NONCE wherever it tries to get to and judges nothing:
+ * the witness outside says what arrived. A line is `way result errno`, with `-` for no error. The
+ * policy under test allows the GOOD places and no other; harness/network.ts has the same numbers. */
 #ifndef HOSTILE_H
 #define HOSTILE_H
 #ifndef _GNU_SOURCE
@@ -72,7 +72,10 @@ __attribute__((unused)) static double now(void) {
   return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
-/* On one processor: a race needs that the two threads run at once, whatever else the scheduler would do. Where there is but one, it stays so. */
+/**
+ * On one processor: a race needs that the two threads run at once, whatever else the scheduler
+ * would do. Where there is but one, it stays so.
+ */
 __attribute__((unused)) static void stay_on(int processor) {
   cpu_set_t one;
   CPU_ZERO(&one);

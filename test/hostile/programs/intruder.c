@@ -1,8 +1,10 @@
-/* Row G: what a process can do to another one of its user. usage: intruder SKIPPED PID…   (SKIPPED: names with commas between them, or -)
+/* Row G: what a process can do to another one of its user. usage: intruder SKIPPED PID… (SKIPPED:
+ * names with commas between them, or -)
  *
- * Waits for a byte on its input, then tries every way on every PID, one line each: `WAY result errno`. The PID 0 stands for the
- * parent, -1 for the parent's parent: under sandlock the supervisor and its host. What it does to a process that it can reach is
- * harmless or can be seen from outside; on the two above it the signals are the real ones. */
+ * Waits for a byte on its input, then tries every way on every PID, one line each:
+ * `WAY result errno`. The PID 0 stands for the parent, -1 for the parent's parent: under sandlock
+ * the supervisor and its host. What it does to a process that it can reach is harmless or can be
+ * seen from outside; on the two above it the signals are the real ones. */
 #include "hostile.h"
 #include <dirent.h>
 #include <linux/aio_abi.h>
@@ -27,7 +29,10 @@ static long by_pidfd(pid_t pid) {
   return result;
 }
 
-/* The kernel sends it when the pipe becomes readable, with the owner's rights of the time it was set. Cannot be told by a result. */
+/**
+ * The kernel sends it when the pipe becomes readable, with the owner's rights of the time it was
+ * set. Cannot be told by a result.
+ */
 static long by_owner(pid_t pid) {
   int ends[2];
   if (pipe(ends) < 0) return -1;

@@ -1,6 +1,7 @@
-/* A supervisor as one must not be, to measure the races against: it reads what the caller points to, decides, and lets the
- * kernel read it again (SECCOMP_USER_NOTIF_FLAG_CONTINUE); it looks at the descriptor of the process, not of the
- * thread; what it can not read or does not know as IP it lets run. Every race program must get past it.
+/* A supervisor as one must not be, to measure the races against: it reads what the caller points
+ * to, decides, and lets the kernel read it again (SECCOMP_USER_NOTIF_FLAG_CONTINUE); it looks at
+ * the descriptor of the process, not of the thread; what it can not read or does not know as IP it
+ * lets run. Every race program must get past it.
  *
  * usage: naive COMMAND…   the policy is that of hostile.h. Its own speed is that of an honest one: a notification, a
  * read, an answer. Exit status: the command's. */

@@ -1,5 +1,6 @@
-/* Rows F, H, I, J, L: letting somebody else send, being called from outside, descriptors from elsewhere, filters of one's own, and
- * rights and namespaces that would open a way. HOSTILE_DIRECTORY names where the witness has its unix sockets. */
+/* Rows F, H, I, J, L: letting somebody else send, being called from outside, descriptors from
+ * elsewhere, filters of one's own, and rights and namespaces that would open a way.
+ * HOSTILE_DIRECTORY names where the witness has its unix sockets. */
 #include "hostile.h"
 #include <linux/filter.h>
 #include <linux/landlock.h>
@@ -77,7 +78,10 @@ static void path_root(const char *way) {
   unix_by(way, SOCK_STREAM, where, "stream");
 }
 
-/* A socket of its own is renamed away and a link to the outside one put in its place, again and again, while it connects. */
+/**
+ * A socket of its own is renamed away and a link to the outside one put in its place, again and
+ * again, while it connects.
+ */
 static volatile int is_over;
 static char own_path[108], kept_path[108], outside_path[108];
 
@@ -194,8 +198,9 @@ static void listen_unbound6(const char *way) { listen_by(way, AF_INET6, NULL, 0)
 static void listen_bound(const char *way) { struct sockaddr_in at = ip4("127.0.0.1", 0); listen_by(way, AF_INET, &at, sizeof at); }
 static void listen_port(const char *way) { struct sockaddr_in at = ip4("127.0.0.1", 7010); listen_by(way, AF_INET, &at, sizeof at); }
 
-/* Listens on a port that Linux chose, one of the policy's (1 to 46000), then shuts the queue: that takes the port away, and the next listen gets another, though
- * getsockname still tells the old one. Until that is none of the policy's. */
+/* Listens on a port that Linux chose, one of the policy's (1 to 46000), then shuts the queue: that
+ * takes the port away, and the next listen gets another, though getsockname still tells the old
+ * one. Until that is none of the policy's. */
 static void listen_anew(const char *way) {
   struct sockaddr_in at, any = ip4("127.0.0.1", 0);
   socklen_t length;
@@ -294,7 +299,10 @@ static void inner_domain(const char *way) {
   tcp_to(way, AF_INET, &to, sizeof to);
 }
 
-/* A socket that only asked for its source is connected to a port that nobody receives at. Then many others ask, each from another address of this machine. */
+/**
+ * A socket that only asked for its source is connected to a port that nobody receives at. Then many
+ * others ask, each from another address of this machine.
+ */
 static int asks(unsigned last) {
   struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(0x0a420000 + last)}};
   int s = socket(AF_INET, SOCK_DGRAM, 0);

@@ -1,6 +1,7 @@
-/* What is left of the ways out where connects and messages are not looked at (docs/enforcement.md §6): every kind of socket that may exist there, in every state, with
- * every call that takes a name. Where a socket is refused, the next best one is tried: a pair for a unix socket, TCP for UDP. HOSTILE_DIRECTORY names where
- * the witness has its unix sockets. */
+/* What is left of the ways out where connects and messages are not looked at (docs/enforcement.md
+ * §6): every kind of socket that may exist there, in every state, with every call that takes a
+ * name. Where a socket is refused, the next best one is tried: a pair for a unix socket, TCP for
+ * UDP. HOSTILE_DIRECTORY names where the witness has its unix sockets. */
 #include "hostile.h"
 #include <linux/netlink.h>
 #include <netinet/udp.h>
@@ -138,7 +139,9 @@ static void passed(const char *way) {
   close(s);
 }
 
-/* One descriptor that is in turn a TCP socket and a unix one, while another thread connects it to a path and to a port. */
+/**
+ * One descriptor that is in turn a TCP socket and a unix one, while another thread connects it to a path and to a port.
+ */
 static int turning[3];
 static volatile int is_over;
 
@@ -215,7 +218,10 @@ static void serve_udp(const char *way) {
   close(s);
 }
 
-/* Every way to send by a UDP socket, to a name where it can be given, and to the peer. 0: one was taken; else as the last one, which has a name. */
+/**
+ * Every way to send by a UDP socket, to a name where it can be given, and to the peer. 0: one was
+ * taken; else as the last one, which has a name.
+ */
 static long send_all(int s, const void *to, socklen_t length) {
   static const int flags[] = {MSG_MORE, MSG_CONFIRM, MSG_DONTROUTE, MSG_ZEROCOPY, MSG_DONTWAIT};
   struct iovec part = {(void *)nonce, payload()};

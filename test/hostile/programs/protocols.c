@@ -1,5 +1,5 @@
-/* Rows D and E: protocols that carry traffic past rules for TCP and UDP, and options and control messages that send packets
- * elsewhere than their address says. */
+/* Rows D and E: protocols that carry traffic past rules for TCP and UDP, and options and control
+ * messages that send packets elsewhere than their address says. */
 #include "hostile.h"
 #include <ifaddrs.h>
 #include <linux/if_packet.h>
@@ -196,7 +196,10 @@ static void tied_stream(const char *way) {
   usleep(20000);
 }
 
-/* A packet written to a link of the machine that nobody has: a tun device without owner. It comes from the other end of it, for a port of this machine. */
+/**
+ * A packet written to a link of the machine that nobody has: a tun device without owner. It comes
+ * from the other end of it, for a port of this machine.
+ */
 #define BEHIND_TUN 7007
 static unsigned sum(const unsigned char *bytes, size_t length) {
   unsigned all = 0;

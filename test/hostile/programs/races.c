@@ -1,9 +1,10 @@
-/* Rows B: races. One thread calls, another changes what the call is about: the address, the message, the memory it lies in, the
- * descriptor. usage: races NONCE WAY TRIES SECONDS
+/* Rows B: races. One thread calls, another changes what the call is about: the address, the
+ * message, the memory it lies in, the descriptor. usage: races NONCE WAY TRIES SECONDS
  *
- * Each try may come out as the allowed call or as the refused one; what the witness sees at a denied place is a leak. Prints one
- * line `WAY tries N done D refused R other O`: calls that were made, that were refused by ECONNREFUSED, and that failed
- * otherwise (EFAULT, EBADF…: the changing thread had its fingers in). Ends after TRIES or SECONDS, whichever is first. */
+ * Each try may come out as the allowed call or as the refused one; what the witness sees at a
+ * denied place is a leak. Prints one line `WAY tries N done D refused R other O`: calls that were
+ * made, that were refused by ECONNREFUSED, and that failed otherwise (EFAULT, EBADF…: the changing
+ * thread had its fingers in). Ends after TRIES or SECONDS, whichever is first. */
 #include "hostile.h"
 
 static volatile int is_over;
@@ -218,7 +219,10 @@ static void swap_stream_udp(void) {
   stop(thread);
 }
 
-/* The caller has no other thread: its table is changed by another process that shares it. The first messages are sent before there is one. */
+/**
+ * The caller has no other thread: its table is changed by another process that shares it. The first
+ * messages are sent before there is one.
+ */
 static int change_alone(void *nothing) {
   change(nothing);
   return 0;
@@ -240,8 +244,8 @@ static void swap_shared_table(void) {
   waitpid(other_process, NULL, 0);
 }
 
-/* The caller has one other thread, which changes the number and ends at once: who looks at the number first and counts threads afterwards finds a stream, and a caller that is
- * alone. */
+/* The caller has one other thread, which changes the number and ends at once: who looks at the
+ * number first and counts threads afterwards finds a stream, and a caller that is alone. */
 static volatile int is_there;
 
 static int swap_and_end(void *after) {
@@ -311,8 +315,9 @@ static void split_table(void) {
   pthread_join(thread, NULL);
 }
 
-/* Children begin something in threads and execute in the midst of it: the new program gets the number of the old one and other memory. Each tells by its
- * exit how the new program's one call came out. `most`: how long it goes on before. */
+/* Children begin something in threads and execute in the midst of it: the new program gets the
+ * number of the old one and other memory. Each tells by its exit how the new program's one call
+ * came out. `most`: how long it goes on before. */
 static void execute_amid(void (*begin)(void), unsigned most) {
   unsigned seed = 1;
   while (tries < wanted_tries && now() < deadline) {
@@ -350,8 +355,9 @@ static void one_call(void) {
   _exit(sendto(s, nonce, strlen(nonce), MSG_DONTWAIT, (void *)&bad_udp, sizeof bad_udp) < 0 ? errno : 0);
 }
 
-/* Messages that only their sender can give: with its credentials. They are let run while all threads of the process stand still (frozen.rs), however those
- * got at the number. The other end of sources[0] is read in between. */
+/* Messages that only their sender can give: with its credentials. They are let run while all
+ * threads of the process stand still (frozen.rs), however those got at the number. The other end of
+ * sources[0] is read in between. */
 static int reader;
 static union { char bytes[CMSG_SPACE(sizeof(struct ucred))]; struct cmsghdr align; } proof;
 

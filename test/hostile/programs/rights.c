@@ -1,5 +1,6 @@
-/* Row I and the kernel's own helpers of J: rights, namespaces, set-user-id programs, calls that are attack surface. Nothing here sends; each line tells what
- * the kernel answered, and the tests compare bare and sandboxed. usage: rights NONCE WAY… */
+/* Row I and the kernel's own helpers of J: rights, namespaces, set-user-id programs, calls that are
+ * attack surface. Nothing here sends; each line tells what the kernel answered, and the tests
+ * compare bare and sandboxed. usage: rights NONCE WAY… */
 #include "hostile.h"
 #include <linux/bpf.h>
 #include <linux/if_tun.h>
@@ -53,7 +54,10 @@ static void clones3(const char *way) { namespaces_by(do_clone3, way); }
 static long do_setns(long nothing) { (void)nothing; return setns(open("/proc/self/ns/uts", O_RDONLY), 0); }
 static void joins(const char *way) { in_child(way, do_setns, 0); }
 
-/* Is there a capability in any set after this program was executed? The bounding set is but what exec could give, and gives nothing under no_new_privs. */
+/**
+ * Is there a capability in any set after this program was executed? The bounding set is but what
+ * exec could give, and gives nothing under no_new_privs.
+ */
 static void capabilities(const char *way) {
   char line[128];
   unsigned long long set, all = 0;

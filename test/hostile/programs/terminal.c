@@ -1,5 +1,6 @@
-/* A terminal with a user behind it: runs a command on a new terminal and afterwards reads, as the user's shell would, what
- * was typed there meanwhile. usage: terminal COMMAND…   Prints what the command wrote, then `typed TEXT` or `typed nothing`. */
+/* A terminal with a user behind it: runs a command on a new terminal and afterwards reads, as the
+ * user's shell would, what was typed there meanwhile. usage: terminal COMMAND… Prints what the
+ * command wrote, then `typed TEXT` or `typed nothing`. */
 #include "hostile.h"
 #include <sys/ioctl.h>
 #include <termios.h>

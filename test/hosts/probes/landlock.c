@@ -1,7 +1,8 @@
-/* Runs a command as on a kernel with an older Landlock: usage: landlock VERSION COMMAND…
- * A filter stops every landlock_create_ruleset; this program traces the whole tree and answers for the kernel: the version asked for
- * is VERSION, a ruleset with what VERSION does not know is E2BIG or EINVAL (landlock_create_ruleset(2)). All else runs as it is.
- * When the first process has ended, ends as it did. */
+/* Runs a command as on a kernel with an older Landlock: usage: landlock VERSION COMMAND… A filter
+ * stops every landlock_create_ruleset; this program traces the whole tree and answers for the
+ * kernel: the version asked for is VERSION, a ruleset with what VERSION does not know is E2BIG or
+ * EINVAL (landlock_create_ruleset(2)). All else runs as it is. When the first process has ended,
+ * ends as it did. */
 #include "probe.h"
 #include <elf.h>
 #include <linux/filter.h>
@@ -28,9 +29,10 @@ static void install(void) {
   if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter) < 0) { perror("landlock: seccomp"); _exit(2); }
 }
 
-/* The answer of a kernel of that version; PASS: let the real one answer. struct landlock_ruleset_attr: handled_access_fs,
- * handled_access_net (ABI 4), scoped (ABI 6). A tracer without privileges can not read the memory of a process that is not dumpable, so
- * its rulesets pass. */
+/* The answer of a kernel of that version; PASS: let the real one answer. struct
+ * landlock_ruleset_attr: handled_access_fs, handled_access_net (ABI 4), scoped (ABI 6). A tracer
+ * without privileges can not read the memory of a process that is not dumpable, so its rulesets
+ * pass. */
 static long judge(pid_t pid, unsigned long attributes, unsigned long size, unsigned long flags) {
   if (attributes == 0 && size == 0 && flags == 1) return (long)version;
   unsigned long words[3] = {0};

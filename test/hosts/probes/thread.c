@@ -1,5 +1,6 @@
-/* Connects from a thread that is not its process's first. usage: thread shared|own HOST/PORT — with the process's descriptor
- * table, or with one of its own, in which the socket has a number that in the other table is another socket's. */
+/* Connects from a thread that is not its process's first. usage: thread shared|own HOST/PORT — with
+ * the process's descriptor table, or with one of its own, in which the socket has a number that in
+ * the other table is another socket's. */
 #include "probe.h"
 #include <pthread.h>
 #include <sched.h>

@@ -1,9 +1,10 @@
-/* Runs a command on a kernel, or in a container, that has less: system calls answer with an errno instead of being made.
- * usage: without RULE… -- COMMAND…
+/* Runs a command on a kernel, or in a container, that has less: system calls answer with an errno
+ * instead of being made. usage: without RULE… -- COMMAND…
  *   CALL=ERRNO             the call fails so
  *   CALL=ERRNO@N:VALUE     only when the low word of argument N is VALUE
  *   CALL=ERRNO&N:BITS      only when the low word of argument N has one of BITS
- * CALL is a name or a number. The first rule of a call that matches holds. The filter has no listener, so the command can install one of its own. */
+ * CALL is a name or a number. The first rule of a call that matches holds. The filter has no
+ * listener, so the command can install one of its own. */
 #include "probe.h"
 #include <linux/audit.h>
 #include <linux/filter.h>

@@ -1,4 +1,5 @@
-// Prints the addresses of a name as getaddrinfo(3) gives them, one a line, or its error; then how long it took. Linked with musl.
+// Prints the addresses of a name as getaddrinfo(3) gives them, one a line, or its error; then how
+// long it took. Linked with musl.
 #include <netdb.h>
 #include <stdio.h>
 #include <sys/socket.h>

@@ -1,4 +1,7 @@
-/** How the lists of defects are written: an edit changes one thing of a table and reports the byte at which a reader must see it. */
+/**
+ * How the lists of defects are written: an edit changes one thing of a table and reports the byte
+ * at which a reader must see it.
+ */
 import * as F from '../../../compiler/format.gen.ts';
 import type { MIXED } from '../drafts.ts';
 import type { Editor } from '../edit.ts';
@@ -12,7 +15,10 @@ export type Place = (table: Editor) => number;
 /** Builds the table of a draft. */
 export type Builder = (draft: typeof MIXED) => Uint8Array;
 
-/** Adds a damaged table: its name, the defect's code, what is wrong, and the edit of `table`; of MIXED's if that is left out. */
+/**
+ * Adds a damaged table: its name, the defect's code, what is wrong, and the edit of `table`; of
+ * MIXED's if that is left out.
+ */
 export type Add = (
   name: string,
   code: number,

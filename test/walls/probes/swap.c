@@ -1,7 +1,7 @@
-/* Races a bind against a change of the file that the bound path names.
- * usage: swap DIRECTORY OUTSIDE SECONDS
- * One thread binds sockets of its own to DIRECTORY/s; another replaces that name at once by a link to the socket OUTSIDE; a third
- * connects to it and sends. Prints how many binds, links and connections succeeded. Who was reached, OUTSIDE says. */
+/* Races a bind against a change of the file that the bound path names. usage: swap DIRECTORY
+ * OUTSIDE SECONDS One thread binds sockets of its own to DIRECTORY/s; another replaces that name at
+ * once by a link to the socket OUTSIDE; a third connects to it and sends. Prints how many binds,
+ * links and connections succeeded. Who was reached, OUTSIDE says. */
 #include "probe.h"
 #include <pthread.h>
 #include <stdatomic.h>
