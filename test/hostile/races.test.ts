@@ -68,7 +68,18 @@ const FROZEN_RACES: readonly (readonly [way: string, outcomes: Outcomes])[] = [
 const LEAST_FROZEN_LEAKS = 5;
 const LEAST_FROZEN_HITS = 10;
 
+/** How often a race is run at most, for what is expected of it. */
+const MOST_RUNS = 6;
+
 const witness = openWitness();
+
+/** A race: how often it leaks a try without sandlock, how many leaks that is to make, and the limits of one run. */
+interface Race {
+  readonly rate: number;
+  readonly hits: number;
+  readonly tries: number;
+  readonly seconds: number;
+}
 
 interface Count {
   readonly tries: number;
@@ -81,24 +92,14 @@ describe.each(users)('as $name', (user) => {
     const [, way, outcomes] = race;
     const rate = await passNaive(user, way);
     const wanted = Math.max(Math.ceil(WANTED_HITS / rate), LEAST_TRIES);
-    const count =
-      soakSeconds > 0
-        ? await runRace(user, way, 1e12, soakSeconds)
-        : await runRace(user, way, wanted, MOST_SECONDS);
-    const hits = Math.round(count.tries * rate);
-    if (soakSeconds === 0 || soakSeconds >= MOST_SECONDS) {
-      expect(hits, `${count.tries} tries at ${rate} leaks a try`).toBeGreaterThan(LEAST_HITS);
-    }
-    expect(count.refused).toBeGreaterThan(0);
-    if (outcomes === 'both') expect(count.done).toBeGreaterThan(0);
+    const [tries, seconds] = soakSeconds > 0 ? [1e12, soakSeconds] : [wanted, MOST_SECONDS];
+    await outlast(user, way, outcomes, { rate, hits: LEAST_HITS, tries, seconds });
   });
 
   test.each(FROZEN_RACES)('B9 %s: the same for calls that are let run', async (way, outcomes) => {
     const rate = await passNaive(user, way, LEAST_FROZEN_LEAKS);
-    const count = await runRace(user, way, 1e12, soakSeconds || MOST_SECONDS / 2);
-    expect(count.tries * rate).toBeGreaterThan(LEAST_FROZEN_HITS);
-    expect(count.refused).toBeGreaterThan(0);
-    if (outcomes === 'both') expect(count.done).toBeGreaterThan(0);
+    const seconds = soakSeconds || MOST_SECONDS / 2;
+    await outlast(user, way, outcomes, { rate, hits: LEAST_FROZEN_HITS, tries: 1e12, seconds });
   });
 
   // Nothing passes a naive supervisor here: the kernel drops the answer to a caller that exec has
@@ -119,15 +120,39 @@ describe.each(users)('as $name', (user) => {
 
 /** Leaks per try. */
 async function passNaive(user: User, way: string, least: number = LEAST_LEAKS): Promise<number> {
-  const nonce = await witness.begin();
   const [naive = ''] = probe('hostile-naive');
-  const race = probe('hostile-races', nonce, way, '1000000000', String(NAIVE_SECONDS));
-  const { stdout, stderr } = await run(user, [naive, ...race]);
-  const leaks = (await witness.report()).reduce((sum, { count }) => sum + count, 0);
-  expect(leaks, `leaks in ${stdout}${stderr}`).toBeGreaterThanOrEqual(least);
-  const { tries } = countOf(stdout);
+  let [leaks, tries, said] = [0, 0, ''];
+  for (let runs = 0; runs < MOST_RUNS && leaks < least; runs++) {
+    const nonce = await witness.begin();
+    const race = probe('hostile-races', nonce, way, '1000000000', String(NAIVE_SECONDS));
+    const { stdout, stderr } = await run(user, [naive, ...race]);
+    leaks += (await witness.report()).reduce((sum, { count }) => sum + count, 0);
+    tries += countOf(stdout).tries;
+    said += stdout + stderr;
+  }
+  expect(leaks, `leaks in ${said}`).toBeGreaterThanOrEqual(least);
   process.stdout.write(`    ${user.name} ${way} passes naive ${leaks} times in ${tries} tries\n`);
   return leaks / tries;
+}
+
+/**
+ * Runs the race under sandlock until a naive supervisor would have leaked `hits` times, which takes
+ * more than one run on a machine that is busy, and until it came to all that it should come to.
+ */
+async function outlast(user: User, way: string, outcomes: Outcomes, race: Race): Promise<void> {
+  let [tries, done, refused] = [0, 0, 0];
+  const isEnough = (): boolean =>
+    tries * race.rate > race.hits && refused > 0 && (done > 0 || outcomes === 'refused only');
+  for (let runs = 0; runs < MOST_RUNS && !isEnough(); runs++) {
+    const count = await runRace(user, way, race.tries, race.seconds);
+    tries += count.tries;
+    done += count.done;
+    refused += count.refused;
+  }
+  expect(
+    isEnough(),
+    `${tries} tries, ${done} done, ${refused} refused; ${race.rate} leaks a try`,
+  ).toBe(true);
 }
 
 /** Runs the race under sandlock and sees to it that nothing arrives. */
