@@ -58,8 +58,8 @@ refused fails with ECONNREFUSED, or EACCES where no rule is of that protocol.
   --supervise    look at every call, also where the kernel refuses in silence
   --stats        print at the end how many system calls were looked at
   --allow-degraded NAME
-                 run without kernel-settings (root); sandlock doctor says
-                 whether that is needed
+                 run without kernel-settings (root) or other-processes; sandlock
+                 doctor says whether that is needed
 
 --allow and --deny need a policy in TOML or none: a table can not be changed.
 Exit status: COMMAND's own · 2 bad policy or usage · 125 sandlock failed

@@ -7,7 +7,10 @@ import { readFileSync } from 'node:fs';
 import { SandlockError } from './errors.ts';
 
 /** What a kernel may lack if the user accepts it by name (`--allow-degraded`), with its option bit. */
-export const DEGRADATIONS: ReadonlyMap<string, number> = new Map([['kernel-settings', 8]]);
+export const DEGRADATIONS: ReadonlyMap<string, number> = new Map([
+  ['kernel-settings', 8],
+  ['other-processes', 128],
+]);
 
 /** Option bit: mirror stops and forward signals, as the command line does. */
 const OPTION_TERMINAL = 1;

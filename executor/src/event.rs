@@ -82,6 +82,8 @@ pub enum Stage {
     Directory,
     /// Keeping a command that runs as root from the kernel's settings.
     Settings,
+    /// Keeping the command from the memory of its user's other processes.
+    Processes,
     /// Entering the command's Landlock domain.
     Landlock,
     /// Installing the filter.
@@ -108,6 +110,7 @@ impl Stage {
             Self::Spawn => b"spawn",
             Self::Directory => b"cwd",
             Self::Settings => b"settings",
+            Self::Processes => b"processes",
             Self::Landlock => b"landlock",
             Self::Seccomp => b"seccomp",
             Self::Nested => b"nested",

@@ -9,6 +9,7 @@
 //! outside its own processes.
 
 use std::ffi::{CStr, CString};
+use std::fs::File;
 use std::os::fd::AsRawFd;
 
 use crate::bpf::{self, Action, Test, Word};
@@ -38,7 +39,7 @@ const INEFFECTIVE: Errno = Errno(libc::EPROTO);
 type Probe = fn() -> Result<()>;
 
 /// In the order in which they are told.
-const PROBES: [(&str, Probe); 19] = [
+const PROBES: [(&str, Probe); 20] = [
     ("landlock-tcp", holds_tcp),
     ("landlock-scopes", holds_signals),
     ("seccomp-listener", || install(false).map(drop)),
@@ -57,6 +58,7 @@ const PROBES: [(&str, Probe); 19] = [
     ("io-uring", || Ring::new().map(drop)),
     ("sock-diag", inside::can_ask),
     ("kernel-settings", keeps_settings),
+    ("other-processes", keeps_processes),
     ("user-namespaces", makes_namespaces),
 ];
 
@@ -265,6 +267,29 @@ fn keeps_settings() -> Result<()> {
     settings::seal();
     process::drop_capabilities()?;
     if settings::are_sealed() { Ok(()) } else { Err(Errno(libc::EPERM)) }
+}
+
+/// Whether a command is kept from the memory of another process of its user, which has no more capabilities than it.
+fn keeps_processes() -> Result<()> {
+    process::prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
+    process::drop_capabilities()?;
+    process::prctl(libc::PR_SET_DUMPABLE, 1)?;
+    let parent = process::own_pid();
+    let other = child::fork(move || {
+        if child::die_with_parent(parent).is_ok() {
+            process::pause();
+        }
+        0
+    })?;
+    // A brother of it, since Yama lets parents in.
+    forked(|| {
+        let abi = Abi::of_kernel();
+        if abi.has_domains() {
+            landlock::enter(&landlock::processes(abi)?)?;
+        }
+        let file = File::options().read(true).write(true).open(format!("/proc/{other}/mem"));
+        file.map_or(Ok(()), |_| Err(INEFFECTIVE))
+    })
 }
 
 /// A user namespace, and inside it the rights that make one useful: AppArmor may give the first without the second.

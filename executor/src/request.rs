@@ -11,6 +11,9 @@ pub const TERMINAL: u32 = 1;
 /// Bit of `options`: run as root also where the kernel's settings can not be kept from the command, which can
 /// then run programs outside.
 pub const WITHOUT_SETTINGS: u32 = 8;
+/// Bit of `options`: run also where the memory of the user's other processes can not be kept from the command,
+/// which can then act as one of them.
+pub const WITHOUT_PROCESSES: u32 = 128;
 
 /// Bit of `options`: tell allowed calls as well. Every protocol is then supervised: what the kernel decides
 /// alone, nobody could tell.
@@ -26,7 +29,7 @@ pub const SUPERVISE: u32 = 64;
 /// `linger` without an end.
 pub const FOREVER: u32 = u32::MAX;
 
-const OPTIONS: u32 = TERMINAL | WITHOUT_SETTINGS | TELL_ALLOWED | OBSERVE | SUPERVISE;
+const OPTIONS: u32 = TERMINAL | WITHOUT_SETTINGS | WITHOUT_PROCESSES | TELL_ALLOWED | OBSERVE | SUPERVISE;
 
 /// Bytes before the strings.
 const HEADER_BYTES: usize = 32;

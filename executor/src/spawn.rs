@@ -141,6 +141,12 @@ fn execute(candidates: &[CString], arguments: &Vector, environment: &Vector) -> 
     error
 }
 
+/// Whether something keeps the command from the memory of its user's other processes (`/proc/PID/mem`, which no
+/// filter sees): a domain of any version, or Yama.
+pub fn keeps_processes(abi: landlock::Abi) -> bool {
+    abi.has_domains() || yama::keeps_apart(yama::SCOPE)
+}
+
 /// The ruleset of the command's domain, where the kernel has Landlock. It holds what is not looked at:
 /// connects, and binds where the command can not be inspected. Without TCP it is for the memory of other
 /// processes alone, and not needed where Yama keeps those apart: such a domain can do less with files than a

@@ -34,7 +34,9 @@ use crate::names::telling::Telling;
 use crate::outside::Outside;
 use crate::pending::INTERRUPT;
 use crate::probe;
-use crate::request::{FOREVER, OBSERVE, Request, SUPERVISE, TELL_ALLOWED, WITHOUT_SETTINGS};
+use crate::request::{
+    FOREVER, OBSERVE, Request, SUPERVISE, TELL_ALLOWED, WITHOUT_PROCESSES, WITHOUT_SETTINGS,
+};
 use crate::settings;
 use crate::sockaddr::Kind as SocketKind;
 use crate::spawn::{self, Confinement, Failure};
@@ -131,6 +133,9 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     }
     if request.options & WITHOUT_SETTINGS == 0 && !settings::are_sealed() {
         return Err(Failure { stage: Stage::Settings, error: Errno(libc::EPERM) });
+    }
+    if request.options & WITHOUT_PROCESSES == 0 && !spawn::keeps_processes(abi) {
+        return Err(Failure { stage: Stage::Processes, error: Errno(libc::EPERM) });
     }
     match probe_inspection() {
         Ok(()) => {}

@@ -43,6 +43,7 @@ export function judge(answers: Answers, around: Surroundings): Finding[] {
     landlockVersion(abi),
     ...WALLS.map((wall) => landlockWall(wall, abi, value(wall.name))),
     kernelSettings(value('kernel-settings'), around),
+    otherProcesses(value('other-processes')),
     ...NEEDED.map((need) =>
       need.name === 'pidfd-getfd' && value(need.name) < 0 && value('hold-sockets') >= 0
         ? heldSockets(-value(need.name))
@@ -126,6 +127,27 @@ function kernelSettings(answer: number, around: Surroundings): Finding {
     found: `root, and /proc/sys can not be made read-only (${errnoName(-answer)})`,
     consequence:
       'the command could make the kernel run programs outside; better run sandlock as another user',
+    option: name,
+  };
+}
+
+function otherProcesses(answer: number): Finding {
+  const name = 'other-processes';
+  if (answer >= 0) {
+    const found = "the memory of the user's other processes is out of reach";
+    return { name, state: 'ok', found, consequence: '' };
+  }
+  if (answer !== -EPROTO) {
+    const found = `whether the memory of other processes is out of reach can not be tried (${errnoName(-answer)})`;
+    const consequence = 'another sandbox around this process forbids it';
+    return { name, state: 'missing', found, consequence, stage: 'landlock' };
+  }
+  return {
+    name,
+    state: 'degraded',
+    found: 'no Landlock, and kernel.yama.ptrace_scope is 0 or missing',
+    consequence:
+      'the command could write into other processes of its user; set ptrace_scope to 1, or run it as a user of its own',
     option: name,
   };
 }

@@ -10,7 +10,7 @@ import { isHeld, makeDirectory, type User, users } from '../e2e/harness/stage.ts
 import { openDaemon } from '../walls/others.ts';
 import { network } from '../walls/steps.ts';
 import { container, TAKING } from './docker.ts';
-import { type Host, landlock, noLandlock, unsealed } from './host.ts';
+import { type Host, landlock, noLandlock, unkept, unsealed } from './host.ts';
 
 const HOSTS: readonly (readonly [string, (user: User) => Host])[] = [
   ['without Landlock', () => noLandlock],
@@ -187,7 +187,7 @@ describe.each(users)('as $name', (user) => {
     // Who sends to a datagram socket that was held and closed is told later (docs/enforcement.md §7).
     const isHere = isHeld || host(user).includes('pidfd_getfd=EPERM');
     const stdout = isHere ? bare.stdout.replaceAll(/closed ECONN\w+ /g, 'closed 1 ') : bare.stdout;
-    const walled = sandlock(POLICY, command, unsealed(user));
+    const walled = sandlock(POLICY, command, [...unsealed(user), ...unkept]);
     expect(await run(user, [...host(user), ...walled])).toEqual({ ...bare, stdout });
   });
 
@@ -196,7 +196,7 @@ describe.each(users)('as $name', (user) => {
     async (_, host) => {
       const path = join(makeDirectory(), 'daemon');
       const at = host(user);
-      const options = unsealed(user);
+      const options = [...unsealed(user), ...unkept];
       let daemon = await openDaemon(path);
       const reached = '0\n0\n0\n0\n';
       for (const more of [[], ['inside']]) {
@@ -241,7 +241,7 @@ describe.each(users)('as $name', (user) => {
         'ready\ntook the name and somebody came\n',
       );
       const walled = (name: string): string[] =>
-        sandlock(POLICY, python(RACER, name, ROUNDS), unsealed(user));
+        sandlock(POLICY, python(RACER, name, ROUNDS), [...unsealed(user), ...unkept]);
       expect(await squatted(walled)).toBe('ready\ntook the name and nobody came\n');
     },
   );
@@ -256,7 +256,7 @@ describe.each(users)('as $name', (user) => {
       expect(bare).toMatchObject({ stdout: 'inner 0\nouter 0\n', stderr: '' });
       expect(await daemon()).toEqual(['path 0 0', 'abstract 1 0']);
       daemon = await openDaemon(path);
-      const outcome = await run(user, [...host(user), ...sandlock(NAMESPACES, tries)]);
+      const outcome = await run(user, [...host(user), ...sandlock(NAMESPACES, tries, unkept)]);
       expect(outcome).toMatchObject({ stdout: 'inner 0\nouter EACCES\n', stderr: '' });
       expect(await daemon()).toEqual(['path 0 0', 'abstract 0 0']);
     },

@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { policyOf, run, sandlock } from '../e2e/harness/run.ts';
 import { launcher, type User, users } from '../e2e/harness/stage.ts';
-import { type Host, landlock, noLandlock, noNamespaces, without } from './host.ts';
+import { type Host, isKeptApart, landlock, noLandlock, noNamespaces, without } from './host.ts';
 
 interface Finding {
   readonly name: string;
@@ -50,7 +50,6 @@ const FULL: readonly (readonly [string, Host, readonly string[]])[] = [
   ['Landlock 6', landlock(6), []],
   ['Landlock 5', landlock(5), ['fallback landlock-scopes']],
   ['Landlock 3', landlock(3), ['fallback landlock-scopes', 'fallback landlock-tcp']],
-  ['no Landlock', noLandlock, ['fallback landlock-scopes', 'fallback landlock-tcp']],
 ];
 
 const IMPOSSIBLE: readonly (readonly [string, Host, readonly string[], readonly string[]])[] = [
@@ -73,7 +72,7 @@ const IMPOSSIBLE: readonly (readonly [string, Host, readonly string[], readonly 
   [
     'domains can be made and not entered',
     without('landlock_restrict_self=EPERM'),
-    ['missing landlock-scopes', 'missing landlock-tcp'],
+    ['missing landlock-scopes', 'missing landlock-tcp', 'missing other-processes'],
     ['domain', 'landlock'],
   ],
 ];
@@ -106,6 +105,18 @@ describe.each(users)('as $name', (user) => {
     expect(report.options).toEqual(isRoot ? ['--allow-degraded', 'kernel-settings'] : []);
   });
 
+  test('no Landlock: other processes are to be given up, unless Yama keeps them', async () => {
+    const { status, report } = await examine(user, noLandlock);
+    const lost = isKeptApart() ? [] : ['degraded other-processes'];
+    const fallbacks = ['fallback landlock-scopes', 'fallback landlock-tcp'];
+    expect(lacks(report).sort()).toEqual([...lost, ...fallbacks]);
+    expect(status).toBe(lost.length);
+    const options = isKeptApart() ? [] : ['--allow-degraded', 'other-processes'];
+    expect(report.options).toEqual(options);
+    const [wall] = report.findings.filter(({ name }) => name === 'other-processes');
+    expect(wall?.consequence === '').toBe(isKeptApart());
+  });
+
   test.each(IMPOSSIBLE)(
     '%s: status 2, and exec refuses at the stage that is named',
     async (_, host, expected, stages) => {
@@ -136,7 +147,7 @@ describe.each(users)('as $name', (user) => {
   });
 
   test('the report as text ends with the verdict', async () => {
-    const { stdout, status } = await run(user, [...noLandlock, ...launcher, 'doctor']);
+    const { stdout, status } = await run(user, [...landlock(3), ...launcher, 'doctor']);
     expect(status).toBe(0);
     expect(stdout.split('\n').at(-2)).toBe('sandlock runs here, and every wall stands.');
     expect(stdout).toMatch(

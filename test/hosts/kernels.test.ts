@@ -12,9 +12,11 @@ import {
   expectHolds,
   expectRefused,
   type Host,
+  isKeptApart,
   landlock,
   noLandlock,
   noNamespaces,
+  unkept,
   unsealed,
   without,
 } from './host.ts';
@@ -27,7 +29,7 @@ const LESS: readonly (readonly [string, Host])[] = [
 describe.each(users)('as $name', (user) => {
   test.each(LESS)('a kernel %s: runs, the supervisor alone holds every wall', async (_, host) => {
     // Without a scope the supervisor itself keeps to no abstract name at all.
-    await expectHolds(user, host, ['--quiet'], 'EACCES');
+    await expectHolds(user, host, unkept, 'EACCES');
   });
 
   test.each([6, 7])(
@@ -39,7 +41,7 @@ describe.each(users)('as $name', (user) => {
 
   test('a kernel without TCP in Landlock: tracing and reading the outside stay refused', async () => {
     const other = probe('walls', 'trace-outside=1', 'trace-inside');
-    const outcome = await run(user, [...noLandlock, ...sandlock(policyOf([':*']), other)]);
+    const outcome = await run(user, [...noLandlock, ...sandlock(policyOf([':*']), other, unkept)]);
     expect(outcome.stdout).toBe('trace-outside -1 EPERM\ntrace-inside -1 EPERM\n');
   });
 
@@ -59,6 +61,13 @@ describe.each(users)('as $name', (user) => {
       expect((await run(user, beside(held))).stdout).toBe('');
     },
   );
+
+  test('a kernel without Landlock: nothing is run unless Yama keeps that memory, or the user accepts it', async () => {
+    if (isKeptApart()) return expectHolds(user, noLandlock, ['--quiet'], 'EACCES');
+    const message =
+      'the command could write into the memory of other processes of its user and act as they: there is no Landlock here, and kernel.yama.ptrace_scope is 0 or missing; set that to 1, run it as a user of its own, or accept it by --allow-degraded other-processes; nothing was run (processes: EPERM)';
+    await expectRefused(user, noLandlock, message);
+  });
 
   test.each([2, 3])(
     'a kernel with Landlock ABI %i: files still move between directories',

@@ -9,7 +9,7 @@ import { openTcp } from '../e2e/harness/listen.ts';
 import { processesWith, readProc, until } from '../e2e/harness/processes.ts';
 import { policyOf, run, sandlock, start } from '../e2e/harness/run.ts';
 import { type User, users } from '../e2e/harness/stage.ts';
-import { type Host, landlock, noLandlock, without } from './host.ts';
+import { type Host, landlock, noLandlock, unkept, without } from './host.ts';
 
 const HOSTS: readonly (readonly [string, Host])[] = [
   ['without Landlock', noLandlock],
@@ -136,7 +136,7 @@ describe.each(users)('as $name', (user) => {
       expect(bare).toMatchObject({ stdout: `${way} 0\n`, stderr: '' });
       expect(await lost.ended(), way).toBe('SIGKILL');
       const command = ['python3', '-c', TRIES, way, `${kept.pid}`];
-      const outcome = await run(user, [...host, ...sandlock(policyOf([]), command)]);
+      const outcome = await run(user, [...host, ...sandlock(policyOf([]), command, unkept)]);
       expect(outcome.stdout).toBe(`${way} EPERM\n`);
       expect(readFileSync(`/proc/${kept.pid}/stat`, 'utf8')).toMatch(/\) S /);
     }
@@ -147,7 +147,7 @@ describe.each(users)('as $name', (user) => {
     const bare = await run(user, [...host, ...command]);
     expect(bare).toMatchObject({ status: 0, stderr: '' });
     expect(bare.stdout.split('\n')).toHaveLength(10);
-    expect(await run(user, [...host, ...sandlock(policyOf([]), command)])).toEqual(bare);
+    expect(await run(user, [...host, ...sandlock(policyOf([]), command, unkept)])).toEqual(bare);
   });
 
   test.each(HOSTS)('a kernel %s: to all means to all inside', async (_, host) => {
@@ -155,7 +155,7 @@ describe.each(users)('as $name', (user) => {
     await isUp(kept.pid);
     const script =
       'sleep 33 & setsid sleep 33 & sleep 0.2; kill -9 -1; wait %1; echo $?; exec sleep 0.3';
-    const command = sandlock(policyOf([]), ['bash', '-c', script]);
+    const command = sandlock(policyOf([]), ['bash', '-c', script], unkept);
     expect(await run(user, [...host, ...command])).toMatchObject({ stdout: '137\n', status: 0 });
     expect(processesWith('sleep 33')).toEqual([]);
     expect(readFileSync(`/proc/${kept.pid}/stat`, 'utf8')).toMatch(/\) S /);
@@ -169,7 +169,7 @@ describe.each(users)('as $name', (user) => {
       const outside = ['sh', '-c', `trap 'echo hit' USR1; "$@"; echo end`, 'outside'];
       const bare = await run(user, [...outside, 'sh', '-c', script]);
       expect(bare).toMatchObject({ stdout: 'done\nhit\nend\n', status: 0 });
-      const command = sandlock(policy, ['sh', '-c', script]);
+      const command = sandlock(policy, ['sh', '-c', script], unkept);
       const outcome = await run(user, [...outside, ...host, ...command]);
       expect(outcome).toMatchObject({ stdout: 'done\nend\n', stderr: '', status: 0 });
     },
@@ -178,7 +178,7 @@ describe.each(users)('as $name', (user) => {
   test.each(HOSTS)('a kernel %s: the command can not kill its supervisor', async (_, host) => {
     const [a] = await openTcp('127.0.0.1');
     const script = `kill -9 $PPID || echo alive; echo hello > /dev/tcp/${a.at}; exit 3`;
-    const command = sandlock(policyOf([a.rule]), ['bash', '-c', script]);
+    const command = sandlock(policyOf([a.rule]), ['bash', '-c', script], unkept);
     const outcome = await run(user, [...host, ...command]);
     expect(outcome).toMatchObject({ stdout: 'alive\n', status: 3, signal: null });
     expect(await a.take()).toEqual(['hello\n']);
@@ -194,7 +194,7 @@ describe.each(users)('as $name', (user) => {
     const orphan = `setsid sleep ${mark} > /dev/null 2>&1 < /dev/null &`;
     const killed = start(user, [
       ...noLandlock,
-      ...sandlock(policyOf([]), ['sh', '-c', `${orphan} sleep ${mark}`]),
+      ...sandlock(policyOf([]), ['sh', '-c', `${orphan} sleep ${mark}`], unkept),
     ]);
     onTestFinished(() => void killed.kill('SIGKILL'));
     const sleeping = (): number =>
@@ -204,7 +204,7 @@ describe.each(users)('as $name', (user) => {
     killed.kill('SIGKILL');
     await until('none sleeps', () => sleeping() === 0);
     const script = `${orphan} exit 5`;
-    const command = sandlock(policyOf([]), ['sh', '-c', script], ['--quiet', '--linger', '0']);
+    const command = sandlock(policyOf([]), ['sh', '-c', script], [...unkept, '--linger', '0']);
     expect(await run(user, [...noLandlock, ...command])).toMatchObject({ stdout: '', status: 5 });
     await until('none sleeps', () => sleeping() === 0);
   });

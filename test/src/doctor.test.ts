@@ -14,7 +14,14 @@ function named(findings: readonly Finding[], name: string): Finding | undefined 
 
 const WORKING = new Map(
   [
-    ...['landlock-tcp', 'landlock-scopes', 'kernel-settings', 'seccomp-listener', 'pidfd-open'],
+    ...[
+      'landlock-tcp',
+      'landlock-scopes',
+      'kernel-settings',
+      'other-processes',
+      'seccomp-listener',
+      'pidfd-open',
+    ],
     ...['pidfd-getfd', 'read-memory', 'inspect-child', 'close-range', 'prepare', 'memory-file'],
     ...['wait-killable', 'sync-wake-up', 'pidfd-thread', 'kcmp', 'io-uring', 'sock-diag'],
     'user-namespaces',
@@ -122,6 +129,13 @@ describe('judge', () => {
   it('does not take a domain that lets calls pass for one', () => {
     const findings = judge(new Map([...WORKING, ['landlock-scopes', -71]]), around());
     expect(named(findings, 'landlock-scopes')).toMatchObject({ state: 'missing', stage: 'domain' });
+  });
+
+  it('lets the memory of other processes be given up, but not a domain that can not be entered', () => {
+    const found = (answer: number): Finding | undefined =>
+      named(judge(new Map([...WORKING, ['other-processes', answer]]), around()), 'other-processes');
+    expect(found(-71)).toMatchObject({ state: 'degraded', option: 'other-processes' });
+    expect(found(-1)).toMatchObject({ state: 'missing', stage: 'landlock' });
   });
 });
 

@@ -73,7 +73,7 @@ describe('a command line of exec', () => {
   });
 
   it('that accepts an unknown lack is refused', () => {
-    const expected = `--allow-degraded takes kernel-settings, not seccomp${USAGE}`;
+    const expected = `--allow-degraded takes kernel-settings, other-processes, not seccomp${USAGE}`;
     expect(() => parseExecArguments(['p', '--allow-degraded', 'seccomp', '--', 'c'])).toThrow(
       expected,
     );

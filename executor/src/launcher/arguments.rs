@@ -4,7 +4,7 @@
 use std::ffi::CString;
 
 use super::failures::Failure;
-use crate::request::{FOREVER, SUPERVISE, TELL_ALLOWED, WITHOUT_SETTINGS};
+use crate::request::{FOREVER, SUPERVISE, TELL_ALLOWED, WITHOUT_PROCESSES, WITHOUT_SETTINGS};
 
 const USAGE: &str = "sandlock-exec TABLE [--quiet] [--log FILE] [--linger TIME] -- COMMAND …";
 
@@ -23,8 +23,8 @@ exec` does, without Node. TABLE is made by: sandlock compile POLICY -o TABLE
   --supervise    look at every call, also where the kernel refuses in silence
   --stats        print at the end how many system calls were looked at
   --allow-degraded NAME
-                 run without kernel-settings (root); sandlock doctor says
-                 whether that is needed
+                 run without kernel-settings (root) or other-processes; sandlock
+                 doctor says whether that is needed
   -h, --help     print this
 ";
 
@@ -32,7 +32,8 @@ exec` does, without Node. TABLE is made by: sandlock compile POLICY -o TABLE
 const LINGER: u32 = 10;
 
 /// What the kernel may lack if the user accepts it, with its option bit.
-const DEGRADATIONS: [(&str, u32); 1] = [("kernel-settings", WITHOUT_SETTINGS)];
+const DEGRADATIONS: [(&str, u32); 2] =
+    [("kernel-settings", WITHOUT_SETTINGS), ("other-processes", WITHOUT_PROCESSES)];
 
 /// What was asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -273,7 +274,10 @@ mod tests {
             (&["t", "--summary=yes", "--", "ls"], "unknown option --summary=yes"),
             (&["t", "--linger", "1.5", "--", "ls"], "--linger takes whole seconds or forever, not 1.5"),
             (&["t", "--linger", "", "--", "ls"], "--linger takes whole seconds or forever, not "),
-            (&["t", "--allow-degraded", "x", "--", "ls"], "--allow-degraded takes kernel-settings, not x"),
+            (
+                &["t", "--allow-degraded", "x", "--", "ls"],
+                "--allow-degraded takes kernel-settings, other-processes, not x",
+            ),
             (
                 &["t", "--allow", "a:1", "--", "ls"],
                 "--allow can not change a compiled table: give rules to `sandlock compile` or `sandlock exec`",
