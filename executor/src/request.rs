@@ -175,7 +175,7 @@ mod tests {
             bytes(1, 0, 0, &["x"]),
             bytes(1, 0, 0, &["x", "", "more"]),
             bytes(u32::MAX, 0, 0, &["x", ""]),
-            bytes(1, 0, 128, &["x", ""]),
+            bytes(1, 0, 256, &["x", ""]),
             b"short".to_vec(),
             bytes(1, 0, 0, &[]),
         ];
