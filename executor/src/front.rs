@@ -14,6 +14,7 @@
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 
 use crate::event::{Kind, RECORD_BYTES, Record, Stage};
@@ -40,6 +41,8 @@ pub struct Front {
     /// Until it is given away.
     events: Mutex<Option<Records>>,
     is_terminal: bool,
+    /// Stops of the command that this process has mirrored, as the last byte of their number.
+    stops: AtomicU8,
 }
 
 /// How the supervisor process comes to be.
@@ -103,12 +106,18 @@ impl Front {
         signal::set_mask(before);
         spawned?;
         started.recv().unwrap_or(Err(Errno(libc::ECHILD)))?;
-        Ok(Self { control: control_write, events: Mutex::new(Some(Records::new(events_read))), is_terminal })
+        Ok(Self {
+            control: control_write,
+            events: Mutex::new(Some(Records::new(events_read))),
+            is_terminal,
+            stops: AtomicU8::new(0),
+        })
     }
 
     /// Waits for the next record, at most `timeout_ms`; < 0: for ever. `None`: there are no more. EAGAIN: the
     /// time is over; EBADF: the records are read by their descriptor. With a terminal, a stop of the command
-    /// stops this process too, and its continuing continues the command.
+    /// stops this process too, and its continuing continues the command from that stop. A shell that
+    /// continues the whole group has done so already, and the user may have stopped the command again.
     pub fn next(&self, timeout_ms: i32) -> Result<Option<[u8; RECORD_BYTES]>> {
         let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
         let events = events.as_mut().ok_or(Errno(libc::EBADF))?;
@@ -117,8 +126,9 @@ impl Front {
             match Kind::of(&record) {
                 Some(Kind::Stopped) if self.is_terminal => {
                     signal::stop_self();
+                    let stops = self.stops.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
                     // EPIPE: the tree has gone meanwhile; the records say so.
-                    let _ = self.command([b'C', 0]);
+                    let _ = self.command([b'C', stops]);
                 }
                 Some(Kind::Exited) if self.is_terminal => {
                     signal::command_ended();

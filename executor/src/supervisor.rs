@@ -10,7 +10,7 @@
 //! | 0–2 | the command's stdio; /dev/null once it runs |
 //! | 3 | the table, sealed |
 //! | 4 | records, write end |
-//! | 5 | control, read end: `S` n (signal n to the command), `C` (continue it), `K` (end the tree); end of file: the front is gone |
+//! | 5 | control, read end: `S` n (signal n to the command), `C` n (continue it from its nth stop, if it stands there still), `K` (end the tree); end of file: the front is gone |
 //! | 6 | the request, sealed |
 //! | 7 | write end: one byte once it is proven that we can signal nothing outside |
 //!

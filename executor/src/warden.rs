@@ -72,6 +72,10 @@ pub struct Warden {
     /// Of the command, for signals: a number could be reused.
     pidfd: OwnedFd,
     is_running: bool,
+    /// It stands still since it was last told that it stopped.
+    is_stopped: bool,
+    /// Stops that were told, as the last byte of their number.
+    stops: u8,
     changes: OwnedFd,
     listener: Arc<Listener>,
     /// Ends when the receiver has.
@@ -167,6 +171,8 @@ impl Warden {
             pid: command.pid,
             pidfd,
             is_running: true,
+            is_stopped: false,
+            stops: 0,
             changes,
             listener,
             received,
@@ -283,7 +289,12 @@ impl Warden {
         while self.is_running
             && let Ok(Some(change)) = process::wait_any(libc::WSTOPPED | libc::WCONTINUED)
         {
-            if change.pid == self.pid && change.code == libc::CLD_STOPPED {
+            if change.pid != self.pid {
+                continue;
+            }
+            self.is_stopped = change.code == libc::CLD_STOPPED;
+            if self.is_stopped {
+                self.stops = self.stops.wrapping_add(1);
                 let mut stopped = Record::new(Kind::Stopped);
                 stopped.pid = self.pid.cast_unsigned();
                 stopped.code = change.status;
@@ -299,7 +310,9 @@ impl Warden {
         let Ok(2) = fd::read(&control, &mut word) else { return false };
         let signal = match word {
             [b'S', signal] => i32::from(signal),
-            [b'C', _] => libc::SIGCONT,
+            // From that stop. SIGCONT would also take back a stop that comes after it.
+            [b'C', stops] if self.is_stopped && stops == self.stops => libc::SIGCONT,
+            [b'C', _] => return true,
             _ => return false,
         };
         if !self.is_running {

@@ -4,9 +4,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { processesWith, until } from './harness/processes.ts';
-import { policyOf, run, sandlock } from './harness/run.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { processesWith, readProc, until } from './harness/processes.ts';
+import { policyOf, run, sandlock, start } from './harness/run.ts';
 import { makeDirectory, makeFile, users } from './harness/stage.ts';
 
 type Step = readonly ['send' | 'expect' | 'without' | 'wait', string] | readonly ['hangup'];
@@ -117,6 +117,30 @@ describe.each(users)('as $name', (user) => {
       run(user, ['python3', '-c', SCRIPT, JSON.stringify([...alias(command), ...steps])]);
     expect(await hold([])).toEqual(ok);
     expect(await hold(sandlock(policyOf(['127.0.0.1:*']), []))).toEqual(ok);
+  });
+
+  test('stopped again before sandlock has gone on: what continues sandlock continues the command once, not twice', async () => {
+    const loop = 'echo $$; while :; do sleep 0.05; done';
+    const child = start(user, sandlock(policyOf([]), ['bash', '-c', loop]));
+    onTestFinished(() => void child.kill('SIGKILL'));
+    const pid = await new Promise<number>((resolve) =>
+      child.stdout?.once('data', (line) => resolve(Number(line))),
+    );
+    const host = child.pid ?? 0;
+    const isStopped = (task: number): boolean => / T /.test(readProc(`${task}`, 'stat'));
+    process.kill(pid, 'SIGSTOP');
+    await until('sandlock stops as its command does', () => isStopped(host));
+    process.kill(pid, 'SIGCONT');
+    await until('the command goes on', () => !isStopped(pid));
+    process.kill(pid, 'SIGSTOP');
+    await until('it is stopped again', () => isStopped(pid));
+    // Sandlock goes on from the first stop, finds the second and stops.
+    process.kill(host, 'SIGCONT');
+    await until('sandlock stops again', () => isStopped(host));
+    expect(isStopped(pid)).toBe(true);
+    process.kill(host, 'SIGCONT');
+    await until('the command goes on with sandlock', () => !isStopped(pid));
+    expect(isStopped(host)).toBe(false);
   });
 
   test('leader of its session, with nobody to continue it: what Ctrl-Z sends stops nothing', async () => {
