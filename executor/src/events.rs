@@ -22,6 +22,8 @@ use crate::sys::{Errno, Result, fd};
 const HOLD: Duration = Duration::from_millis(2);
 /// After which time a full pipe is tried again. Its reader has hundreds of records before it.
 const STUCK: Duration = Duration::from_millis(50);
+/// How long a record that must not be lost waits for a slow reader.
+pub const SURELY_MS: u16 = 1000;
 /// Most bytes that are held: 1,024 records, as many as a pipe holds. Programs are refused some 500 times in 2 ms.
 const MOST_HELD: usize = 64 * 1024;
 /// Bytes that a pipe takes whole or not at all (`PIPE_BUF`, pipe(7)).

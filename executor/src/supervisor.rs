@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::event::{Record, Stage};
-use crate::events::Events;
+use crate::events::{Events, SURELY_MS};
 use crate::filter;
 use crate::kinds;
 use crate::named::Named;
@@ -68,9 +68,6 @@ pub const REQUEST: i32 = 6;
 pub const PROOF: i32 = 7;
 /// How many descriptors we are given, stdio included.
 const GIVEN: u32 = 8;
-
-/// How long a record that must not be lost waits for a slow reader.
-pub const SURELY_MS: u16 = 1000;
 
 /// The program.
 pub fn main() -> ! {

@@ -19,7 +19,7 @@ use crate::bound::Bound;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
 use crate::event::{Kind, Record};
-use crate::events::Events;
+use crate::events::{Events, SURELY_MS};
 use crate::freezer::Freezer;
 use crate::handshakes::{self, Keeper};
 use crate::inside::Inside;
@@ -30,7 +30,7 @@ use crate::outside::Outside;
 use crate::pending::Pending;
 use crate::receiver::{Copied, Receiver};
 use crate::spawn::Command;
-use crate::supervisor::{CONTROL, SURELY_MS};
+use crate::supervisor::CONTROL;
 use crate::sys::mapping::Mapping;
 use crate::sys::seccomp::Listener;
 use crate::sys::{Result, fd, process, seccomp, signal, tick};
@@ -72,10 +72,10 @@ pub struct Warden {
     /// Of the command, for signals: a number could be reused.
     pidfd: OwnedFd,
     is_running: bool,
-    /// It stands still since it was last told that it stopped.
-    is_stopped: bool,
-    /// Stops that were told, as the last byte of their number.
+    /// Stops of it that were told, as the last byte of their number.
     stops: u8,
+    /// In which of them it stands still; none: it goes on.
+    stands_in: Option<u8>,
     changes: OwnedFd,
     listener: Arc<Listener>,
     /// Ends when the receiver has.
@@ -171,8 +171,8 @@ impl Warden {
             pid: command.pid,
             pidfd,
             is_running: true,
-            is_stopped: false,
             stops: 0,
+            stands_in: None,
             changes,
             listener,
             received,
@@ -292,9 +292,10 @@ impl Warden {
             if change.pid != self.pid {
                 continue;
             }
-            self.is_stopped = change.code == libc::CLD_STOPPED;
-            if self.is_stopped {
+            self.stands_in = None;
+            if change.code == libc::CLD_STOPPED {
                 self.stops = self.stops.wrapping_add(1);
+                self.stands_in = Some(self.stops);
                 let mut stopped = Record::new(Kind::Stopped);
                 stopped.pid = self.pid.cast_unsigned();
                 stopped.code = change.status;
@@ -311,7 +312,7 @@ impl Warden {
         let signal = match word {
             [b'S', signal] => i32::from(signal),
             // From that stop. SIGCONT would also take back a stop that comes after it.
-            [b'C', stops] if self.is_stopped && stops == self.stops => libc::SIGCONT,
+            [b'C', stop] if self.stands_in == Some(stop) => libc::SIGCONT,
             [b'C', _] => return true,
             _ => return false,
         };

@@ -14,14 +14,13 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 
 use crate::event::{Call, Kind as RecordKind, Record, padded};
+use crate::events::SURELY_MS;
 use crate::receiver::{Outcome, Receiver};
 use crate::sockaddr::{Inet, Kind};
 use crate::sys::seccomp::Notification;
 use crate::sys::{Errno, Result, fd};
 use crate::task::Status;
 
-/// How long a record waits for room under observation.
-const PATIENCE_MS: u16 = 1000;
 /// Facts and sockets remembered before it begins anew; what is told twice harms nobody.
 const MOST: usize = 65_536;
 
@@ -213,7 +212,7 @@ impl Receiver {
             if !watch.is_new(text, record) {
                 return;
             }
-            return self.events.tell_surely(text, record, PATIENCE_MS);
+            return self.events.tell_surely(text, record, SURELY_MS);
         }
         self.events.tell_with(text, record);
     }
