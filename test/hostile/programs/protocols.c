@@ -109,13 +109,6 @@ static void with_control(const char *way, int level, int type, const void *data,
   tell(way, sendmsg(s, &m, 0));
 }
 
-static void route_message(const char *way) {
-  unsigned char route[40];
-  struct sockaddr_in6 to = ip6("fd00::66", GOOD_UDP);
-  fill_route(route);
-  with_control(way, IPPROTO_IPV6, 57, route, sizeof route, &to, sizeof to);
-}
-
 /* Loose source route through 127.0.0.66 (RFC 791). */
 static const unsigned char loose[8] = {0x83, 7, 4, 127, 0, 0, 66, 0};
 
@@ -258,7 +251,7 @@ static void joins_source(const char *way) { join_by(way, MCAST_JOIN_SOURCE_GROUP
 static const struct way ways[] = {
   {"multipath", multipath}, {"multipath-rubbish", multipath_rubbish}, {"udplite", udplite}, {"ping", ping}, {"ping6", ping6},
   {"raw", raw}, {"frame", frame}, {"old-packet", old_packet}, {"route-datagram", route_datagram},
-  {"route-stream", route_stream}, {"route-message", route_message}, {"source-route", source_route},
+  {"route-stream", route_stream}, {"source-route", source_route},
   {"source-route-message", source_route_message}, {"to-device", to_device}, {"to-interface", to_interface}, {"to-info", to_info},
   {"tied-datagram", tied_datagram}, {"tied-connected", tied_connected}, {"tied-asking", tied_asking}, {"tied-stream", tied_stream}, {"ownerless", ownerless},
   {"joins", joins}, {"joins6", joins6}, {"joins-group", joins_group}, {"joins-source", joins_source},

@@ -3,11 +3,9 @@
  * compare bare and sandboxed. usage: rights NONCE WAY… */
 #include "hostile.h"
 #include <linux/bpf.h>
-#include <linux/if_tun.h>
 #include <linux/netlink.h>
 #include <linux/perf_event.h>
 #include <linux/userfaultfd.h>
-#include <net/if.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 
@@ -86,12 +84,6 @@ static void who(const char *way) { say(way, geteuid() == 0); }
 static void mounts(const char *way) { tell(way, mount("none", "/mnt", "tmpfs", 0, NULL) == 0 ? umount("/mnt") : -1); }
 static void changes_root(const char *way) { pid_t c = fork(); if (c == 0) { tell(way, chroot("/tmp")); _exit(0); } waitpid(c, NULL, 0); }
 
-static void tunnel(const char *way) {
-  struct ifreq request = {.ifr_flags = IFF_TUN | IFF_NO_PI};
-  int fd = open("/dev/net/tun", O_RDWR);
-  tell(way, fd < 0 ? -1 : ioctl(fd, TUNSETIFF, &request));
-}
-
 static void programs(const char *way) {
   union bpf_attr attributes = {.map_type = BPF_MAP_TYPE_ARRAY, .key_size = 4, .value_size = 4, .max_entries = 1};
   tell(way, syscall(SYS_bpf, BPF_MAP_CREATE, &attributes, sizeof attributes));
@@ -137,7 +129,7 @@ static void types_rubbish(const char *way) {
 
 static const struct way ways[] = {
   {"unshare", unshares}, {"clone", clones}, {"clone3", clones3}, {"setns", joins}, {"capabilities", capabilities},
-  {"set-user-id", set_user_id}, {"who", who}, {"mount", mounts}, {"chroot", changes_root}, {"tunnel", tunnel}, {"bpf", programs},
+  {"set-user-id", set_user_id}, {"who", who}, {"mount", mounts}, {"chroot", changes_root}, {"bpf", programs},
   {"perf", counters}, {"userfaultfd", faults}, {"userfaultfd-device", faults_by_device}, {"add-key", adds_key}, {"keyctl", reads_keys}, {"request-key", requests_key},
   {"sock-diag", diagnoses}, {"generic-netlink", generic}, {"types", types}, {"types-rubbish", types_rubbish},
 };
