@@ -5,10 +5,11 @@ use std::ffi::{CStr, CString, c_char};
 use std::net::IpAddr;
 use std::os::fd::IntoRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use crate::event::RECORD_BYTES;
 use crate::front::{Front, Program};
+use crate::locks::lock;
 use crate::probe;
 use crate::sys::foreign::{bytes, bytes_mut};
 use crate::sys::{Errno, Result, process, signal};
@@ -31,7 +32,7 @@ fn guarded(flags: u32, body: impl FnOnce() -> Result<i32>) -> i32 {
 }
 
 fn front(handle: i32) -> Result<Arc<Front>> {
-    let fronts = FRONTS.lock().unwrap_or_else(PoisonError::into_inner);
+    let fronts = lock(&FRONTS);
     let index = usize::try_from(handle).map_err(|_| Errno(libc::EBADF))?;
     fronts.get(index).and_then(Clone::clone).ok_or(Errno(libc::EBADF))
 }
@@ -115,7 +116,7 @@ pub extern "C" fn sl_start(
         let program: CString = crate::sys::foreign::string(program).map(CStr::to_owned)?;
         let front =
             Front::start(Program::At(program), bytes(table, table_length)?, bytes(request, request_length)?)?;
-        let mut fronts = FRONTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fronts = lock(&FRONTS);
         let index = fronts.iter().position(Option::is_none).unwrap_or(fronts.len());
         if index == fronts.len() {
             fronts.push(None);
@@ -183,7 +184,7 @@ pub extern "C" fn sl_kill(handle: i32, flags: u32) -> i32 {
 pub extern "C" fn sl_close(handle: i32, flags: u32) -> i32 {
     guarded(flags, || {
         front(handle)?;
-        let mut fronts = FRONTS.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut fronts = lock(&FRONTS);
         let index = usize::try_from(handle).map_err(|_| Errno(libc::EBADF))?;
         drop(fronts.get_mut(index).and_then(Option::take));
         Ok(0)

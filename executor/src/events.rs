@@ -12,10 +12,11 @@
 
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock};
 use std::time::{Duration, Instant};
 
 use crate::event::{Kind, RECORD_BYTES, Record, with_text};
+use crate::locks::lock;
 use crate::sys::{Errno, Result, fd};
 
 /// How long a record is held.
@@ -130,8 +131,7 @@ impl Events {
     }
 
     fn held(&self) -> MutexGuard<'_, Held> {
-        // A panic ends the process (supervisor.rs), so what a poisoned lock guards is never used.
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.held)
     }
 
     /// Holds a record and its text, or writes it at once.
@@ -171,7 +171,7 @@ impl Events {
 
     /// Writes what is held, as far as there is room. `false`: something is left.
     fn write(&self) -> bool {
-        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let _turn = lock(&self.turn);
         let mut piece = [0; AT_ONCE];
         loop {
             let piece = {

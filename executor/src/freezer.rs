@@ -22,13 +22,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use crate::event::{Kind as RecordKind, Record, padded};
 use crate::events::Events;
 use crate::frozen::Frozen;
 use crate::kinds::kind;
+use crate::locks::lock;
 use crate::sockaddr::Kind;
 use crate::sys::process::{self, pidfd_getfd};
 use crate::sys::seccomp::{Listener, Notification};
@@ -147,8 +148,7 @@ impl Freezer {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, HashMap<u32, Sender<Job>>> {
-        // A panic ends the process (supervisor.rs), so the state behind a poisoned lock is never used.
-        self.processes.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.processes)
     }
 
     /// Whether a message on the socket behind that number goes to the socket's peer, whoever it names:
@@ -183,7 +183,7 @@ struct Worker {
 impl Worker {
     /// Goes on in a thread of its own. Where none can be made it comes back: callers wait for its answers.
     fn start(self) -> std::result::Result<(), Self> {
-        let taken = |slot: &Mutex<Option<Self>>| slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let taken = |slot: &Mutex<Option<Self>>| lock(slot).take();
         let slot = Arc::new(Mutex::new(Some(self)));
         let theirs = Arc::clone(&slot);
         let builder = std::thread::Builder::new().name("sl-freezer".into()).stack_size(STACK_BYTES);

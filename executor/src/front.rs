@@ -15,10 +15,11 @@
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, PoisonError, mpsc};
+use std::sync::{Mutex, mpsc};
 
 use crate::event::{Kind, RECORD_BYTES, Record, Stage};
 use crate::events::Events;
+use crate::locks::lock;
 use crate::records::Records;
 use crate::request::{Request, TERMINAL};
 use crate::spawn::Failure;
@@ -119,7 +120,7 @@ impl Front {
     /// stops this process too, and its continuing continues the command from that stop. A shell that
     /// continues the whole group has done so already, and the user may have stopped the command again.
     pub fn next(&self, timeout_ms: i32) -> Result<Option<[u8; RECORD_BYTES]>> {
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut events = lock(&self.events);
         let events = events.as_mut().ok_or(Errno(libc::EBADF))?;
         loop {
             let Some(record) = events.next(timeout_ms)? else { return Ok(None) };
@@ -143,7 +144,7 @@ impl Front {
     /// closed, also because a thread of the host was terminated, the tree is ended. EBADF: it was taken
     /// already, or `next` has read from it.
     pub fn events(&self) -> Result<OwnedFd> {
-        let taken = self.events.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let taken = lock(&self.events).take();
         taken.and_then(Records::into_pipe).ok_or(Errno(libc::EBADF))
     }
 

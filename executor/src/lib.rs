@@ -38,6 +38,7 @@ mod hot_path;
 mod inside;
 mod kinds;
 mod launcher;
+mod locks;
 mod msghdr;
 mod named;
 mod names;

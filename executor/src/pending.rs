@@ -10,9 +10,10 @@
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use crate::caller::{Caller, State as CallerState, Stopped};
+use crate::locks::{lock, unpoisoned};
 use crate::sys::seccomp::{Listener, Notification};
 use crate::sys::{Errno, Result, fd, process, signal, tick};
 
@@ -152,8 +153,7 @@ impl Pending {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic ends the process (supervisor.rs), so the state behind a poisoned lock is never used.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 
     fn serve(&self) {
@@ -180,7 +180,7 @@ impl Shared {
                 return None;
             }
             state.idle += 1;
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = unpoisoned(self.work.wait(state));
             state.idle -= 1;
         }
     }

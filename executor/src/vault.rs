@@ -22,9 +22,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::abstract_names::name_in;
+use crate::locks::lock;
 use crate::open_sockets::{self, inode_of};
 use crate::sockaddr::Kind;
 use crate::sys::epoll::Epoll;
@@ -288,8 +289,7 @@ impl Vault {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // A panic ends the process (supervisor.rs), so the state behind a poisoned lock is never used.
-        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.state)
     }
 }
 

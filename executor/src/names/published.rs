@@ -6,7 +6,9 @@
 //! version, and then the other is current: it never waits for a writer that has been put aside.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, TryLockError};
+
+use crate::locks::lock;
 
 #[derive(Debug)]
 struct Cells<T> {
@@ -53,7 +55,7 @@ impl<T: Clone> Writer<T> {
         self.value = Arc::new(value);
         let next = self.cells.version.load(Ordering::Relaxed) + 1;
         // A reader holds the other cell, if at all, for as long as it takes to count one reference more.
-        *self.cells.of(next).lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&self.value);
+        *lock(self.cells.of(next)) = Arc::clone(&self.value);
         self.cells.version.store(next, Ordering::Release);
     }
 }

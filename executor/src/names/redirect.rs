@@ -5,13 +5,14 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::listed::Listed;
 use super::live::Live;
 use super::server::Server;
 use super::telling::Telling;
 use crate::events::Events;
+use crate::locks::lock;
 use crate::sockaddr::{Form, Inet, Kind, from_kernel};
 use crate::sys::mapping::Mapping;
 use crate::sys::{Errno, Result, fd, socket};
@@ -31,12 +32,12 @@ pub(super) struct Askers(Mutex<HashMap<u16, u32>>);
 
 impl Askers {
     fn note(&self, port: u16, tid: u32) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(port, tid);
+        lock(&self.0).insert(port, tid);
     }
 
     /// The thread; `None`: no socket of the sandbox has that port.
     pub(super) fn who(&self, port: u16) -> Option<u32> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&port).copied()
+        lock(&self.0).get(&port).copied()
     }
 }
 
@@ -76,7 +77,7 @@ impl Origins {
     /// The source of an answer as the command shall see it.
     pub fn of(&self, source: &socket::Name) -> Option<Inet> {
         let (ip, port) = from_kernel(source)?;
-        let servers = self.0.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let servers = lock(&self.0.servers);
         let server = *servers.get(&SocketAddr::new(ip.to_canonical(), port))?;
         let form = if ip.is_ipv4() { Form::V4 } else { Form::V6 };
         Some(Inet { ip: server, port: PORT, scope: 0, form })
@@ -174,7 +175,7 @@ impl Redirect {
             return Ok(own.port());
         }
         let own = self.taken_over(loopback).map_or_else(|| self.stand_in(loopback), Ok)?;
-        self.shared.servers.lock().unwrap_or_else(PoisonError::into_inner).insert(own, server);
+        lock(&self.shared.servers).insert(own, server);
         self.by_server.insert(server, own);
         self.turns.push_back(server);
         Ok(own.port())
@@ -197,7 +198,7 @@ impl Redirect {
         let socket = UdpSocket::bind((loopback, 0))?;
         socket.set_nonblocking(true)?;
         let own = socket.local_addr()?;
-        self.shared.made.lock().unwrap_or_else(PoisonError::into_inner).push(socket);
+        lock(&self.shared.made).push(socket);
         // A full pipe has woken its reader already.
         let _ = fd::write(&self.told, b"m");
         Ok(own)

@@ -3,7 +3,7 @@
 //! for seconds), and told to the front. A live name is asked for upstream, once however many ask.
 
 use std::net::{SocketAddr, TcpListener, UdpSocket};
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::known::{Asked, Known, KnownNames};
@@ -16,6 +16,7 @@ use super::telling::{Reason, Teller, Telling};
 use super::upstream::{Flight, Servers};
 use super::wire::{Rcode, Rtype};
 use crate::events::Events;
+use crate::locks::lock;
 use crate::sys::mapping::Mapping;
 use crate::sys::{Result, fd};
 use crate::table::Table;
@@ -144,7 +145,7 @@ impl Server {
             return true;
         }
         let is_over = fd::read(&self.shared.wake, &mut [0; 256]) == Ok(0);
-        let made = std::mem::take(&mut *self.shared.made.lock().unwrap_or_else(PoisonError::into_inner));
+        let made = std::mem::take(&mut *lock(&self.shared.made));
         self.sockets.extend(made);
         !is_over
     }
