@@ -14,7 +14,7 @@
 //! Not known are names that Linux gives by itself to a socket that sends or connects (`SO_PASSCRED`), and
 //! sockets that were bound elsewhere and handed in.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::os::fd::OwnedFd;
 
 use crate::open_sockets::{self, Place};
@@ -101,11 +101,7 @@ impl AbstractNames {
     }
 
     fn forget_closed(&mut self) -> Result<()> {
-        let mut open = HashSet::new();
-        open_sockets::each(|inode, _| {
-            open.insert(inode);
-            false
-        })?;
+        let open = open_sockets::all()?;
         self.bound.retain(|_, bound| open.contains(&bound.inode));
         Ok(())
     }

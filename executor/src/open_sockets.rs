@@ -1,7 +1,7 @@
 //! Which sockets the tasks of the sandbox have open, as `/proc` shows them: by the links of their
 //! descriptors, `socket:[INODE]`. What it tells was so a moment ago. Knows numbers, not what the sockets are.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt as _;
 
@@ -35,7 +35,7 @@ fn inode_in(link: &[u8]) -> Option<u64> {
 }
 
 /// Tells each inode and place where a task of the sandbox has a socket open, until `found` says that it is
-/// enough: first by the tables of processes, then by those of threads, which may have their own.
+/// enough: first by the tables of processes, then by those of threads that have their own, or may have.
 pub fn each(mut found: impl FnMut(u64, Place) -> bool) -> Result<()> {
     let processes = descendants()?;
     if processes.iter().any(|process| each_of(&format!("/proc/{process}/fd"), *process, &mut found)) {
@@ -43,13 +43,23 @@ pub fn each(mut found: impl FnMut(u64, Place) -> bool) -> Result<()> {
     }
     for process in &processes {
         let Ok(threads) = numbers::<u32>(&format!("/proc/{process}/task")) else { continue };
-        for thread in threads.filter(|thread| thread != process) {
+        for thread in threads.filter(|thread| process::share_files(*process, *thread) != Ok(true)) {
             if each_of(&format!("/proc/{process}/task/{thread}/fd"), thread, &mut found) {
                 return Ok(());
             }
         }
     }
     Ok(())
+}
+
+/// The inodes of all that are open.
+pub fn all() -> Result<HashSet<u64>> {
+    let mut open = HashSet::new();
+    each(|inode, _| {
+        open.insert(inode);
+        false
+    })?;
+    Ok(open)
 }
 
 /// Where a socket is open; none: nowhere any more.

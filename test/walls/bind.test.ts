@@ -147,6 +147,16 @@ describe.each(users)('as $name', (user) => {
     await expectSteps(user, network({ allow: [], allow_bind: ['127.0.0.1:*'] }), steps('EACCES'));
   });
 
+  test('two thousand sockets, bound first and listened on then: each of them listens, and none beside', async () => {
+    const policy = network({ allow: [], allow_bind: ['127.0.0.1:10000-11999'] });
+    await expectSteps(user, policy, [
+      ['many 127.0.0.1/10000 2000', '2000'],
+      ['listen-many', '2000'],
+      ['new a 2 1 0', '0'],
+      ['listen a', '0', 'EACCES'],
+    ]);
+  });
+
   test('deny_bind: everything else may be bound, and 0.0.0.0 not where an address is denied', async () => {
     const policy = network({
       allow: [],

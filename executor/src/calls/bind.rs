@@ -8,6 +8,7 @@ use std::os::fd::OwnedFd;
 use super::unix;
 use crate::event::Call;
 use crate::kinds::kind;
+use crate::open_sockets;
 use crate::receiver::{Outcome, Receiver, address};
 use crate::sockaddr::{self, Inet, Kind, Target, connect_target};
 use crate::sys::seccomp::Notification;
@@ -67,7 +68,8 @@ fn bind_inet(
     // Not what was judged: to bind an unspecified address means every address, not loopback.
     let outcome = bound(receiver, socket, &inet.name())?;
     if matches!(kind, Kind::Tcp { .. }) {
-        receiver.bound.remember(socket::cookie(socket)?, inet.ip, inet.port);
+        // One that can not be remembered listens as little as what was never bound.
+        let _ = receiver.bound.remember(socket, (inet.ip, inet.port), open_sockets::all);
     }
     Ok(outcome)
 }

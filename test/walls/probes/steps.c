@@ -3,6 +3,7 @@
  *
  *   new a FAMILY TYPE PROTOCOL · pair a b TYPE          sockets; numbers as socket(2) has them
  *   bind a WHERE · listen a · connect a WHERE · send a · sendto a WHERE · recv a · close a
+ *   many HOST/PORT COUNT · listen-many                  binds so many TCP sockets from that port on; listens on all
  *   message a WHERE LEVEL TYPE VALUE                    sendmsg(2) with one control message
  *   option a LEVEL OPTION VALUE · name a                setsockopt(2); getsockname(2), as text
  *   serve a                                             accepts one connection, reads from it, answers "pong"
@@ -17,8 +18,11 @@
 #include <sched.h>
 #include <stddef.h>
 #include <sys/mount.h>
+#include <sys/resource.h>
 
 static int sockets[26];
+
+static int many[4096], count;
 
 static int of(const char *name) { return sockets[(name[0] - 'a') % 26]; }
 
@@ -73,6 +77,30 @@ static long message(int s, char *const *word) {
   control.head.cmsg_len = CMSG_LEN(length);
   memcpy(CMSG_DATA(&control.head), bytes, length);
   return sendmsg(s, &m, MSG_NOSIGNAL);
+}
+
+static long bind_many(const char *from, int wanted) {
+  struct sockaddr_storage at;
+  struct sockaddr_in *v4 = (void *)&at;
+  struct rlimit limit;
+  int on = 1;
+  socklen_t length = address(from, &at);
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+  for (count = 0; count < wanted && count < 4096; count++) {
+    int s = many[count] = socket(at.ss_family, SOCK_STREAM, 0);
+    setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(s, (void *)&at, length) < 0) return -1;
+    v4->sin_port = htons((in_port_t)(ntohs(v4->sin_port) + 1));
+  }
+  return count;
+}
+
+static long listen_many(void) {
+  for (int i = 0; i < count; i++)
+    if (listen(many[i], 8) < 0) return -1;
+  return count;
 }
 
 static int soon(int s) {
@@ -131,6 +159,8 @@ static long run(int words, char *const *word, char *text, size_t room) {
     socklen_t length = where(word[2], &at);
     return sendto(s, TOKEN, 5, MSG_NOSIGNAL, (void *)&at, length);
   }
+  if (IS("many", 2)) return bind_many(word[1], atoi(word[2]));
+  if (IS("listen-many", 0)) return listen_many();
   if (IS("listen", 1)) return listen(s, 8);
   if (IS("send", 1)) return send(s, TOKEN, 5, MSG_NOSIGNAL);
   if (IS("recv", 1)) return soon(s) ? recv(s, data, sizeof data, 0) : -1;
