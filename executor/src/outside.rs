@@ -2,18 +2,17 @@
 //! every outside one, so these few are made by threads that were never in it. They decide nothing: the name
 //! has been compared with the policy's.
 
-use std::sync::Arc;
 use std::sync::mpsc::{Sender, channel};
 
-use crate::pending::Work;
-use crate::sys::seccomp::{Listener, Notification};
+use crate::pending::{Pending, Work};
+use crate::sys::seccomp::Notification;
 use crate::sys::{Errno, Result};
 
 const STACK_BYTES: usize = 64 * 1024;
 
 struct Job {
-    listener: Arc<Listener>,
-    id: u64,
+    pending: Pending,
+    notification: Notification,
     work: Work,
 }
 
@@ -22,25 +21,24 @@ struct Job {
 pub struct Outside(Sender<Job>);
 
 impl Outside {
-    /// Starts the thread that makes the others, one a call: a daemon that does not accept holds up nobody
-    /// else. To be called before this thread enters the domain.
+    /// Starts the thread that makes the others, one a call that waits: a daemon that does not accept holds up
+    /// nobody else. To be called before this thread enters the domain.
     pub fn start() -> Result<Self> {
-        let thread = || std::thread::Builder::new().name("sl-outside".into()).stack_size(STACK_BYTES);
         let (sender, jobs) = channel::<Job>();
-        thread().spawn(move || {
-            for Job { listener, id, work } in jobs {
-                let answers = Arc::clone(&listener);
-                if thread().spawn(move || answers.answer(id, work())).is_err() {
-                    listener.answer(id, Err(Errno(libc::EAGAIN)));
+        std::thread::Builder::new().name("sl-outside".into()).stack_size(STACK_BYTES).spawn(move || {
+            for Job { pending, notification, work } in jobs {
+                if let Err(error) = pending.hand_over(&notification, work) {
+                    pending.refuse(&notification, error);
                 }
             }
         })?;
         Ok(Self(sender))
     }
 
-    /// Makes the call there and answers the notification with its result.
-    pub fn hand_over(&self, listener: &Arc<Listener>, notification: &Notification, work: Work) -> Result<()> {
-        let job = Job { listener: Arc::clone(listener), id: notification.id, work };
+    /// Makes the call there and answers the notification with its result. `pending` is for such calls alone:
+    /// its threads are all made outside the domain.
+    pub fn hand_over(&self, pending: &Pending, notification: &Notification, work: Work) -> Result<()> {
+        let job = Job { pending: pending.clone(), notification: *notification, work };
         self.0.send(job).map_err(|_| Errno(libc::EACCES))
     }
 }

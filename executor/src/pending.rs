@@ -29,8 +29,8 @@ pub const INTERRUPT: i32 = libc::SIGUSR1;
 /// Most calls that can wait at once. Each costs a thread with a stack of 64 KiB, of which one page is touched.
 const MOST_THREADS: usize = 2048;
 const STACK_BYTES: usize = 64 * 1024;
-/// Bytes of messages that can wait whole at once. Linux lets a unix datagram have 200 KB, so the threads
-/// alone are no bound.
+/// Bytes that the calls which wait hold at once: of messages, and for those to come. Linux lets a unix
+/// datagram have 200 KB, so the threads alone are no bound.
 const MOST_BYTES: usize = 16 << 20;
 /// Idle threads kept; more end themselves.
 const MOST_IDLE: usize = 8;
@@ -57,13 +57,13 @@ struct State {
 struct Shared {
     listener: Arc<Listener>,
     began: OwnedFd,
-    /// Of messages that wait whole.
+    /// That they hold.
     bytes: AtomicUsize,
     state: Mutex<State>,
     work: Condvar,
 }
 
-/// Room that a waiting message takes, until it is dropped.
+/// Room that a waiting call takes, until it is dropped.
 pub struct Room {
     shared: Arc<Shared>,
     bytes: usize,
@@ -86,7 +86,12 @@ impl Pending {
         Self(Arc::new(Shared { listener, began, bytes, state, work }))
     }
 
-    /// Room for a message that waits whole. ENOBUFS: too much waits already.
+    /// Whether half of the room is taken: what can do with less should.
+    pub fn is_tight(&self) -> bool {
+        self.0.bytes.load(Ordering::Relaxed) > MOST_BYTES / 2
+    }
+
+    /// Room for what a call holds while it waits. ENOBUFS: too much is held already.
     pub fn room(&self, bytes: usize) -> Result<Room> {
         let before = self.0.bytes.fetch_add(bytes, Ordering::Relaxed);
         let room = Room { shared: Arc::clone(&self.0), bytes };
@@ -130,6 +135,11 @@ impl Pending {
             let _ = fd::write(&self.0.began, b"b");
         }
         Ok(())
+    }
+
+    /// Answers a call that could not be handed over.
+    pub fn refuse(&self, notification: &Notification, error: Errno) {
+        self.0.listener.answer(notification.id, Err(error));
     }
 
     /// How many calls wait.

@@ -99,8 +99,9 @@ pub struct Receiver {
     pub(crate) opaque: HashSet<u32>,
     /// Paths of outside sockets that may be reached.
     pub(crate) named: Vec<Named>,
-    /// Makes calls to the outside abstract sockets that the policy names; none: it names none.
-    pub(crate) outside: Option<Outside>,
+    /// Makes calls to the outside abstract sockets that the policy names, and holds those that wait; none: it
+    /// names none.
+    pub(crate) outside: Option<(Outside, Pending)>,
     /// What the filter was made of.
     pub(crate) walls: Walls,
     /// A caller that waits for us is interrupted by fatal signals alone (Linux 5.19).
@@ -120,7 +121,7 @@ pub struct Receiver {
 }
 
 /// Room for a message, kept from one to the next, so that sending allocates nothing.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub(crate) struct Copied {
     /// The payload; grows to what programs send, at most `MOST_BYTES` of calls/outgoing.rs.
     pub(crate) data: Vec<u8>,
@@ -131,6 +132,11 @@ pub(crate) struct Copied {
 }
 
 impl Copied {
+    /// For another thread: what was copied.
+    pub(crate) fn data_only(&self) -> Self {
+        Self { data: self.data.clone(), ..Self::default() }
+    }
+
     /// For another thread, which reads the payload itself.
     pub(crate) fn parts_only(&self) -> Self {
         Self { parts: self.parts.clone(), ..Self::default() }
@@ -326,14 +332,14 @@ impl Receiver {
 
     /// Hands a call to an outside abstract socket over.
     pub(crate) fn outside(&self, notification: &Notification, work: Work) -> Result<Outcome> {
-        let outside = self.outside.as_ref().ok_or(Errno(libc::EACCES))?;
+        let (outside, pending) = self.outside.as_ref().ok_or(Errno(libc::EACCES))?;
         let touched = self.tasks.touched();
         let work = Box::new(move || {
             let result = work();
             touched.settle(result.is_ok());
             result
         });
-        outside.hand_over(&self.listener, notification, work).map(|()| Outcome::Pending)
+        outside.hand_over(pending, notification, work).map(|()| Outcome::Pending)
     }
 
     /// Tells the front about a refusal, once it is answered: nobody waits for that, and that there was

@@ -64,7 +64,8 @@ pub struct Reach {
 /// Watches the tree: control commands, state changes of the command, the end.
 pub struct Warden {
     events: Arc<Events>,
-    pending: Pending,
+    /// The calls that wait, in our domain and outside of it.
+    pending: [Pending; 2],
     keeper: Keeper,
     /// When the callers that wait were looked at last.
     looked: Instant,
@@ -109,6 +110,7 @@ impl Warden {
         let (waiting, began) = fd::pipe()?;
         fd::set_status_flags(&began, libc::O_NONBLOCK)?;
         let pending = Pending::new(Arc::clone(&listener), began.try_clone()?);
+        let pending_outside = Pending::new(Arc::clone(&listener), began.try_clone()?);
         events.attend(began.try_clone()?);
         let (handshakes, keeper) = handshakes::pair(Arc::clone(&listener), pending.clone(), began)?;
         let (received, ended) = fd::pipe()?;
@@ -141,7 +143,7 @@ impl Warden {
             named: reach.named,
             names: reach.names,
             closed: Closed::default(),
-            outside: reach.outside,
+            outside: reach.outside.map(|outside| (outside, pending_outside.clone())),
             walls: reach.walls,
             waits_are_killable,
             ring: OnceCell::new(),
@@ -165,7 +167,7 @@ impl Warden {
         let changes = signal::child_changes()?;
         Ok(Self {
             events,
-            pending,
+            pending: [pending, pending_outside],
             keeper,
             looked: Instant::now(),
             pid: command.pid,
@@ -213,7 +215,7 @@ impl Warden {
 
     /// When the callers that wait are to be looked at; none: none waits.
     fn next_look(&self) -> Option<Instant> {
-        let calls = self.pending.count() + self.keeper.count();
+        let calls = self.pending.iter().map(Pending::count).sum::<usize>() + self.keeper.count();
         let ms = u64::try_from((calls / LOOKS_PER_MS).max(LOOK_MS)).unwrap_or(u64::MAX);
         (calls > 0).then(|| self.looked + Duration::from_millis(ms))
     }
@@ -224,7 +226,7 @@ impl Warden {
         let now = Instant::now();
         if self.next_look().is_some_and(|due| due <= now) {
             self.looked = now;
-            self.pending.interrupt();
+            self.pending.iter().for_each(Pending::interrupt);
             self.keeper.look();
         }
     }

@@ -27,8 +27,14 @@ const LOADS = [
   ['storm', 5000],
   ['send-big', 5000],
   // Its threads send messages on a pair, which are refused where sockets are held.
-  ...(isHeld ? [] : ([['hang-big', 5000]] as const)),
+  ...(isHeld
+    ? []
+    : ([
+        ['hang-big', 5000],
+        ['hang-parts', 15_000],
+      ] as const)),
   ['hang-datagrams', 5000],
+  ['hang-receives', 15_000],
   ['use-descriptors', 5000],
   ['bomb', 60_000],
   ['short-lived', 15_000],
@@ -60,6 +66,34 @@ describe.each(users)('as $name', (user) => {
       expect(loaded.worst).toBeLessThan(WORST_US);
     },
   );
+
+  test('N leave: calls to an abstract name outside end with their callers, and by signals', async () => {
+    const nonce = await witness.begin();
+    const daemon = start(user, probe('hostile-exhaust', nonce, 'shut-daemon', '0'));
+    onTestFinished(() => endAll(nonce));
+    await new Promise((resolve) => daemon.stdout?.once('data', resolve));
+    const command = probe('hostile-exhaust', nonce, 'leave', '0');
+    // Nobody takes the first out of the queue again, whoever it was.
+    const bare = await run(user, command, { input: 'x' });
+    expect(bare).toEqual(answered(['connected 1 -', 'interrupted -1 EINTR']));
+    const policy = `${policyOf(ALLOWED)}allow_unix = ["@${nonce}"]\n`;
+    const child = start(user, sandlock(policy, command));
+    let text = '';
+    await new Promise<void>((resolve) => {
+      child.stdout?.on('data', (piece) => {
+        text += String(piece);
+        if (text.includes('interrupted')) resolve();
+      });
+    });
+    const inside = processesWith(nonce).find((pid) => parentOf(parentOf(pid)) === child.pid) ?? 0;
+    const threads = () =>
+      Number(
+        /^Threads:\s*(\d+)$/m.exec(readFileSync(`/proc/${parentOf(inside)}/status`, 'utf8'))?.[1],
+      );
+    await until('no thread waits for a caller that is gone', () => threads() < 30, 2000);
+    child.stdin?.end('x');
+    expect(text).toBe('connected 0 -\ninterrupted -1 EINTR\n');
+  });
 
   test('N: bare, the fork bomb is one: more than a hundred processes', async () => {
     const nonce = await witness.begin();

@@ -67,7 +67,9 @@ pub fn connect(receiver: &mut Receiver, notification: &Notification) -> Result<O
                     to_unix(receiver, notification, kind, socket, name, Held { _file: None, tell })
                 }
                 Reach::Named => {
-                    let work = move || socket::connect(&socket, &name).map(|()| 0);
+                    let listener = Arc::clone(&receiver.listener);
+                    let (id, caller) = (notification.id, notification.tid);
+                    let work = move || until_connected(&listener, id, caller, &socket, &name);
                     receiver.outside(notification, Box::new(work))
                 }
             }

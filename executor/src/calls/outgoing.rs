@@ -9,6 +9,7 @@ use super::message::{MOST_IP_BYTES, Message};
 use crate::caller::interrupted;
 use crate::cmsg::Control;
 use crate::msghdr::{MOST_TOTAL, places};
+use crate::pending::Work;
 use crate::receiver::{Copied, Outcome, Receiver, waits};
 use crate::sockaddr::Kind;
 use crate::sys::memory;
@@ -20,8 +21,10 @@ use crate::task;
 /// Largest message on other sockets, and largest piece of a stream. Linux bounds a unix datagram by
 /// SO_SNDBUF, which is below.
 const MOST_BYTES: usize = 1 << 20;
-/// Piece of a stream while it waits for room: thousands may wait at once, and each holds one.
+/// Piece of a stream while it waits for room, and where much waits already: thousands may wait at once, and
+/// each holds one.
 const WAITING_BYTES: usize = 1 << 16;
+const LEAST_WAITING_BYTES: usize = 1 << 12;
 
 /// Flags that are passed on. Others have no meaning for a send (they are for receiving, or internal), or must
 /// not come from a program: MSG_FASTOPEN connects, MSG_ZEROCOPY would queue pages of ours.
@@ -47,6 +50,8 @@ struct Outgoing {
     flags: i32,
     count_at: Option<u64>,
     is_copied: bool,
+    /// Largest piece while it waits.
+    piece: usize,
 }
 
 /// Steps 3 to 5 for one message.
@@ -81,16 +86,12 @@ pub(super) fn send(
         flags: message.flags & FLAGS,
         count_at: message.count_at,
         is_copied: message.is_copied,
+        piece: MOST_BYTES,
     };
     if is_outside {
-        let listener = Arc::clone(&receiver.listener);
-        let is_one_of_many = outgoing.count_at.is_some();
-        let mut copy = receiver.copy.parts_only();
-        let work = move || {
-            let result = outgoing.complete(&listener, &mut copy, Progress::default(), may_wait);
-            result.map(|count| if is_one_of_many { 1 } else { count })
-        };
-        return receiver.outside(notification, Box::new(work));
+        let copy = receiver.copy.parts_only();
+        let work = outgoing.kept(receiver, copy, Progress::default(), may_wait)?;
+        return receiver.outside(notification, work);
     }
     transmit(receiver, notification, outgoing, may_wait)
 }
@@ -105,19 +106,11 @@ fn transmit(
     match progress {
         Advance::Finished(result) => outgoing.finish(&receiver.listener, result).map(Outcome::Done),
         Advance::WouldWait(progress) if may_wait && waits(&outgoing.socket)? => {
-            let listener = Arc::clone(&receiver.listener);
             // A whole message is kept as it was decided on; of a stream the next piece is copied when there is room.
-            let copy = &receiver.copy;
             let is_whole = !outgoing.kind.is_stream();
-            let room = is_whole.then(|| receiver.pending.room(copy.data.len())).transpose()?;
-            let mut copy = if is_whole { copy.clone() } else { copy.parts_only() };
-            let work = move || {
-                let _room = room;
-                let is_one_of_many = outgoing.count_at.is_some();
-                let result = outgoing.complete(&listener, &mut copy, progress, true);
-                result.map(|count| if is_one_of_many { 1 } else { count })
-            };
-            receiver.pending.hand_over(notification, Box::new(work)).map(|()| Outcome::Pending)
+            let copy = if is_whole { receiver.copy.data_only() } else { receiver.copy.parts_only() };
+            let work = outgoing.kept(receiver, copy, progress, true)?;
+            receiver.pending.hand_over(notification, work).map(|()| Outcome::Pending)
         }
         Advance::WouldWait(progress) => {
             let result = progress.result(Errno(libc::EAGAIN));
@@ -145,13 +138,35 @@ enum Advance {
 }
 
 impl Outgoing {
+    /// What sends the rest in another thread, with the room for all that it holds until then. ENOBUFS: too
+    /// much is held already.
+    fn kept(
+        mut self,
+        receiver: &Receiver,
+        mut copy: Copied,
+        progress: Progress,
+        may_wait: bool,
+    ) -> Result<Work> {
+        let pending = &receiver.pending;
+        if self.kind.is_stream() {
+            self.piece = if pending.is_tight() { LEAST_WAITING_BYTES } else { WAITING_BYTES };
+        }
+        let data = usize::try_from(self.total).unwrap_or(self.piece).min(self.piece);
+        let room = pending.room(self.control.bytes.len() + size_of_val(&*copy.parts) + data)?;
+        let listener = Arc::clone(&receiver.listener);
+        Ok(Box::new(move || {
+            let _room = room;
+            let result = self.complete(&listener, &mut copy, progress, may_wait);
+            result.map(|count| if self.count_at.is_some() { 1 } else { count })
+        }))
+    }
+
     /// Sends as much as goes; with `wait` until all is sent or the caller is gone.
     fn advance(&self, listener: &Listener, copy: &mut Copied, mut progress: Progress, wait: bool) -> Advance {
         let flags = if wait { self.flags & !libc::MSG_DONTWAIT } else { self.flags | libc::MSG_DONTWAIT };
         loop {
             let left = self.total - progress.sent;
-            let piece = if wait && self.kind.is_stream() { WAITING_BYTES } else { MOST_BYTES };
-            let wanted = usize::try_from(left).unwrap_or(piece).min(piece);
+            let wanted = usize::try_from(left).unwrap_or(self.piece).min(self.piece);
             // A whole message is copied once: what was decided on and what is sent are the same, also after waiting.
             let is_copied = !self.kind.is_stream() && (wait || self.is_copied) && copy.data.len() == wanted;
             if !is_copied && let Err(error) = self.copy(copy, progress.sent, wanted) {

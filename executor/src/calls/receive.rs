@@ -156,7 +156,12 @@ fn receive(
     match room.receive(&incoming.socket, flags | libc::MSG_DONTWAIT) {
         Err(Errno(libc::EAGAIN)) if flags & libc::MSG_DONTWAIT == 0 && waits(&incoming.socket)? => {
             let listener = Arc::clone(&receiver.listener);
-            let work = move || incoming.wait(&listener, &mut room);
+            let held = room.data.len() + room.control.len() + size_of_val(&*incoming.parts);
+            let held = receiver.pending.room(held)?;
+            let work = move || {
+                let _held = held;
+                incoming.wait(&listener, &mut room)
+            };
             receiver.pending.hand_over(notification, Box::new(work)).map(|()| Outcome::Pending)
         }
         result => result.and_then(|message| incoming.deliver(&room, &message)).map(Outcome::Done),

@@ -4,7 +4,7 @@
  * the end says how long those took: `LOAD calls N median M worst W errors E` (µs). So it stands for
  * the other programs in the same sandbox. The loads are bounded: by threads, by a count of
  * processes, and by RLIMIT_NPROC where that binds. `good-calls` is no load: it prints a line
- * whenever the result of the allowed call changes; nor is `no-threads`. */
+ * whenever the result of the allowed call changes; nor are `no-threads`, `leave` and `shut-daemon`. */
 #include "hostile.h"
 #include <sys/resource.h>
 
@@ -106,6 +106,39 @@ static void hang_datagrams(void) {
   in_threads(1000, wait_datagram);
 }
 
+/* 1500 sends in 1024 parts each, on one stream: there is room for the first. */
+static void *wait_in_parts(void *nothing) {
+  struct iovec parts[1024];
+  struct msghdr m = {.msg_iov = parts, .msg_iovlen = 1024};
+  for (int i = 0; i < 1024; i++) parts[i] = (struct iovec){block, 1024};
+  sendmsg(full, &m, MSG_NOSIGNAL);
+  pause();
+  return nothing;
+}
+
+static void hang_parts(void) {
+  int pair[2];
+  if (socketpair(AF_UNIX, SOCK_STREAM, 0, pair) < 0) exit(3);
+  full = pair[0];
+  in_threads(1500, wait_in_parts);
+}
+
+/* 1500 receives with much room, on one socket that has asked a name server, which never answers. */
+static void *wait_answer(void *nothing) {
+  struct sockaddr_in from;
+  socklen_t length = sizeof from;
+  recvfrom(full, block, 65535, 0, (void *)&from, &length);
+  pause();
+  return nothing;
+}
+
+static void hang_receives(void) {
+  struct sockaddr_in server = ip4("127.0.0.9", 53);
+  full = udp();
+  if (connect(full, (void *)&server, sizeof server) < 0) exit(3);
+  in_threads(1500, wait_answer);
+}
+
 static void use_descriptors(void) {
   struct rlimit all;
   getrlimit(RLIMIT_NOFILE, &all);
@@ -185,6 +218,45 @@ static void no_threads(void) {
   tell("after", sendmsg(pair[0], &m, 0));
 }
 
+/* Nobody is accepted at the abstract name that is the nonce: there is room for one. */
+static struct sockaddr_un shut = {.sun_family = AF_UNIX};
+static socklen_t shut_length(void) {
+  strcpy(shut.sun_path + 1, nonce);
+  return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + strlen(nonce));
+}
+
+static void shut_daemon(void) {
+  int s = socket(AF_UNIX, SOCK_STREAM, 0);
+  if (bind(s, (void *)&shut, shut_length()) < 0 || listen(s, 0) < 0) exit(3);
+  say("ready", 0);
+  for (;;) pause();
+}
+
+static void be_interrupted(int number) { (void)number; }
+
+/** 500 processes connect there and are ended; one more gets a signal that it handles. Waits for a byte then. */
+static void leave(void) {
+  volatile int *connected = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  struct sigaction handler = {.sa_handler = be_interrupted};
+  socklen_t length = shut_length();
+  char byte;
+  for (int round = 0; round < 10; round++) {
+    pid_t children[50];
+    for (int i = 0; i < 50; i++)
+      if ((children[i] = fork()) == 0) {
+        if (connect(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&shut, length) == 0) __atomic_add_fetch(connected, 1, __ATOMIC_SEQ_CST);
+        for (;;) pause();
+      }
+    usleep(50000);
+    for (int i = 0; i < 50; i++) kill(children[i], SIGKILL), waitpid(children[i], NULL, 0);
+  }
+  say("connected", *connected);
+  sigaction(SIGALRM, &handler, NULL);
+  alarm(1);
+  tell("interrupted", connect(socket(AF_UNIX, SOCK_STREAM, 0), (void *)&shut, length));
+  if (read(0, &byte, 1) < 0) exit(3);
+}
+
 static int by_value(const void *a, const void *b) { return *(const int *)a < *(const int *)b ? -1 : 1; }
 
 static void measure(const char *load) {
@@ -203,7 +275,7 @@ static void measure(const char *load) {
 
 static const struct { const char *name; void (*run)(void); } loads[] = {
   {"idle", idle}, {"hang", hang}, {"storm", storm}, {"send-big", send_big}, {"hang-big", hang_big}, {"hang-datagrams", hang_datagrams},
-  {"use-descriptors", use_descriptors}, {"bomb", bomb}, {"short-lived", short_lived},
+  {"hang-parts", hang_parts}, {"hang-receives", hang_receives}, {"use-descriptors", use_descriptors}, {"bomb", bomb}, {"short-lived", short_lived},
 };
 
 int main(int argc, char **argv) {
@@ -215,6 +287,8 @@ int main(int argc, char **argv) {
   block = mmap(NULL, BLOCK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   if (strcmp(argv[2], "good-calls") == 0) return good_calls(), 0;
   if (strcmp(argv[2], "no-threads") == 0) return no_threads(), 0;
+  if (strcmp(argv[2], "shut-daemon") == 0) return shut_daemon(), 0;
+  if (strcmp(argv[2], "leave") == 0) return leave(), 0;
   for (size_t i = 0; i < sizeof loads / sizeof *loads; i++)
     if (strcmp(argv[2], loads[i].name) == 0) {
       if (fork() == 0) {
