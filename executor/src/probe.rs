@@ -269,11 +269,14 @@ fn keeps_settings() -> Result<()> {
     if settings::are_sealed() { Ok(()) } else { Err(Errno(libc::EPERM)) }
 }
 
-/// Whether a command is kept from the memory of another process of its user, which has no more capabilities than it.
+/// Whether a command is kept from the memory and the descriptors of another process of its user, which has no
+/// more capabilities than it. Tried on a pipe, by which that process could be told what to do: Yama keeps the
+/// memory of others alone.
 fn keeps_processes() -> Result<()> {
     process::prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
     process::drop_capabilities()?;
     process::prctl(libc::PR_SET_DUMPABLE, 1)?;
+    let (pipe, _write) = fd::pipe()?;
     let parent = process::own_pid();
     let other = child::fork(move || {
         if child::die_with_parent(parent).is_ok() {
@@ -281,13 +284,14 @@ fn keeps_processes() -> Result<()> {
         }
         0
     })?;
-    // A brother of it, since Yama lets parents in.
+    // A brother of it: parents may more.
     forked(|| {
         let abi = Abi::of_kernel();
         if abi.has_domains() {
             landlock::enter(&landlock::processes(abi)?)?;
         }
-        let file = File::options().read(true).write(true).open(format!("/proc/{other}/mem"));
+        let link = format!("/proc/{other}/fd/{}", pipe.as_raw_fd());
+        let file = File::options().read(true).write(true).open(link);
         file.map_or(Ok(()), |_| Err(INEFFECTIVE))
     })
 }

@@ -31,7 +31,6 @@ use crate::sys::seccomp::{self, Instruction, Listener};
 use crate::sys::{Errno, Result, landlock, process, signal};
 use crate::table::{Mode, Protocol, Table};
 use crate::walls::Walls;
-use crate::yama;
 
 /// What the command is confined by.
 pub struct Confinement {
@@ -141,19 +140,18 @@ fn execute(candidates: &[CString], arguments: &Vector, environment: &Vector) -> 
     error
 }
 
-/// Whether something keeps the command from the memory of its user's other processes (`/proc/PID/mem`, which no
-/// filter sees): a domain of any version, or Yama.
-pub fn keeps_processes(abi: landlock::Abi) -> bool {
-    abi.has_domains() || yama::keeps_apart(yama::SCOPE)
-}
-
 /// The ruleset of the command's domain, where the kernel has Landlock. It holds what is not looked at:
-/// connects, and binds where the command can not be inspected. Without TCP it is for the memory of other
-/// processes alone, and not needed where Yama keeps those apart: such a domain can do less with files than a
+/// connects, and binds where the command can not be inspected. Without TCP it is for what other processes have
+/// alone, memory and descriptors, unless those are given up: such a domain can do less with files than a
 /// program expects.
-pub fn domain<B: AsRef<[u8]>>(abi: landlock::Abi, walls: Walls, table: &Table<B>) -> Result<Option<OwnedFd>> {
+pub fn domain<B: AsRef<[u8]>>(
+    abi: landlock::Abi,
+    walls: Walls,
+    table: &Table<B>,
+    gives_up_processes: bool,
+) -> Result<Option<OwnedFd>> {
     if !abi.has_tcp() {
-        let is_needed = abi.has_domains() && !yama::keeps_apart(yama::SCOPE);
+        let is_needed = abi.has_domains() && !gives_up_processes;
         return is_needed.then(|| landlock::processes(abi)).transpose();
     }
     let mut ports = Ports { binds_any: !walls.inspected && walls.tcp != Mode::Closed, ..Ports::default() };

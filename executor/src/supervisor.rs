@@ -131,7 +131,8 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     if request.options & WITHOUT_SETTINGS == 0 && !settings::are_sealed() {
         return Err(Failure { stage: Stage::Settings, error: Errno(libc::EPERM) });
     }
-    if request.options & WITHOUT_PROCESSES == 0 && !spawn::keeps_processes(abi) {
+    let gives_up_processes = request.options & WITHOUT_PROCESSES != 0;
+    if !gives_up_processes && !abi.has_domains() {
         return Err(Failure { stage: Stage::Processes, error: Errno(libc::EPERM) });
     }
     match probe_inspection() {
@@ -147,7 +148,8 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     }
     check_stdio().map_err(Failure::at(Stage::Stdio))?;
     let confinement = Confinement {
-        domain: spawn::domain(abi, walls, &table).map_err(Failure::at(Stage::Landlock))?,
+        domain: spawn::domain(abi, walls, &table, gives_up_processes)
+            .map_err(Failure::at(Stage::Landlock))?,
         filter: filter::program(walls),
     };
     let named = Named::of(table.unix_rules());

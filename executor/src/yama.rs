@@ -12,18 +12,10 @@ pub const SCOPE: &str = "/proc/sys/kernel/yama/ptrace_scope";
 /// The first scope in which a parent may not trace.
 const ADMIN_ONLY: u32 = 2;
 
-/// The first scope in which a process may trace its descendants alone.
-const DESCENDANTS_ONLY: u32 = 1;
-
 /// Whether the setting in that file keeps a parent from its children. No file: there is no Yama, or nothing
 /// that can be read, and the calls themselves will tell.
 pub fn keeps_out(file: &str) -> bool {
     scope(file).is_some_and(|scope| scope >= ADMIN_ONLY)
-}
-
-/// Whether it keeps a process from the memory of those that do not descend from it.
-pub fn keeps_apart(file: &str) -> bool {
-    scope(file).is_some_and(|scope| scope >= DESCENDANTS_ONLY)
 }
 
 fn scope(file: &str) -> Option<u32> {
@@ -38,17 +30,10 @@ mod tests {
     fn from_scope_two_on_a_parent_is_kept_out() {
         let file = std::env::temp_dir().join(format!("sandlock-yama-{}", std::process::id()));
         let path = file.to_str().unwrap();
-        assert!(!keeps_out(path) && !keeps_apart(path));
-        let scopes = [
-            ("0", false, false),
-            ("1", true, false),
-            ("2", true, true),
-            ("3", true, true),
-            ("", false, false),
-        ];
-        for (text, apart, out) in scopes {
+        assert!(!keeps_out(path));
+        for (text, out) in [("0", false), ("1", false), ("2", true), ("3", true), ("", false)] {
             fs::write(&file, format!("{text}\n")).unwrap();
-            assert_eq!((keeps_apart(path), keeps_out(path)), (apart, out), "{text:?}");
+            assert_eq!(keeps_out(path), out, "{text:?}");
         }
         fs::remove_file(&file).unwrap();
     }

@@ -134,20 +134,20 @@ function kernelSettings(answer: number, around: Surroundings): Finding {
 function otherProcesses(answer: number): Finding {
   const name = 'other-processes';
   if (answer >= 0) {
-    const found = "the memory of the user's other processes is out of reach";
+    const found = "what the user's other processes hold is out of reach";
     return { name, state: 'ok', found, consequence: '' };
   }
   if (answer !== -EPROTO) {
-    const found = `whether the memory of other processes is out of reach can not be tried (${errnoName(-answer)})`;
+    const found = `whether other processes are out of reach can not be tried (${errnoName(-answer)})`;
     const consequence = 'another sandbox around this process forbids it';
     return { name, state: 'missing', found, consequence, stage: 'landlock' };
   }
   return {
     name,
     state: 'degraded',
-    found: 'no Landlock, and kernel.yama.ptrace_scope is 0 or missing',
+    found: 'no Landlock',
     consequence:
-      'the command could write into other processes of its user; set ptrace_scope to 1, or run it as a user of its own',
+      'the command could write to what other processes of its user have open; better run it as a user of its own',
     option: name,
   };
 }

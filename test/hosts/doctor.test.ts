@@ -5,7 +5,7 @@
 import { describe, expect, test } from 'vitest';
 import { policyOf, run, sandlock } from '../e2e/harness/run.ts';
 import { launcher, type User, users } from '../e2e/harness/stage.ts';
-import { type Host, isKeptApart, landlock, noLandlock, noNamespaces, without } from './host.ts';
+import { type Host, landlock, noLandlock, noNamespaces, without } from './host.ts';
 
 interface Finding {
   readonly name: string;
@@ -105,16 +105,12 @@ describe.each(users)('as $name', (user) => {
     expect(report.options).toEqual(isRoot ? ['--allow-degraded', 'kernel-settings'] : []);
   });
 
-  test('no Landlock: other processes are to be given up, unless Yama keeps them', async () => {
+  test('no Landlock: other processes are to be given up', async () => {
     const { status, report } = await examine(user, noLandlock);
-    const lost = isKeptApart() ? [] : ['degraded other-processes'];
     const fallbacks = ['fallback landlock-scopes', 'fallback landlock-tcp'];
-    expect(lacks(report).sort()).toEqual([...lost, ...fallbacks]);
-    expect(status).toBe(lost.length);
-    const options = isKeptApart() ? [] : ['--allow-degraded', 'other-processes'];
-    expect(report.options).toEqual(options);
-    const [wall] = report.findings.filter(({ name }) => name === 'other-processes');
-    expect(wall?.consequence === '').toBe(isKeptApart());
+    expect(lacks(report).sort()).toEqual(['degraded other-processes', ...fallbacks]);
+    expect(status).toBe(1);
+    expect(report.options).toEqual(['--allow-degraded', 'other-processes']);
   });
 
   test.each(IMPOSSIBLE)(

@@ -4,7 +4,7 @@
  * with the whole message, and was not run; or it runs, and every wall holds. Knows what is taken
  * away, not how sandlock copes.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { openTcp, openUdp } from '../e2e/harness/listen.ts';
@@ -41,13 +41,7 @@ export function accepting(...names: readonly string[]): string[] {
   return ['--quiet', ...names.flatMap((name) => ['--allow-degraded', name])];
 }
 
-/** Whether Yama keeps processes from the memory of those that do not descend from them, on this machine. */
-export function isKeptApart(): boolean {
-  const file = '/proc/sys/kernel/yama/ptrace_scope';
-  return existsSync(file) && Number(readFileSync(file, 'utf8')) > 0;
-}
-
-/** Options for a kernel without Landlock, which may have no Yama either. */
+/** Options for a kernel without Landlock. */
 export const unkept: readonly string[] = accepting('other-processes');
 
 /** Options for a host where the kernel's settings can not be sealed: root has to accept that, nobody else. */

@@ -8,7 +8,7 @@ pub(super) const STAGES: &[(&str, &[i32], &str)] = &[
     ("landlock", &[38, 95], "this kernel offers no Landlock, or too old a version of it; nothing was run"),
     ("landlock", &[], "the Landlock domain could not be entered; nothing was run"),
     ("settings", &[], "as root the command could write the kernel's settings (/proc/sys) and so run programs outside; run it as another user, or accept that by --allow-degraded kernel-settings; nothing was run"),
-    ("processes", &[], "the command could write into the memory of other processes of its user and act as they: there is no Landlock here, and kernel.yama.ptrace_scope is 0 or missing; set that to 1, run it as a user of its own, or accept it by --allow-degraded other-processes; nothing was run"),
+    ("processes", &[], "the command could write to what other processes of its user have open and act as they: there is no Landlock here; run it as a user of its own, or accept it by --allow-degraded other-processes; nothing was run"),
     ("seccomp", &[38, 95, 22], "this kernel lacks a seccomp feature that is needed; nothing was run"),
     ("seccomp", &[], "the system call filter could not be installed; nothing was run"),
     ("nested", &[16], "already inside a sandbox that supervises system calls; a second one can not start in it"),

@@ -45,7 +45,8 @@ impl Abi {
         Self(u32::try_from(version).unwrap_or(0))
     }
 
-    /// There are domains, each of which keeps ptrace(2) and its kin inside (ABI 1, Linux 5.13).
+    /// There are domains, each of which keeps ptrace(2) and its kin inside, and what `/proc/PID` shows of memory
+    /// and descriptors (ABI 1, Linux 5.13).
     pub fn has_domains(self) -> bool {
         self.0 >= 1
     }
@@ -114,7 +115,7 @@ pub fn inner(abi: Abi, ports: &Ports) -> Result<OwnedFd> {
 }
 
 /// The ruleset of the command's domain where Landlock has no TCP (ABI 1 to 3): for what every domain does,
-/// which is to keep ptrace(2) inside and so `/proc/PID/mem`. It has to handle something: making block
+/// which is to keep ptrace(2) inside and so `/proc/PID/mem` and `/proc/PID/fd`. It has to handle something: making block
 /// devices, for which the command has no capability either. That files move between directories is refused by
 /// every domain (EXDEV), unless it is allowed, which ABI 2 can.
 pub fn processes(abi: Abi) -> Result<OwnedFd> {
