@@ -125,6 +125,7 @@ async function buildBundle() {
     format: 'cjs',
     supported: { 'dynamic-import': false },
     define: { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
+    minifyWhitespace: true,
     plugins: [ownFile, withoutPrograms],
   };
   const version = JSON.stringify(
@@ -193,7 +194,9 @@ const LAZY = [
   'commands/others',
   'compiling',
   'explaining',
+  'start-failure',
   'suffixes',
+  'telling',
 ];
 
 const ownFile = {

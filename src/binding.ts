@@ -7,6 +7,8 @@
  * `require` is that of the CommonJS bundle, the only form in which this file runs: making one by createRequire takes
  * half a millisecond, a hundredth of node's start.
  */
+
+import { existsSync } from 'node:fs';
 import type * as Ffi from 'ffi-rs';
 import { errnoName } from './errno.ts';
 import { describeCause, SandlockError } from './errors.ts';
@@ -56,7 +58,7 @@ const LIBRARY = 'sandlock';
  * @throws SandlockError (library)
  */
 export function loadLibrary(path: string = findLibrary()): NativeLibrary {
-  const { open, load, DataType, FFITypeTag } = requireFfi();
+  const { open, load, DataType, FFITypeTag } = loadFfi();
   const { I32, U32, U64, U8Array, String: Text } = DataType;
   const call = (funcName: string, types: Ffi.DataType[], paramsValue: unknown[]): number => {
     // The native half is told how long an array is.
@@ -118,39 +120,44 @@ export function loadLibrary(path: string = findLibrary()): NativeLibrary {
   };
 }
 
-/** RTLD_NOW and RTLD_NODELETE of dlfcn.h; node:os has no name for the second. */
-const PINNED = 0x1002;
-
-/**
- * Keeps the binding mapped until the process ends. A worker thread that ends would unload it, and
- * crash: destructors of the thread's own data lie in it, and are called after that. To be called in
- * worker threads, after {@link loadLibrary}.
- */
-export function pinBinding(): void {
-  const path = Object.keys(require.cache).find((file) => /ffi-rs[^/]*\.node$/.test(file));
-  if (path !== undefined) process.dlopen({ exports: {} }, path, PINNED);
-}
-
 function toInt32(value: number): number {
   if ((value | 0) !== value) throw new RangeError(`${value} is not a 32-bit integer`);
   return value;
 }
 
 /**
+ * RTLD_NOW and RTLD_NODELETE of dlfcn.h; node:os has no name for the second. What a worker thread has loaded would be
+ * unmapped when it ends, and it would crash: destructors of the thread's own data lie there, and are called after that.
+ */
+const PINNED = 0x1002;
+
+/**
  * The native half of ffi-rs: the package for this platform, a dependency of ours as well, in the
  * same version. ffi-rs itself would choose it, by a diagnostic report of Node, and wrap calls that
- * are not made here; to find and run it takes as long as the rest of loading. It decides where that
- * package is not: another C library.
+ * are not made here, and even to `require` it takes as long as to load it: so it is looked for where
+ * `require` would. ffi-rs decides where it is not, or can not be loaded: another C library, another layout of packages.
  */
-function requireFfi(): Binding {
+function loadFfi(): Binding {
+  const platform = `${process.platform}-${process.arch}-gnu`;
+  const file = `@yuuang/ffi-rs-${platform}/ffi-rs.${platform}.node`;
+  const folder = require.resolve.paths(file)?.find((folder) => existsSync(`${folder}/${file}`));
   try {
-    return require(`@yuuang/ffi-rs-${process.platform}-${process.arch}-gnu`) as Binding;
+    if (folder !== undefined) return dlopen(`${folder}/${file}`);
   } catch {
-    try {
-      return require('ffi-rs') as Binding;
-    } catch (cause) {
-      const message = `can not load ffi-rs: ${describeCause(cause)}; was it installed with --no-optional?`;
-      throw new SandlockError('library', message, { cause });
-    }
+    // ffi-rs says why.
   }
+  try {
+    require('ffi-rs');
+    const path = Object.keys(require.cache).find((file) => /ffi-rs[^/]*\.node$/.test(file));
+    return path === undefined ? (require('ffi-rs') as Binding) : dlopen(path);
+  } catch (cause) {
+    const message = `can not load ffi-rs: ${describeCause(cause)}; was it installed with --no-optional?`;
+    throw new SandlockError('library', message, { cause });
+  }
+}
+
+function dlopen(path: string): Binding {
+  const loaded = { exports: {} };
+  process.dlopen(loaded, path, PINNED);
+  return loaded.exports as Binding;
 }

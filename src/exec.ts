@@ -12,12 +12,11 @@ import { loadLibrary } from './binding.ts';
 import { EXIT, isSandlockError, SandlockError } from './errors.ts';
 import { type ExecArguments, parseExecArguments } from './exec-arguments.ts';
 import { isTable, readWhole } from './files.ts';
-import { startFailure } from './outcome.ts';
+import { tellerFor } from './late-teller.ts';
 import { describeAge, readPins } from './pins.ts';
 import { encodeRequest, ownSource } from './request.ts';
-import { leave, runToEnd } from './run.ts';
+import { leave, type RunEnd, runToEnd } from './run.ts';
 import { printable, writeError } from './standard-error.ts';
-import { createTeller } from './telling.ts';
 
 /**
  * Runs `sandlock exec` with the arguments that follow it. Ends the process; only for a TOML policy or for help it
@@ -50,27 +49,32 @@ async function refreshAndRun(parsed: ExecArguments, table: Buffer): Promise<void
   await run(await refreshForExec(parsed.policy ?? '', table, parsed.refresh), parsed);
 }
 
-/** Returns only to say why the table is bad. */
+/** Returns only to say why the command did not run. */
 function run(table: Buffer, parsed: ExecArguments): Promise<void> | undefined {
-  const teller = createTeller(table, parsed);
+  const teller = tellerFor(table, parsed);
   const library = loadLibrary();
-  const program = parsed.command[0] ?? '';
   const telling = parsed.logAllowed || parsed.summary ? 'all' : 'refused';
   const request = encodeRequest(ownSource({ ...parsed, telling }));
-  const end = runToEnd(library, table, request, program, teller);
+  const end = runToEnd(library, table, request, teller);
   teller.finish(end);
   const { failure, outcome } = end;
-  if (failure?.stage === 'table') return explainTable(table, parsed, failure.errno);
-  if (failure !== undefined) throw startFailure(failure.stage, failure.errno, program);
-  if (outcome === undefined) throw startFailure('supervisor', 0, program);
-  return leave(library, outcome);
+  if (failure === undefined && outcome !== undefined) return leave(library, outcome);
+  return explainFailure(table, parsed, failure ?? { stage: 'supervisor', errno: 0 });
 }
 
-/** The executor says only that it refused the table; the other reader says where it is bad. */
-async function explainTable(table: Buffer, parsed: ExecArguments, errno: number): Promise<never> {
-  const { describeDefect } = await import('./compiling.ts');
-  const defect = describeDefect(parsed.policy ?? 'the table', table);
-  throw defect ?? startFailure('table', errno, parsed.command[0] ?? '');
+async function explainFailure(
+  table: Buffer,
+  { policy, command }: ExecArguments,
+  { stage, errno }: NonNullable<RunEnd['failure']>,
+): Promise<never> {
+  if (stage === 'table') {
+    // The executor says only that it refused the table; the other reader says where it is bad.
+    const { describeDefect } = await import('./compiling.ts');
+    const defect = describeDefect(policy ?? 'the table', table);
+    if (defect !== undefined) throw defect;
+  }
+  const { startFailure } = await import('./start-failure.ts');
+  throw startFailure(stage, errno, command[0] ?? '');
 }
 
 /** Prints an error as one message and returns the exit status that belongs to it. */

@@ -19,11 +19,11 @@ import { basename, dirname, join } from 'node:path';
 import { describeCause, SandlockError } from './errors.ts';
 
 /** First bytes of a table (docs/format.md §2). */
-const MAGIC = Buffer.from('SANDLOCK');
+const MAGIC = 'SANDLOCK';
 
 /** Is this a compiled table, whatever its file is called? */
 export function isTable(bytes: Buffer): boolean {
-  return bytes.subarray(0, MAGIC.length).equals(MAGIC);
+  return bytes.toString('latin1', 0, MAGIC.length) === MAGIC;
 }
 
 /**

@@ -4,7 +4,7 @@
  * absolute: the directory may change before the program is started.
  */
 import { existsSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { SandlockError } from './errors.ts';
 
 /** File name of the library. */
@@ -15,7 +15,7 @@ const PROGRAM_NAME = 'sandlock-exec';
 
 /** The program that belongs to that library. Whether it is there, its start tells. */
 export function programBeside(library: string): string {
-  return join(dirname(library), PROGRAM_NAME);
+  return `${library.slice(0, library.lastIndexOf('/') + 1)}${PROGRAM_NAME}`;
 }
 
 /**
@@ -31,7 +31,7 @@ export function findLibrary(
     if (existsSync(path)) return path;
     throw new SandlockError('library', `SANDLOCK_LIBRARY names ${path}, which does not exist`);
   }
-  const candidates = [join(folder, LIBRARY_NAME), join(folder, '../dist', LIBRARY_NAME)];
+  const candidates = [`${folder}/${LIBRARY_NAME}`, `${folder}/../dist/${LIBRARY_NAME}`];
   const found = candidates.find((path) => existsSync(path));
   if (found !== undefined) return found;
   throw new SandlockError(

@@ -22,28 +22,33 @@ const NONE: Pins = { areMissing: false, areThere: false, pinnedAt: 0, maxAge: 0 
 /** Reads them from the bytes of a table. */
 export function readPins(table: Buffer): Pins {
   try {
-    const names = section(table, F.SECTION_NAMES);
-    const facts = section(table, F.SECTION_FACTS);
+    const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
+    const names = section(view, F.SECTION_NAMES);
+    if (names.count === 0) return NONE;
+    const facts = section(view, F.SECTION_FACTS);
     const kinds = new Set<number>();
     for (let i = 0; i < names.count; i++) {
-      kinds.add(table.readUInt32LE(names.offset + i * F.NAME_BYTES + F.NAME_KIND));
+      kinds.add(view.getUint32(names.offset + i * F.NAME_BYTES + F.NAME_KIND, true));
     }
     return {
       areMissing: kinds.has(F.NAME_AT_START),
       areThere: kinds.has(F.NAME_PINNED),
-      pinnedAt: Number(table.readBigUInt64LE(facts.offset + F.FACTS_PINNED_AT)),
-      maxAge: table.readUInt32LE(facts.offset + F.FACTS_MAX_AGE),
+      pinnedAt: Number(view.getBigUint64(facts.offset + F.FACTS_PINNED_AT, true)),
+      maxAge: view.getUint32(facts.offset + F.FACTS_MAX_AGE, true),
     };
   } catch {
     return NONE;
   }
 }
 
-function section(table: Buffer, kind: number): { readonly count: number; readonly offset: number } {
+function section(
+  table: DataView,
+  kind: number,
+): { readonly count: number; readonly offset: number } {
   const record = F.HEADER_BYTES + (kind - 1) * F.DIRECTORY_BYTES;
   return {
-    count: table.readUInt32LE(record + F.DIRECTORY_COUNT),
-    offset: table.readUInt32LE(record + F.DIRECTORY_OFFSET),
+    count: table.getUint32(record + F.DIRECTORY_COUNT, true),
+    offset: table.getUint32(record + F.DIRECTORY_OFFSET, true),
   };
 }
 

@@ -24,8 +24,6 @@ const OPTION_OBSERVE = 32;
 /** Option bit: look at every call, whatever the plan leaves to the kernel. */
 const OPTION_SUPERVISE = 64;
 
-const HEADER_BYTES = 32;
-
 /** `lingerSeconds` without an end. */
 export const FOREVER = 0xffff_ffff;
 
@@ -60,16 +58,14 @@ export interface RequestSource {
 export function encodeRequest(source: RequestSource): Buffer {
   const command = rawCommand(source);
   const environment = rawEnvironment(source);
-  const header = Buffer.alloc(HEADER_BYTES);
-  header.writeUInt32LE(command.count, 0);
-  header.writeUInt32LE(environment.count, 4);
-  header.writeUInt32LE(optionsOf(source), 8);
-  header.writeUInt32LE(source.lingerSeconds, 16);
-  for (const [index, number] of (source.stdio ?? [0, 1, 2]).entries()) {
-    header.writeInt32LE(number, 20 + 4 * index);
-  }
   const directory = encodeStrings([source.directory ?? '']);
-  return Buffer.concat([header, command.bytes, environment.bytes, directory.bytes]);
+  // Little-endian, as every processor that the library is built for.
+  const header = Uint32Array.of(
+    ...[command.count, environment.count, optionsOf(source), 0, source.lingerSeconds],
+    ...(source.stdio ?? [0, 1, 2]),
+  );
+  const bytes = new Uint8Array(header.buffer);
+  return Buffer.concat([bytes, command.bytes, environment.bytes, directory.bytes]);
 }
 
 /** Strings, each ended by a NUL. */
@@ -80,18 +76,23 @@ interface Strings {
 
 /** As one text: a buffer for each string took longer than all else here. */
 function encodeStrings(strings: readonly string[]): Strings {
-  if (strings.some((text) => text.includes('\0'))) {
-    throw new SandlockError('usage', 'an argument holds a NUL character');
+  let joined = '';
+  for (const text of strings) {
+    if (text.includes('\0')) {
+      throw new SandlockError('usage', 'an argument holds a NUL character');
+    }
+    joined += `${text}\0`;
   }
-  return { count: strings.length, bytes: Buffer.from(strings.map((text) => `${text}\0`).join('')) };
+  return { count: strings.length, bytes: Buffer.from(joined) };
 }
 
 function optionsOf({ degraded, telling, supervise, terminal = true }: RequestSource): number {
-  const accepted = degraded.map((name) => DEGRADATIONS.get(name) ?? 0);
   const told = { refused: 0, all: OPTION_TELL_ALLOWED, observe: OPTION_OBSERVE };
-  const looked = supervise === true ? OPTION_SUPERVISE : 0;
-  const options = [terminal ? OPTION_TERMINAL : 0, told[telling ?? 'refused'], looked, ...accepted];
-  return options.reduce((bits, bit) => bits | bit, 0);
+  let options = told[telling ?? 'refused'];
+  if (terminal) options |= OPTION_TERMINAL;
+  if (supervise === true) options |= OPTION_SUPERVISE;
+  for (const name of degraded) options |= DEGRADATIONS.get(name) ?? 0;
+  return options;
 }
 
 /** The source for the command line: this process's environment. */
@@ -103,7 +104,7 @@ export function ownSource(
 }
 
 function rawCommand({ command, readRaw }: RequestSource): Strings {
-  if (command.some((text) => text.includes(REPLACEMENT))) {
+  if (hasReplacement(command)) {
     // The command is the tail of sandlock's own command line.
     const raw = readStrings(readRaw, '/proc/self/cmdline')?.slice(-command.length);
     if (raw?.length === command.length) return joined(raw);
@@ -112,12 +113,19 @@ function rawCommand({ command, readRaw }: RequestSource): Strings {
 }
 
 function rawEnvironment({ environment, readRaw }: RequestSource): Strings {
-  const entries = Object.entries(environment).map(([name, value]) => `${name}=${value ?? ''}`);
-  if (entries.some((entry) => entry.includes(REPLACEMENT))) {
+  const entries: string[] = [];
+  for (const name of Object.keys(environment)) entries.push(`${name}=${environment[name] ?? ''}`);
+  if (hasReplacement(entries)) {
     const raw = readStrings(readRaw, '/proc/self/environ');
     if (raw !== undefined) return joined(raw);
   }
   return encodeStrings(entries);
+}
+
+/** Did Node replace a byte of them? */
+function hasReplacement(strings: readonly string[]): boolean {
+  for (const text of strings) if (text.includes(REPLACEMENT)) return true;
+  return false;
 }
 
 function joined(strings: readonly Buffer[]): Strings {

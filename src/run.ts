@@ -4,7 +4,7 @@
  * they say about the run itself; what is told of the others is the listener's affair.
  */
 import type { NativeLibrary } from './binding.ts';
-import { decodeStatus, type Outcome, startFailure } from './outcome.ts';
+import { decodeStatus, type Outcome } from './outcome.ts';
 import {
   createRecordDecoder,
   type DecidedRecord,
@@ -37,23 +37,23 @@ export interface RunEnd {
 const EAGAIN = 11;
 
 /**
- * Starts a command and returns when its whole tree is gone. `program` stands for it in messages.
- * @throws SandlockError when the start is refused at once; a later failure is part of the result.
+ * Starts a command and returns when its whole tree is gone, or with what kept it from starting.
  */
 export function runToEnd(
   library: NativeLibrary,
   table: Buffer,
   request: Buffer,
-  program: string,
   listener: RunListener,
 ): RunEnd {
   const handle = library.start(table, request);
-  if (handle < 0) throw startFailure('front', -handle, program);
   const decode = createRecordDecoder();
   const bytes = Buffer.alloc(RECORD_BYTES);
   let outcome: Outcome | undefined;
   let failure: RunEnd['failure'];
   let dropped = 0;
+  if (handle < 0) {
+    return { outcome, failure: { stage: 'front', errno: -handle }, dropped, ended: undefined };
+  }
   for (;;) {
     const result = library.next(handle, bytes, listener.patienceMs);
     if (result === -EAGAIN) {

@@ -12,7 +12,7 @@ import { type Decision, type Explained, NO_EXPLANATION, toDecision } from './dec
 import { createDecisions, type Decisions } from './decisions.ts';
 import { usageError } from './errors.ts';
 import { createExplainer, type Explainer } from './explaining.ts';
-import { decodeStatus, startFailure } from './outcome.ts';
+import { decodeStatus } from './outcome.ts';
 import { createProbeFilter } from './probes.ts';
 import {
   createRecordDecoder,
@@ -20,6 +20,7 @@ import {
   type ExecutorRecord,
   RECORD_BYTES,
 } from './records.ts';
+import { startFailure } from './start-failure.ts';
 import type { Streams } from './streams.ts';
 
 /** Events of {@link Sandboxed}. */

@@ -5,8 +5,7 @@
  * is sandboxed.ts's.
  */
 import { closeSync } from 'node:fs';
-import { isMainThread } from 'node:worker_threads';
-import { loadLibrary, pinBinding } from './binding.ts';
+import { loadLibrary } from './binding.ts';
 import { usageError } from './errors.ts';
 import { isTable } from './files.ts';
 import { DEGRADATIONS, encodeRequest, FOREVER } from './request.ts';
@@ -57,7 +56,6 @@ export function spawn(
   const unknown = degraded.find((name) => !DEGRADATIONS.has(name));
   if (unknown !== undefined) throw usageError(`allowDegraded does not know ${unknown}`);
   const library = loadLibrary();
-  if (!isMainThread) pinBinding();
   const streams = openStreams(library, options.stdio ?? 'pipe');
   try {
     const request = encodeRequest({

@@ -8,7 +8,8 @@ import { interleave, median, ratio, root, run, tenRules, time } from '../frame.m
 const library = join(root, 'dist/libsandlock.so');
 const program = join(root, 'dist/sandlock-exec');
 /** Loads ffi-rs as src/binding.ts does. */
-const BINDING = `require('@yuuang/ffi-rs-linux-${process.arch}-gnu')`;
+const PLATFORM = `ffi-rs-linux-${process.arch}-gnu`;
+const BINDING = `process.dlopen({ exports: {} }, require.resolve('@yuuang/${PLATFORM}'))`;
 
 export const group = {
   title: 'Start, and memory',

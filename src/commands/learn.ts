@@ -16,10 +16,10 @@ import { readWhole, replaceFile } from '../files.ts';
 import { createObservations, type MayStandFor, type Observations } from '../learn/observations.ts';
 import { addToPolicy, writePolicy } from '../learn/policy-text.ts';
 import { type LearntRule, toRules } from '../learn/rules.ts';
-import { startFailure } from '../outcome.ts';
 import { encodeRequest, ownSource } from '../request.ts';
 import { leave, type RunListener, runToEnd } from '../run.ts';
 import { printable, writeError, writeOutput } from '../standard-error.ts';
+import { startFailure } from '../start-failure.ts';
 
 /** Options of the command. */
 export interface LearnOptions {
@@ -54,7 +54,7 @@ export async function learn(command: readonly string[], options: LearnOptions): 
   const telling = options.enforce ? 'all' : 'observe';
   const request = encodeRequest(ownSource({ command, lingerSeconds, degraded: [], telling }));
   const program = command[0] ?? '';
-  const end = runToEnd(library, table, request, program, listenerOf(observations));
+  const end = runToEnd(library, table, request, listenerOf(observations));
   const { failure, outcome, dropped } = end;
   if (failure !== undefined) throw startFailure(failure.stage, failure.errno, program);
   if (outcome === undefined) throw startFailure('supervisor', 0, program);

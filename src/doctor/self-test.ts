@@ -7,9 +7,10 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { loadLibrary, type NativeLibrary } from '../binding.ts';
 import { compileSources } from '../compiling.ts';
 import { SandlockError } from '../errors.ts';
-import { decodeStatus, startFailure } from '../outcome.ts';
+import { decodeStatus } from '../outcome.ts';
 import { decodeRecord, RECORD_BYTES } from '../records.ts';
 import { encodeRequest, ownSource } from '../request.ts';
+import { startFailure } from '../start-failure.ts';
 import type { Finding } from './findings.ts';
 
 const ADDRESS = '127.0.0.1';

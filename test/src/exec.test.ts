@@ -203,20 +203,31 @@ describe('exec of a table', () => {
     ]);
   });
 
-  /** What `exec` has loaded when it writes its first line; `before` is run before it. */
-  function loadedBy(before: string): string[] {
-    // A line that needs no table: the library is loaded by then.
-    records(STARTED, exited(0), ended(1));
+  /**
+   * The files of JavaScript, and what was loaded natively, when `exec` ends as the command did; `before` is run before
+   * it.
+   */
+  function loadedBy(last: Fill, before = ''): string[] {
+    records(STARTED, exited(0), last);
     const hook = join(folder, 'hook.cjs');
     const list = join(folder, 'list');
     writeFileSync(
       hook,
       `${before}
-      const { writeFileSync, writeSync } = require('fs');
-      require('fs').writeSync = (...args) => {
-        const files = Object.keys(require.cache).map((file) => require('path').basename(file));
-        writeFileSync(${JSON.stringify(list)}, files.sort().join(' '));
-        return writeSync(...args);
+      const { dlopen } = process;
+      const native = new Set();
+      process.dlopen = (module, path, ...rest) => {
+        native.add(path);
+        dlopen(module, path, ...rest);
+        const { load } = module.exports;
+        module.exports = { ...module.exports, load: (call) => {
+          if (call.funcName === 'sl_exit') {
+            const files = new Set([...Object.keys(require.cache), ...native]);
+            const names = [...files].map((file) => require('path').basename(file));
+            require('fs').writeFileSync(${JSON.stringify(list)}, names.sort().join(' '));
+          }
+          return load(call);
+        } };
       };`,
     );
     expect(outcome(['exec', 'p.bin', '--', 'c'], { NODE_OPTIONS: `--require ${hook}` })[0]).toBe(0);
@@ -227,18 +238,43 @@ describe('exec of a table', () => {
 
   const NATIVE = `ffi-rs.linux-${process.arch}-gnu.node`;
 
-  it('loads nothing but itself and the native half of ffi-rs', () => {
-    expect(loadedBy('')).toEqual([NATIVE, 'sandlock.cjs']);
+  it('loads nothing but itself and the native half of ffi-rs, and one file more to tell something', () => {
+    expect(loadedBy(ENDED)).toEqual([NATIVE, 'sandlock.cjs']);
+    expect(loadedBy(ended(1))).toEqual([NATIVE, 'sandlock.cjs', 'telling.cjs']);
   });
 
   it('leaves the choice to ffi-rs where the native half it expects is not there', () => {
-    const hidden = `const Module = require('module');
-      const { _load: load } = Module;
-      Module._load = function (name, parent, ...rest) {
-        if (name.startsWith('@yuuang/') && parent.filename.endsWith('sandlock.cjs')) throw new Error('hidden');
-        return load.call(this, name, parent, ...rest);
+    const hidden = `const fs = require('fs');
+      const { existsSync } = fs;
+      fs.existsSync = (path) => !path.includes('@yuuang') && existsSync(path);`;
+    expect(loadedBy(ENDED, hidden)).toEqual([NATIVE, 'index.js', 'sandlock.cjs']);
+  });
+
+  it('leaves it to ffi-rs as well where the native half can not be loaded', () => {
+    const refused = `const { dlopen: first } = process;
+      let calls = 0;
+      process.dlopen = (...args) => {
+        calls += 1;
+        if (calls === 1) throw new Error('another C library');
+        first(...args);
       };`;
-    expect(loadedBy(hidden)).toEqual([NATIVE, 'index.js', 'sandlock.cjs']);
+    expect(loadedBy(ENDED, refused)).toEqual([NATIVE, 'index.js', 'sandlock.cjs']);
+  });
+
+  it('goes on without a word when what tells can not be loaded, but that', () => {
+    records(STARTED, DENIED, exited(3 << 8), ENDED);
+    const hook = join(folder, 'hook.cjs');
+    const broken = `const Module = require('module');
+      const { _load: load } = Module;
+      Module._load = function (name, ...rest) {
+        if (name.endsWith('telling.cjs')) throw new Error('it is gone');
+        return load.call(this, name, ...rest);
+      };`;
+    writeFileSync(hook, broken);
+    expect(outcome(['exec', 'p.bin', '--', 'c'], { NODE_OPTIONS: `--require ${hook}` })).toEqual([
+      3,
+      'sandlock: what is refused can not be told: it is gone\n',
+    ]);
   });
 
   it('says how old pins are that are older than the policy wants, and how to renew them', () => {
