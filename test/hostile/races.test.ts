@@ -68,6 +68,10 @@ const FROZEN_RACES: readonly (readonly [way: string, outcomes: Outcomes])[] = [
 const LEAST_FROZEN_LEAKS = 5;
 const LEAST_FROZEN_HITS = 10;
 
+/** The program that knows a way: what changes is memory, or the socket behind a number. */
+const programOf = (way: string): string =>
+  /^(swap|split|credentials)-/.test(way) ? 'hostile-swaps' : 'hostile-races';
+
 /** How often a race is run at most, for what is expected of it. */
 const MOST_RUNS = 6;
 
@@ -124,7 +128,7 @@ async function passNaive(user: User, way: string, least: number = LEAST_LEAKS): 
   let [leaks, tries, said] = [0, 0, ''];
   for (let runs = 0; runs < MOST_RUNS && leaks < least; runs++) {
     const nonce = await witness.begin();
-    const race = probe('hostile-races', nonce, way, '1000000000', String(NAIVE_SECONDS));
+    const race = probe(programOf(way), nonce, way, '1000000000', String(NAIVE_SECONDS));
     const { stdout, stderr } = await run(user, [naive, ...race]);
     leaks += (await witness.report()).reduce((sum, { count }) => sum + count, 0);
     tries += countOf(stdout).tries;
@@ -158,7 +162,7 @@ async function outlast(user: User, way: string, outcomes: Outcomes, race: Race):
 /** Runs the race under sandlock and sees to it that nothing arrives. */
 async function runRace(user: User, way: string, tries: number, seconds: number): Promise<Count> {
   const nonce = await witness.begin();
-  const race = probe('hostile-races', nonce, way, String(tries), String(seconds));
+  const race = probe(programOf(way), nonce, way, String(tries), String(seconds));
   const timeoutMs = seconds * 1000 + 20_000;
   const outcome = await runSandboxed(user, policyOf(ALLOWED), race, { timeoutMs });
   const arrived = await witness.report();
