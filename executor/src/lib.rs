@@ -51,6 +51,7 @@ mod records;
 mod request;
 mod settings;
 mod sockaddr;
+mod socket_diag;
 mod spawn;
 mod supervisor;
 #[expect(unsafe_code, reason = "the kernel's interfaces; every block says why it is sound")]

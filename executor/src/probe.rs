@@ -20,7 +20,7 @@ use crate::sys::seccomp::{self, Instruction, Listener};
 use crate::sys::socket::{self, Name};
 use crate::sys::uring::Ring;
 use crate::sys::{Errno, Result, fd, memory, mounts, process, signal};
-use crate::{inside, settings, supervisor, vault};
+use crate::{settings, socket_diag, supervisor, vault};
 
 /// The name under which this ELF is executed to probe.
 pub const NAME: &CStr = c"sandlock-probe";
@@ -56,7 +56,7 @@ const PROBES: [(&str, Probe); 20] = [
     ("prepare", supervisor::harden),
     ("memory-file", || Mapping::sealed(&fd::sealed(c"sandlock-probe", b"x")?).map(drop)),
     ("io-uring", || Ring::new().map(drop)),
-    ("sock-diag", inside::can_ask),
+    ("sock-diag", socket_diag::can_ask),
     ("kernel-settings", keeps_settings),
     ("other-processes", keeps_processes),
     ("user-namespaces", makes_namespaces),

@@ -44,13 +44,17 @@ export function callUdp(host: string, port: number, from?: number): () => Promis
 /**
  * A daemon outside that listens on four names: streams at `path` and `@path`, datagrams at both
  * with `-d` appended. The returned function ends it and tells, for the path and for the abstract
- * name, how many connections and datagrams came.
+ * name, how many connections and datagrams came. `starter`: a command that takes its own behind it.
  */
-export async function openDaemon(path: string, user?: User): Promise<() => Promise<string[]>> {
-  const child = start(
-    user ?? { name: 'root', uid: process.getuid?.() ?? 0 },
-    probe('unix', 'daemon', path),
-  );
+export async function openDaemon(
+  path: string,
+  user?: User,
+  starter: readonly string[] = [],
+): Promise<() => Promise<string[]>> {
+  const child = start(user ?? { name: 'root', uid: process.getuid?.() ?? 0 }, [
+    ...starter,
+    ...probe('unix', 'daemon', path),
+  ]);
   const outcome = finished(child, 60_000);
   await new Promise((resolve) => child.stdout?.once('data', resolve));
   return async () => {

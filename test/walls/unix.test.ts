@@ -2,10 +2,10 @@
  * UNIX sockets: those of the sandbox itself always work, those outside only where `allow_unix`
  * covers the name that their daemon bound them to. A daemon outside counts what reaches it.
  */
-import { chmodSync, mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { run, runSandboxed } from '../e2e/harness/run.ts';
+import { run, runSandboxed, sandlock } from '../e2e/harness/run.ts';
 import { makeDirectory, probe, users } from '../e2e/harness/stage.ts';
 import { openDaemon } from './others.ts';
 import { expectSteps, network, type Step } from './steps.ts';
@@ -176,6 +176,45 @@ describe.each(users)('as $name', (user) => {
     expect(await outside()).toEqual(['path 6 0', 'abstract 0 0']);
   });
 
+  test('a daemon among other mounts that bound to an allowed name: is not reached by the path it has here', async () => {
+    const [place, theirs] = [makeDirectory(), makeDirectory()];
+    const [allowed, seen] = [join(place, 'daemon'), join(theirs, 'daemon')];
+    const among = ['unshare', '-m', 'sh', '-c', `mount --bind ${theirs} ${place} && exec "$@"`, ''];
+    // Where each is found by the name its owner gave, and at another place that is allowed.
+    const rows: [rules: string[], path: string, walled: string][] = [
+      [[allowed], seen, 'EACCES'],
+      [[`${place}/`], seen, 'EACCES'],
+      [[allowed, `${theirs}/`], seen, '0'],
+    ];
+    for (const [rules, path, walled] of rows) {
+      const daemon = await openDaemon(allowed, undefined, among);
+      await expectSteps(user, network({ allow: [], allow_unix: rules }), [
+        STREAM,
+        [`connect a ${path}`, '0', walled],
+      ]);
+      expect(await daemon()).toEqual([`path ${walled === '0' ? 2 : 1} 0`, 'abstract 0 0']);
+      for (const name of [seen, `${seen}-d`]) rmSync(name, { force: true });
+    }
+  });
+
+  test('a daemon that moves its socket to its place when it is ready: allowed where both names are', async () => {
+    const top = makeDirectory();
+    const [place, beside] = [join(top, 'run'), join(top, 'beside')];
+    mkdirSync(place);
+    const daemon = await openDaemon(join(place, 'new'));
+    renameSync(join(place, 'new'), join(place, 'daemon'));
+    await expectSteps(user, network({ allow: [], allow_unix: [`${place}/`] }), [
+      STREAM,
+      [`connect a ${place}/daemon`, '0'],
+    ]);
+    renameSync(join(place, 'daemon'), beside);
+    await expectSteps(user, network({ allow: [], allow_unix: [`${place}/`] }), [
+      STREAM,
+      [`connect a ${beside}`, '0', 'EACCES'],
+    ]);
+    expect(await daemon()).toEqual(['path 3 0', 'abstract 0 0']);
+  });
+
   test('an outside socket that the program links, renames or links over its own: stays outside', async () => {
     // The daemon is the program's own user's, so that protected_hardlinks(5) lets it be linked.
     for (const [move, back] of [
@@ -273,5 +312,28 @@ describe.each(users)('as $name', (user) => {
       ],
       { inDirectory: true },
     );
+  });
+});
+
+// Only root makes mounts. File systems that show another device than the kernel tells of a socket's file.
+describe.each(users.filter(({ uid }) => uid === 0))('on overlayfs, as $name', (user) => {
+  const inOverlay = (top: string, command: readonly string[]): string[] => {
+    const layers = `mount -t tmpfs none ${top}/lower && mount -t tmpfs none ${top}/upper && mkdir ${top}/upper/u ${top}/upper/w`;
+    const options = `xino=off,lowerdir=${top}/lower,upperdir=${top}/upper/u,workdir=${top}/upper/w`;
+    const mount = `mkdir ${top}/lower ${top}/upper ${top}/all && ${layers} && mount -t overlay -o ${options} none ${top}/all`;
+    return ['unshare', '-m', 'sh', '-c', `${mount} && exec "$@"`, '', ...command];
+  };
+
+  test('sockets of its own are reached by path', async () => {
+    const steps = ['new a 1 1 0', 'bind a {}', 'listen a', 'new b 1 1 0', 'connect b {}'];
+    const tried = async (wall: (command: string[]) => string[]) => {
+      const top = makeDirectory();
+      const own = steps.map((step) => step.replace('{}', join(top, 'all/own')));
+      const { stdout, stderr } = await run(user, inOverlay(top, wall(probe('steps', ...own))));
+      return stdout.replaceAll(top, '') + stderr;
+    };
+    const works = steps.map((step) => `${step.replace('{}', '/all/own')} = 0\n`).join('');
+    expect(await tried((command) => command)).toBe(works);
+    expect(await tried((command) => sandlock(network({ allow: [] }), command))).toBe(works);
   });
 });

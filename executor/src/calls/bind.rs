@@ -4,6 +4,7 @@
 
 use std::ffi::CString;
 use std::os::fd::OwnedFd;
+use std::time::SystemTime;
 
 use super::unix;
 use crate::event::Call;
@@ -130,13 +131,15 @@ fn bind_unix(
     let umask = Status::read(notification.tid)?.umask;
     unix::enter_directory(notification)?;
     receiver.still_waiting(notification)?;
+    receiver.inside.note(socket)?;
     let ours = fd::set_umask(umask);
+    let begun = SystemTime::now();
     let result = socket::bind(socket, &Name::new(bytes)).map(|()| Outcome::Done(0));
     fd::set_umask(ours);
     if result.is_ok() {
         // A file that can not be remembered can not be connected to: that is all that follows from an error here.
         let path = CString::new(path.as_bytes()).map_err(|_| Errno(libc::EINVAL))?;
-        let _ = fd::open_path(&path).and_then(|file| receiver.inside.remember(socket, file));
+        let _ = fd::open_path(&path).and_then(|file| receiver.inside.remember(socket, file, begun));
     }
     result
 }

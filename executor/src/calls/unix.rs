@@ -8,8 +8,10 @@ use std::os::unix::ffi::OsStringExt;
 
 use crate::abstract_names::{Anchor, name_in};
 use crate::event::Call;
-use crate::inside;
+use crate::named::Named;
 use crate::receiver::Receiver;
+use crate::socket_diag;
+use crate::sys::fd::FileIdentity;
 use crate::sys::seccomp::Notification;
 use crate::sys::socket::Name;
 use crate::sys::{Errno, Result, fd};
@@ -52,14 +54,30 @@ pub(super) fn open_allowed(
     // relative name is named by no rule. Asked only where it matters: the kernel lists every unix socket of
     // the machine to answer.
     let is_asked = !receiver.named.is_empty() || receiver.observes();
-    let names = if is_asked { inside::bound_names(&identity).unwrap_or_default() } else { Vec::new() };
-    let is_named = names.iter().any(|name| receiver.named.iter().any(|rule| rule.covers(name)));
+    let names = if is_asked { receiver.inside.names_outside(&file).unwrap_or_default() } else { Vec::new() };
+    let there = names.iter().find(|name| leads_to(name, &identity));
+    let is_named = is_named(&receiver.named, &names, there, &file);
     if is_named && receiver.watch.is_none() {
         return Ok(file);
     }
-    let bound = names.into_iter().find(|name| name.first() == Some(&b'/'));
-    receiver.judged_unix(notification, call, &bound.unwrap_or_else(|| path_of(&file)), is_named)?;
+    receiver.judged_unix(notification, call, &there.cloned().unwrap_or_else(|| path_of(&file)), is_named)?;
     Ok(file)
+}
+
+/// Whether a rule covers the name that the owner gave, and where the file is, among our mounts: at that name,
+/// or at another that rules cover, to which it was moved. In other mounts, or below another root, the owner's
+/// name is that of another file.
+fn is_named(rules: &[Named], names: &[Vec<u8>], there: Option<&Vec<u8>>, file: &OwnedFd) -> bool {
+    let is_covered = |name: &[u8]| rules.iter().any(|rule| rule.covers(name));
+    there.is_some_and(|name| is_covered(name))
+        || names.iter().any(|name| is_covered(name)) && is_covered(&path_of(file))
+}
+
+/// Whether an absolute name leads to that file, as we see files.
+fn leads_to(name: &[u8], file: &FileIdentity) -> bool {
+    let opened = CString::new(name).map(|path| fd::open_path(&path));
+    name.first() == Some(&b'/')
+        && matches!(opened, Ok(Ok(opened)) if fd::identity(&opened).as_ref() == Ok(file))
 }
 
 /// The path of an open file, to be told.
@@ -98,7 +116,7 @@ pub(super) fn abstract_reach(
                 if let Some(anchor) = names.anchor(&mut receiver.tasks, socket, bytes) {
                     return Ok(Reach::Own(anchor));
                 }
-                if !observes && !inside::may_be_bound(socket, bytes) {
+                if !observes && !socket_diag::may_be_bound(socket, bytes) {
                     return Err(Errno(libc::ECONNREFUSED));
                 }
             }

@@ -2,8 +2,9 @@
 
 use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use super::errno::{Errno, Result, check, check_size};
+use super::errno::{Errno, Result, check, check_long, check_size};
 
 /// Takes ownership of a descriptor number that a kernel call has just returned to us.
 pub(crate) fn own(fd: RawFd) -> OwnedFd {
@@ -180,6 +181,40 @@ pub struct FileIdentity {
 pub fn identity(fd: &impl AsRawFd) -> Result<FileIdentity> {
     let stat = stat_of(fd)?;
     Ok(FileIdentity { device: stat.st_dev, inode: stat.st_ino, mode: stat.st_mode })
+}
+
+/// When a file was made, to the second; none: its file system does not say (tmpfs of older kernels, ext4 with
+/// small inodes), or nobody may ask.
+pub fn birth(fd: &impl AsRawFd) -> Option<SystemTime> {
+    let told = more_of(fd, libc::STATX_BTIME).ok()?;
+    let seconds = (told.stx_mask & libc::STATX_BTIME != 0).then_some(told.stx_btime.tv_sec);
+    let since = seconds.map(|seconds| Duration::from_secs(seconds.try_into().unwrap_or(0)));
+    // What no clock of ours can tell is as good as none.
+    since.and_then(|since| UNIX_EPOCH.checked_add(since))
+}
+
+/// The number of the mount through which a file was opened, as `/proc/self/mountinfo` has it.
+pub fn mount_of(fd: &impl AsRawFd) -> Result<u64> {
+    let told = more_of(fd, libc::STATX_MNT_ID)?;
+    if told.stx_mask & libc::STATX_MNT_ID != 0 { Ok(told.stx_mnt_id) } else { Err(Errno(libc::ENOSYS)) }
+}
+
+/// statx(2) of an open file.
+fn more_of(fd: &impl AsRawFd, mask: u32) -> Result<libc::statx> {
+    let mut told = std::mem::MaybeUninit::<libc::statx>::zeroed();
+    // SAFETY: the path is empty and ends in NUL; `told` has the size the call writes.
+    check_long(unsafe {
+        libc::syscall(
+            libc::SYS_statx,
+            fd.as_raw_fd(),
+            c"".as_ptr(),
+            libc::AT_EMPTY_PATH,
+            mask,
+            told.as_mut_ptr(),
+        )
+    })?;
+    // SAFETY: numbers only, all of which zero is one of; what the call does not know it leaves.
+    Ok(unsafe { told.assume_init() })
 }
 
 /// Whether an open file still has a name. (Its link in `/proc/self/fd` leads to it without one as well.)

@@ -2,8 +2,25 @@
 //! nothing about which.
 
 use std::ffi::CStr;
+use std::os::fd::AsRawFd;
 
 use super::errno::{Errno, Result, check};
+use super::fd::mount_of;
+
+/// The device of the file system that a file was opened in, as stat(2) would have it, by
+/// `/proc/self/mountinfo`: `ID PARENT MAJOR:MINOR …`.
+pub fn device_of(file: &impl AsRawFd) -> Result<u64> {
+    let id = mount_of(file)?.to_string();
+    let text = std::fs::read("/proc/self/mountinfo")?;
+    let mut lines = text.split(|byte| *byte == b'\n').filter_map(|line| str::from_utf8(line).ok());
+    let device = lines.find_map(|line| {
+        let mut fields = line.split(' ');
+        (fields.next()? == id).then_some(())?;
+        let (major, minor) = fields.nth(1)?.split_once(':')?;
+        Some(libc::makedev(major.parse().ok()?, minor.parse().ok()?))
+    });
+    device.ok_or(Errno(libc::ENOENT))
+}
 
 const NONE: *const libc::c_char = std::ptr::null();
 
