@@ -139,7 +139,7 @@ export const CODES = {
   SL2021: {
     title: 'Invalid UNIX socket',
     cause:
-      'An item of `allow_unix` is not an absolute path in its shortest form, of at most 107 bytes, nor `@` and an abstract name. `*`, `?`, `~` and variables have no meaning there.',
+      'An item of `allow_unix` is not an absolute path in its shortest form, of at most 107 bytes, nor `@` and an abstract name; or it lies below `/proc`, where paths lead each process elsewhere. `*`, `?`, `~` and variables have no meaning there.',
     fix: 'Write `/run/x.sock`, `/run/x/` for every socket below a directory, or `@name`.',
   },
   SL2022: {

@@ -2,7 +2,8 @@
  * `allow_unix`: the UNIX sockets outside the sandbox that may be reached.
  * A path, a directory (a final `/`), or `@` and an abstract name. Decides what may be written and in which form it goes
  * into the table. What a path leads to is compared at run time; only its shortest form is accepted, because behind a
- * symbolic link `..` is another directory than it seems. Does not look whether a socket exists.
+ * symbolic link `..` is another directory than it seems; and none below /proc, where it would be the supervisor's own
+ * files that a path leads to. Does not look whether a socket exists.
  */
 import type { Fault } from './diagnostic.ts';
 import type { UnixRule } from './model.ts';
@@ -52,6 +53,11 @@ export function parseUnixRule(text: string): Omit<UnixRule, 'line'> | Fault {
   if (straight !== text) {
     const message = `\`${text}\` is not the shortest form of its path`;
     return { code: 'SL2021', message, ...whole, help: `did you mean ${straight}?` };
+  }
+  const own = /^\/(?:proc|dev\/fd)(?=\/|$)/.exec(text);
+  if (own !== null) {
+    const message = `\`${own[0]}\` is another for each process that looks: no socket is known by a path there`;
+    return { code: 'SL2021', message, ...whole, help: 'write the path to which it leads' };
   }
   const kind = text.endsWith('/') ? 'directory' : 'path';
   const path = kind === 'directory' && text !== '/' ? text.slice(0, -1) : text;

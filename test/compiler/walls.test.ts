@@ -164,6 +164,17 @@ help: did you mean /run/x/?
 help: did you mean /run/?
 `,
   ],
+  ...(['/proc/self/cwd/x', '/proc/1/root/run/', '/dev/fd/3', '/proc'] as const).map(
+    (path): [string, string, string] => [
+      `a path that is another for each process: ${path}`,
+      `[network]\nallow_unix = ["${path}"]`,
+      `policy.toml:2:16: error SL2021: \`${path.startsWith('/dev') ? '/dev/fd' : '/proc'}\` is another for each process that looks: no socket is known by a path there
+2 | allow_unix = ["${path}"]
+  |                ${'^'.repeat(path.length)}
+help: write the path to which it leads
+`,
+    ],
+  ),
   [
     'a wildcard',
     '[network]\nallow_unix = ["/run/*.sock"]',
