@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use crate::bound::Bound;
 use crate::bpf;
+use crate::calls::link::Links;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
 use crate::event::RECORD_BYTES;
@@ -96,6 +97,7 @@ fn receiver(listener: Listener) -> (Receiver, Keeper, [OwnedFd; 2]) {
         tasks: Tasks::new(64),
         inside: Inside::new(1024),
         bound: Bound::default(),
+        links: Links::new(false),
         callers: Callers::default(),
         opaque: HashSet::new(),
         named: Vec::new(),

@@ -35,6 +35,7 @@ use std::time::Instant;
 use crate::abstract_names::AbstractNames;
 use crate::bound::Bound;
 use crate::calls;
+use crate::calls::link::Links;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
 use crate::event::{Call, Kind as RecordKind, Record};
@@ -90,6 +91,7 @@ pub struct Receiver {
     pub(crate) tasks: Tasks,
     pub(crate) inside: Inside,
     pub(crate) bound: Bound,
+    pub(crate) links: Links,
     /// Abstract names of the sandbox; none: Landlock keeps them inside (ABI 6).
     pub(crate) abstract_names: Option<AbstractNames>,
     pub(crate) callers: Callers,

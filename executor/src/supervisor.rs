@@ -22,6 +22,7 @@ use std::cell::LazyCell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::calls::link::Links;
 use crate::event::{Record, Stage};
 use crate::events::{Events, SURELY_MS};
 use crate::filter;
@@ -146,7 +147,8 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
             walls.holds_sockets = true;
         }
     }
-    check_stdio().map_err(Failure::at(Stage::Stdio))?;
+    let is_given_sockets = check_stdio().map_err(Failure::at(Stage::Stdio))?;
+    let links = Links::new(is_given_sockets || walls.may_be_handed_sockets());
     let confinement = Confinement {
         domain: spawn::domain(abi, walls, &table, gives_up_processes)
             .map_err(Failure::at(Stage::Landlock))?,
@@ -160,7 +162,7 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     let names = walls.names.then(start_names).transpose()?;
     let command = spawn::spawn(request, &confinement)?;
     let vault = if walls.holds_sockets { Some(start_vault(!abi.has_scopes()).map_err(&own)?) } else { None };
-    let reach = Reach { table, walls, named, names, outside, watch, vault };
+    let reach = Reach { table, walls, named, links, names, outside, watch, vault };
     let mut warden = Warden::new(command, Arc::clone(events), reach, proven, linger).map_err(|error| {
         tree::end(proven);
         own(error)
@@ -216,8 +218,9 @@ fn enter_domain(table: &Table<Mapping>, abi: Abi, observes: bool) -> Result<Opti
 }
 
 /// The command keeps 0, 1 and 2. As a socket each may only be a connection: that reaches whom the caller
-/// chose and can not be turned elsewhere without us. EPERM for any other socket.
-fn check_stdio() -> Result<()> {
+/// chose and can not be turned elsewhere without us. EPERM for any other socket. Whether there is one.
+fn check_stdio() -> Result<bool> {
+    let mut is_any = false;
     for number in 0..3 {
         let stdio = fd::borrow(number);
         let kind = match kinds::kind(&stdio) {
@@ -228,8 +231,9 @@ fn check_stdio() -> Result<()> {
         if !is_connection || socket::peer_name(&stdio).is_err() {
             return Err(Errno(libc::EPERM));
         }
+        is_any = true;
     }
-    Ok(())
+    Ok(is_any)
 }
 
 /// What the supervisor makes of itself before anything else.

@@ -127,6 +127,12 @@ impl Walls {
             || self.has(families::UNIX_STREAM | families::UNIX_SEQPACKET)
     }
 
+    /// Somebody outside can hand a socket in, though nothing of the sandbox listens: he is reached, or he knows
+    /// the name of a unix datagram socket, which Linux may have chosen.
+    pub fn may_be_handed_sockets(self) -> bool {
+        self.outside_unix || self.has(families::UNIX_DGRAM)
+    }
+
     /// A call is trapped that the supervisor could not decide without taking the caller's descriptor or
     /// reading its memory. What else is trapped where it may do neither is refused, or left to Landlock
     /// (`calls`).

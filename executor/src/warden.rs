@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use crate::abstract_names::AbstractNames;
 use crate::bound::Bound;
+use crate::calls::link::Links;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
 use crate::event::{Kind, Record};
@@ -55,6 +56,7 @@ pub struct Reach {
     pub table: Arc<Table<Mapping>>,
     pub walls: Walls,
     pub named: Vec<Named>,
+    pub links: Links,
     pub names: Option<Redirect>,
     pub outside: Option<Outside>,
     pub watch: Option<Watch>,
@@ -136,6 +138,7 @@ impl Warden {
             },
             inside: Inside::new(hard),
             bound: Bound::default(),
+            links: reach.links,
             abstract_names: (!reach.walls.scoped).then(|| AbstractNames::new(allows_networks)),
             callers: Callers::default(),
             freezer,

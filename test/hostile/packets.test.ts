@@ -7,7 +7,7 @@
 import { describe, test } from 'vitest';
 import { users } from '../e2e/harness/stage.ts';
 import { judge, type Row } from './harness/row.ts';
-import { openWitness } from './harness/witness.ts';
+import { ALLOWED, openWitness } from './harness/witness.ts';
 
 const TCP = 'tcp 127.0.0.1:7003';
 const UDP = 'udp 127.0.0.1:7004';
@@ -41,6 +41,11 @@ const DENY_SITE = { allow: ['udp://*:7004'], deny: ['udp://10.88.0.0/16:*'] };
 /** An address of the loopback, looked for on another link. */
 const ELSEWHERE = 'udp fd00::66:7002 on out0';
 const TIED = ['bind 0 -', '-1 ENETUNREACH'];
+/** By a socket that is tied to that link. */
+const tied = (way: string, leaks: string, answers: string[]): Row => ({
+  ...protocols('E3', `tied-${way}`, leaks, answers),
+  piped: true,
+});
 const AS_ROOT = { leaksFor: ['root'] } as const;
 
 const rows: readonly Row[] = [
@@ -117,10 +122,14 @@ const rows: readonly Row[] = [
   protocols('E3', 'to-device', 'udp 127.0.0.1:7002 on out0', ['-1 EPERM']),
   protocols('E3', 'to-interface', 'udp 127.0.0.1:7002 on out0', ['-1 EPERM']),
   protocols('E3', 'to-info', ELSEWHERE, ['-1 EPERM']),
-  protocols('E3', 'tied-datagram', ELSEWHERE, TIED),
-  protocols('E3', 'tied-connected', ELSEWHERE, [...TIED, 'send -1 EDESTADDRREQ']),
-  protocols('E3', 'tied-asking', 'udp fd00::66:9 on out0', [...TIED, 'send -1 EDESTADDRREQ']),
-  { ...protocols('E3', 'tied-stream', 'tcp fd00::66:7001 on out0', TIED), mute: true },
+  tied('datagram', ELSEWHERE, TIED),
+  tied('connected', ELSEWHERE, [...TIED, 'send -1 EDESTADDRREQ']),
+  tied('asking', 'udp fd00::66:9 on out0', [...TIED, 'send -1 EDESTADDRREQ']),
+  {
+    ...tied('peer', ELSEWHERE, ['connect 0 -', '-1 ENETUNREACH']),
+    allow: [...ALLOWED, 'udp://[fe80::66]:7002'],
+  },
+  { ...tied('stream', 'tcp fd00::66:7001 on out0', TIED), mute: true },
   ...(['joins', 'joins-group', 'joins-source'] as const).map(
     (way): Row => ({ ...protocols('E5', way, 'igmp', ['-1 EPERM']), mute: true }),
   ),

@@ -49,6 +49,7 @@ fn bind_inet(
     bytes: &[u8],
 ) -> Result<Outcome> {
     let inet = source(kind, bytes)?;
+    receiver.links.names(inet.ip);
     receiver.still_waiting(notification)?;
     let may_send = |protocol| receiver.table.plan(protocol) != Mode::Closed;
     let may_bind = |protocol| receiver.table.lookup(protocol, inet.ip, inet.port) == Verdict::Allow;
@@ -167,6 +168,7 @@ pub fn listen(receiver: &mut Receiver, notification: &Notification) -> Result<Ou
         socket => socket?,
     };
     let kind = kind(&socket)?;
+    receiver.links.listens(kind);
     receiver.still_waiting(notification)?;
     let backlog = u32::try_from(backlog & 0xffff_ffff).unwrap_or(0).cast_signed();
     match kind {

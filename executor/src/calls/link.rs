@@ -12,6 +12,32 @@ use crate::sockaddr::{Inet, Kind};
 use crate::sys::seccomp::Notification;
 use crate::sys::{Errno, Result, socket};
 
+/// Whether a socket of the sandbox may be tied to a link. Options that tie one are refused by the filter, so
+/// it takes a bind or a connect, which come here before they are made, an accept, or somebody outside who
+/// hands one in. Most commands do nothing of that, and their sockets need not be asked.
+#[derive(Debug)]
+pub struct Links {
+    may_be_tied: bool,
+}
+
+impl Links {
+    /// `from_outside`: the command was given sockets, or somebody outside can hand it one.
+    pub fn new(from_outside: bool) -> Self {
+        Self { may_be_tied: from_outside }
+    }
+
+    /// A socket is about to be bound, or to send, to that address.
+    pub(super) fn names(&mut self, address: IpAddr) {
+        self.may_be_tied |= is_of_a_link(address);
+    }
+
+    /// A socket is about to listen: it accepts from links too, and one of unix from anybody who then hands
+    /// something in. One of IPv4 accepts neither.
+    pub(super) fn listens(&mut self, kind: Kind) {
+        self.may_be_tied |= kind != Kind::Tcp { v6: false };
+    }
+}
+
 /// ENETUNREACH: the socket is tied to a link, and the address is not one of links. Such a refusal is told.
 pub(super) fn leads_to(
     receiver: &mut Receiver,
@@ -22,7 +48,8 @@ pub(super) fn leads_to(
     inet: &Inet,
 ) -> Result<()> {
     let is_v6 = matches!(kind, Kind::Tcp { v6: true } | Kind::Udp { v6: true } | Kind::Icmp { v6: true });
-    if !is_v6 || is_of_a_link(inet.ip) {
+    receiver.links.names(inet.ip);
+    if !is_v6 || !receiver.links.may_be_tied || is_of_a_link(inet.ip) {
         return Ok(());
     }
     let link = link_of(socket)?;
@@ -43,4 +70,32 @@ fn is_of_a_link(address: IpAddr) -> bool {
 /// The index of the link, 0: none.
 fn link_of(socket: &OwnedFd) -> Result<i32> {
     socket::option(socket, libc::SOL_SOCKET, libc::SO_BINDTOIFINDEX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sockets_are_asked_once_one_may_be_tied() {
+        let link: IpAddr = "fe80::1".parse().unwrap();
+        let tcp = |v6| Kind::Tcp { v6 };
+        let unix = Kind::Unix { datagram: false, stream: true };
+        let after = |change: &dyn Fn(&mut Links)| {
+            let mut links = Links::new(false);
+            change(&mut links);
+            // For good.
+            links.names(IpAddr::from([127, 0, 0, 1]));
+            links.may_be_tied
+        };
+        assert!(Links::new(true).may_be_tied);
+        assert!(after(&|links| links.names(link)));
+        assert!(after(&|links| links.names("ff02::1".parse().unwrap())));
+        assert!(after(&|links| links.listens(tcp(true))));
+        assert!(after(&|links| links.listens(unix)));
+        assert!(!after(&|links| links.listens(tcp(false))));
+        for far in ["::1", "::", "fec0::1", "2001:db8::1", "::ffff:169.254.1.1", "169.254.1.1"] {
+            assert!(!after(&|links| links.names(far.parse().unwrap())), "{far}");
+        }
+    }
 }

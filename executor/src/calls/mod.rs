@@ -5,7 +5,7 @@ pub mod alone;
 pub mod bind;
 pub mod connect;
 mod destination;
-mod link;
+pub mod link;
 pub mod make;
 pub mod message;
 mod outgoing;

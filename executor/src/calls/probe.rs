@@ -73,6 +73,8 @@ pub(super) fn answer(receiver: &mut Receiver, fd: &OwnedFd, kind: Kind, inet: &I
     let ours = socket::new(domain, libc::SOCK_DGRAM, 0)?;
     socket::connect(&ours, &inet.name())?;
     let (ip, _) = from_kernel(&socket::local_name(&ours)?).ok_or(Errno(libc::EADDRNOTAVAIL))?;
+    // A source on a link may be that of other destinations too.
+    receiver.links.names(ip);
     let source = Inet { ip, port: 0, scope: inet.scope, form: inet.form };
     let port = receiver.closed.port(source)?;
     // A socket of IPv6 keeps IPv4 in its mapped form, also where it was given in the other.

@@ -4,7 +4,7 @@
  * policy nothing may arrive anywhere, and every line of the program is compared.
  */
 import { expect } from 'vitest';
-import { type Outcome, policyOf, run, runSandboxed } from '../../e2e/harness/run.ts';
+import { type Outcome, policyOf, run, sandlock } from '../../e2e/harness/run.ts';
 import { probe, type User } from '../../e2e/harness/stage.ts';
 import { ALLOWED, type Witness } from './witness.ts';
 
@@ -27,6 +27,11 @@ export interface Row {
   readonly deny?: readonly string[];
   /** A whole policy in place of rules. */
   readonly policy?: string;
+  /**
+   * Its streams are pipes as a shell makes them. Those of Node are sockets, and whoever is given
+   * sockets may have one that is tied to a link.
+   */
+  readonly piped?: boolean;
   /** Ends by this signal under the policy. */
   readonly signal?: NodeJS.Signals;
 }
@@ -49,13 +54,18 @@ export async function judge(witness: Witness, user: User, row: Row): Promise<voi
   }
   const nonce = await witness.begin();
   const policy = row.policy ?? policyOf(row.allow ?? ALLOWED, row.deny);
-  const outcome = await runSandboxed(user, policy, command(nonce), options);
+  const sandboxed = sandlock(policy, command(nonce));
+  const outcome = await run(user, row.piped === true ? piped(sandboxed) : sandboxed, options);
   const arrived = await witness.report();
   expect({ arrived, ...outcome }).toEqual({
     arrived: [],
     ...answered(row.answers.map((answer) => lineOf(row.way, answer))),
     ...(row.signal === undefined ? {} : { status: null, signal: row.signal }),
   });
+}
+
+function piped(command: readonly string[]): string[] {
+  return ['bash', '-o', 'pipefail', '-c', '"$@" </dev/null 2>&1 | cat', 'bash', ...command];
 }
 
 /** The outcome of a program that printed these lines and ended well. */

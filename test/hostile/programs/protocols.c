@@ -181,6 +181,15 @@ static void tied_asking(const char *way) {
   tell("send", send(s, nonce, payload(), 0));
 }
 
+/* A socket connected to a link-local address of out0, which ties it as well. */
+static void tied_peer(const char *way) {
+  struct sockaddr_in6 peer = ip6("fe80::66", GOOD_UDP), to = ip6("fd00::66", GOOD_UDP);
+  int s = socket(AF_INET6, SOCK_DGRAM, 0);
+  peer.sin6_scope_id = if_nametoindex("out0");
+  tell("connect", connect(s, (void *)&peer, sizeof peer));
+  tell(way, sendto(s, nonce, payload(), 0, (void *)&to, sizeof to));
+}
+
 static void tied_stream(const char *way) {
   struct sockaddr_in6 to = ip6("fd00::66", GOOD_TCP);
   int s = tied(SOCK_STREAM | SOCK_NONBLOCK);
@@ -253,7 +262,7 @@ static const struct way ways[] = {
   {"raw", raw}, {"frame", frame}, {"old-packet", old_packet}, {"route-datagram", route_datagram},
   {"route-stream", route_stream}, {"source-route", source_route},
   {"source-route-message", source_route_message}, {"to-device", to_device}, {"to-interface", to_interface}, {"to-info", to_info},
-  {"tied-datagram", tied_datagram}, {"tied-connected", tied_connected}, {"tied-asking", tied_asking}, {"tied-stream", tied_stream}, {"ownerless", ownerless},
+  {"tied-datagram", tied_datagram}, {"tied-connected", tied_connected}, {"tied-asking", tied_asking}, {"tied-peer", tied_peer}, {"tied-stream", tied_stream}, {"ownerless", ownerless},
   {"joins", joins}, {"joins6", joins6}, {"joins-group", joins_group}, {"joins-source", joins_source},
 };
 
