@@ -62,32 +62,35 @@ static ssize_t copy(pid_t pid, struct iovec *here, struct iovec *there, unsigned
 
 static long perform(int call, int fd, pid_t pid, const __u64 *args) {
   static char payload[65536];
-  struct sockaddr_in to;
+  struct sockaddr_in6 to; /* or one of IPv4, which is shorter */
   if (call == SYS_connect) {
-    struct iovec here = {&to, sizeof to}, there = {(void *)args[1], sizeof to};
-    must(copy(pid, &here, &there, 1) == sizeof to, "copy");
+    socklen_t size = args[2] < sizeof to ? (socklen_t)args[2] : sizeof to;
+    struct iovec here = {&to, size}, there = {(void *)args[1], size};
+    must(copy(pid, &here, &there, 1) == (ssize_t)size, "copy");
     if (is_denying) {
       errno = ECONNREFUSED;
       return -1;
     }
-    return connect(fd, (void *)&to, sizeof to);
+    return connect(fd, (void *)&to, size);
   }
   if (call == SYS_sendto) {
     size_t length = args[2] < sizeof payload ? args[2] : sizeof payload;
-    struct iovec here[2] = {{&to, sizeof to}, {payload, length}};
-    struct iovec there[2] = {{(void *)args[4], sizeof to}, {(void *)args[1], length}};
-    must(copy(pid, here, there, 2) == (ssize_t)(sizeof to + length), "copy");
-    return sendto(fd, payload, length, (int)args[3], (void *)&to, sizeof to);
+    socklen_t size = args[5] < sizeof to ? (socklen_t)args[5] : sizeof to;
+    struct iovec here[2] = {{&to, size}, {payload, length}};
+    struct iovec there[2] = {{(void *)args[4], size}, {(void *)args[1], length}};
+    must(copy(pid, here, there, 2) == (ssize_t)(size + length), "copy");
+    return sendto(fd, payload, length, (int)args[3], (void *)&to, size);
   }
   struct msghdr message;
   struct iovec part, here = {&message, sizeof message}, there = {(void *)args[1], sizeof message};
   must(copy(pid, &here, &there, 1) == sizeof message, "copy");
-  struct iovec both[2] = {{&to, sizeof to}, {&part, sizeof part}};
-  struct iovec theirs[2] = {{message.msg_name, sizeof to}, {message.msg_iov, sizeof part}};
-  must(copy(pid, both, theirs, 2) == sizeof to + sizeof part, "copy");
+  socklen_t size = message.msg_namelen < sizeof to ? message.msg_namelen : sizeof to;
+  struct iovec both[2] = {{&to, size}, {&part, sizeof part}};
+  struct iovec theirs[2] = {{message.msg_name, size}, {message.msg_iov, sizeof part}};
+  must(copy(pid, both, theirs, 2) == (ssize_t)(size + sizeof part), "copy");
   struct iovec data = {payload, part.iov_len < sizeof payload ? part.iov_len : sizeof payload};
   must(copy(pid, &data, &part, 1) == (ssize_t)part.iov_len, "copy");
-  struct msghdr ours = {.msg_name = &to, .msg_namelen = sizeof to, .msg_iov = &data, .msg_iovlen = 1};
+  struct msghdr ours = {.msg_name = &to, .msg_namelen = size, .msg_iov = &data, .msg_iovlen = 1};
   return sendmsg(fd, &ours, (int)args[2]);
 }
 

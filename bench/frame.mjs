@@ -118,13 +118,13 @@ async function startSink(program) {
   return { child, ports: String(text).trim().split(' ').map(Number) };
 }
 
-/** Ten rules, among them the two that the programs of the benchmark need. */
-export function tenRules([tcp, udp]) {
+/** Ten rules, among them the two that the programs of the benchmark need; `host` is where they call. */
+export function tenRules([tcp, udp], host = '127.0.0.1') {
   const others = Array.from({ length: 4 }, (_, i) => [
     `tcp://10.${i}.0.0/16:443,8000-8999`,
     `udp://192.168.${i}.0/24:53`,
   ]).flat();
-  return [...others, `127.0.0.1:${tcp}`, `udp://127.0.0.1:${udp}`];
+  return [...others, `${host}:${tcp}`, `udp://${host}:${udp}`];
 }
 
 /** Runs a program to its end and returns what it printed; its failure is an error. @param {any[]} command */
