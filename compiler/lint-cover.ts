@@ -8,6 +8,7 @@
  * others cover less.
  */
 import { formatAddress, fromNumber, ipv4Value, maskAddress } from './address.ts';
+import { Ipv4Index } from './ipv4-index.ts';
 import { prefixArea, setAreas } from './lint-area.ts';
 import type { PortRange, Prefix, Rule, Target } from './model.ts';
 import { PROTOCOL_NUMBERS } from './numbers.ts';
@@ -21,6 +22,7 @@ export interface Cover {
   readonly isEqual: boolean;
 }
 
+const NO_RULES: readonly number[] = [];
 /** Rules of a bucket that are compared with another rule. */
 const MOST_OF_A_BUCKET = 16;
 /** Sets that are asked about a prefix. */
@@ -35,48 +37,85 @@ interface Bucket {
 }
 
 /**
- * Buckets by action, protocol and target. IPv4 prefixes have maps by number, because of 100,000
- * rules each asks for ten of them.
+ * Buckets by action, protocol and target, in the order in which they came. IPv4 prefixes stand in an index of their
+ * own, because of 100,000 rules each asks for ten of them.
  */
 class Buckets {
-  /** By action, protocol and length: buckets by network, as a signed number of 32 bits. */
-  readonly #ipv4: Map<number, Bucket>[] = [];
+  readonly #all: Bucket[] = [];
+  readonly #ipv4: Ipv4Index;
   readonly #others = new Map<string, Bucket>();
+  /** Those of every address, by group. */
+  readonly #any: (Bucket | undefined)[] = [];
+  /** Lengths of the prefixes, by group and family, in the order in which they came. */
+  readonly #lengths: number[][] = [];
 
-  get(rule: Rule, target: Target): Bucket | undefined {
-    if (target.kind !== 'prefix' || target.prefix.address.length !== 4) {
-      return this.#others.get(keyOf(rule, target));
-    }
-    const { address, bits } = target.prefix;
-    return this.getIpv4(rule, ipv4Value(address), bits);
+  /** Buckets for at most so many targets. */
+  constructor(count: number) {
+    this.#ipv4 = new Ipv4Index(count);
   }
 
-  /** The bucket of the first `bits` of an address. */
-  getIpv4(rule: Rule, address: number, bits: number): Bucket | undefined {
-    return this.#ipv4[lengthIndex(rule, bits)]?.get(maskIpv4(address, bits));
+  get(rule: Rule): Bucket | undefined {
+    const { target } = rule;
+    if (target.kind === 'any') return this.getAny(rule);
+    if (target.kind === 'prefix') return this.getPrefix(rule, target.prefix);
+    return this.#others.get(keyOf(rule, target));
+  }
+
+  getAny(rule: Rule): Bucket | undefined {
+    return this.#any[groupOf(rule)];
+  }
+
+  getPrefix(rule: Rule, prefix: Prefix): Bucket | undefined {
+    const { address, bits } = prefix;
+    if (address.length === 4) return this.getIpv4(groupOf(rule), ipv4Value(address), bits);
+    return this.#others.get(keyOf(rule, { kind: 'prefix', prefix }));
+  }
+
+  /** The bucket of the first `bits` of an address; a rule's group is known to who asks for many lengths. */
+  getIpv4(group: number, address: number, bits: number): Bucket | undefined {
+    const found = this.#ipv4.get(lengthIndex(group, bits), maskIpv4(address, bits));
+    return found === undefined ? undefined : this.#all[found];
   }
 
   add(rule: Rule, number: number): void {
     const { target } = rule;
     const bucket = { target, rules: [number] };
-    if (target.kind !== 'prefix' || target.prefix.address.length !== 4) {
-      this.#others.set(keyOf(rule, target), bucket);
-      return;
+    const place = this.#all.push(bucket) - 1;
+    if (target.kind === 'any') this.#any[groupOf(rule)] = bucket;
+    else if (target.kind !== 'prefix') this.#others.set(keyOf(rule, target), bucket);
+    else {
+      const { address, bits } = target.prefix;
+      const lengths = this.lengths(rule, target.prefix);
+      if (!lengths.includes(bits)) lengths.push(bits);
+      if (address.length !== 4) this.#others.set(keyOf(rule, target), bucket);
+      else {
+        const index = lengthIndex(groupOf(rule), bits);
+        this.#ipv4.set(index, maskIpv4(ipv4Value(address), bits), place);
+      }
     }
-    const { address, bits } = target.prefix;
-    const index = lengthIndex(rule, bits);
-    const known = this.#ipv4[index] ?? new Map<number, Bucket>();
-    this.#ipv4[index] = known.set(maskIpv4(ipv4Value(address), bits), bucket);
   }
 
-  *all(): Iterable<Bucket> {
-    for (const buckets of this.#ipv4) if (buckets !== undefined) yield* buckets.values();
-    yield* this.#others.values();
+  /** Lengths of the prefixes of a rule's kind and an address's family. */
+  lengths(rule: Rule, { address }: Prefix): number[] {
+    const group = 2 * groupOf(rule) + (address.length === 4 ? 0 : 1);
+    const known = this.#lengths[group];
+    if (known !== undefined) return known;
+    const lengths: number[] = [];
+    this.#lengths[group] = lengths;
+    return lengths;
+  }
+
+  all(): readonly Bucket[] {
+    return this.#all;
   }
 }
 
-function lengthIndex({ action, protocol }: Rule, bits: number): number {
-  return (2 * PROTOCOL_NUMBERS[protocol] + (action === 'allow' ? 1 : 0)) * 33 + bits;
+function groupOf({ action, protocol }: Rule): number {
+  return 2 * PROTOCOL_NUMBERS[protocol] + (action === 'allow' ? 1 : 0);
+}
+
+function lengthIndex(group: number, bits: number): number {
+  return group * 33 + bits;
 }
 
 function maskIpv4(address: number, bits: number): number {
@@ -86,37 +125,22 @@ function maskIpv4(address: number, bits: number): number {
 /** The covered rules with what covers them. */
 export function findCovers(table: Table, rules: readonly Rule[]): ReadonlyMap<number, Cover> {
   const covers = new Map<number, Cover>();
-  const buckets = new Buckets();
-  const lengths = new Map<string, Set<number>>();
+  const buckets = new Buckets(rules.length);
   rules.forEach((rule, number) => {
-    const { target } = rule;
-    const bucket = buckets.get(rule, target);
+    const bucket = buckets.get(rule);
     if (bucket === undefined) buckets.add(rule, number);
     else {
       const equal = addToBucket(bucket, number, rules);
-      if (equal !== undefined) {
-        covers.set(number, { by: equal, isEqual: true });
-        return;
-      }
+      if (equal !== undefined) covers.set(number, { by: equal, isEqual: true });
     }
-    if (target.kind !== 'prefix') return;
-    const group = lengthGroup(rule, target.prefix);
-    const known = lengths.get(group);
-    if (known === undefined) lengths.set(group, new Set([target.prefix.bits]));
-    else known.add(target.prefix.bits);
   });
   for (const { rules: numbers } of buckets.all()) keepWidest(numbers, rules);
-  const sets = [...buckets.all()].filter(({ target }) => target.kind === 'set');
+  const sets = buckets.all().filter(({ target }) => target.kind === 'set');
 
   rules.forEach((rule, number) => {
     if (covers.has(number)) return;
-    for (const bucket of bucketsAround(table, rule, buckets, lengths)) {
-      const by = widest(bucket, rule, number, rules);
-      if (by === undefined) continue;
-      covers.set(number, { by, isEqual: false });
-      return;
-    }
-    const by = coverBySet(table, rule, rules, sets);
+    const by =
+      coverAround(table, rule, number, rules, buckets) ?? coverBySet(table, rule, rules, sets);
     if (by !== undefined) covers.set(number, { by, isEqual: false });
   });
   return covers;
@@ -137,32 +161,34 @@ function addToBucket(bucket: Bucket, number: number, rules: readonly Rule[]): nu
   return undefined;
 }
 
-function lengthGroup({ action, protocol }: Rule, { address }: Prefix): string {
-  return `${action} ${protocol} ${address.length}`;
-}
-
-/** The buckets of targets that hold all of a rule's target, its own included. */
-function* bucketsAround(
+/** A rule on the same target, on every address, or on a prefix that holds all of a rule's target. */
+function coverAround(
   table: Table,
   rule: Rule,
+  number: number,
+  rules: readonly Rule[],
   buckets: Buckets,
-  lengths: ReadonlyMap<string, ReadonlySet<number>>,
-): Iterable<Bucket | undefined> {
+): number | undefined {
   const { target } = rule;
-  yield buckets.get(rule, target);
-  if (target.kind !== 'any') yield buckets.get(rule, { kind: 'any' });
+  const same = widest(buckets.get(rule), rule, number, rules);
+  if (same !== undefined) return same;
+  const any = target.kind === 'any' ? undefined : widest(buckets.getAny(rule), rule, number, rules);
+  if (any !== undefined) return any;
   const around = surroundingPrefix(table, target);
-  if (around === undefined) return;
+  if (around === undefined) return undefined;
   const { address, bits } = around;
+  const group = groupOf(rule);
   const value = address.length === 4 ? ipv4Value(address) : undefined;
-  for (const shorter of lengths.get(lengthGroup(rule, around)) ?? []) {
+  for (const shorter of buckets.lengths(rule, around)) {
     if (shorter > bits) continue;
-    if (value !== undefined) yield buckets.getIpv4(rule, value, shorter);
-    else {
-      const prefix = { address: maskAddress(address, shorter), bits: shorter };
-      yield buckets.get(rule, { kind: 'prefix', prefix });
-    }
+    const bucket =
+      value !== undefined
+        ? buckets.getIpv4(group, value, shorter)
+        : buckets.getPrefix(rule, { address: maskAddress(address, shorter), bits: shorter });
+    const by = widest(bucket, rule, number, rules);
+    if (by !== undefined) return by;
   }
+  return undefined;
 }
 
 /** The longest prefix that holds all of a target of one family. */
@@ -210,9 +236,10 @@ function widest(
   own: number,
   rules: readonly Rule[],
 ): number | undefined {
-  return bucket?.rules.find(
-    (number) => number !== own && holdsPorts(rules[number]?.ports ?? [], ports),
-  );
+  for (const number of bucket?.rules ?? NO_RULES) {
+    if (number !== own && holdsPorts(rules[number]?.ports ?? [], ports)) return number;
+  }
+  return undefined;
 }
 
 /** A rule on a set that holds all of a prefix, or all of a smaller set. */
@@ -223,7 +250,7 @@ function coverBySet(
   sets: readonly Bucket[],
 ): number | undefined {
   const { target } = rule;
-  if (target.kind !== 'prefix' && target.kind !== 'set') return undefined;
+  if (sets.length === 0 || (target.kind !== 'prefix' && target.kind !== 'set')) return undefined;
   const group = keyOf(rule, { kind: 'any' });
   const asked = sets
     .filter((bucket) => {
