@@ -1,6 +1,8 @@
-//! What the kernel tells of unix sockets (`sock_diag(7)`, linux/unix_diag.h): of those of our network, and
-//! of a file 32 bits of its number. Knows neither policy nor sandbox.
+//! What the kernel tells of sockets of our network (`sock_diag(7)`): of unix sockets all, with 32 bits of the
+//! number of a file (linux/unix_diag.h); of others who has an address (linux/inet_diag.h). Knows neither
+//! policy nor sandbox.
 
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 
 use crate::sys::{Errno, Result, fd, mounts, socket};
@@ -86,20 +88,40 @@ pub fn can_ask() -> Result<()> {
     if first.is_some_and(|message| message.end.is_none()) { Ok(()) } else { Err(Errno(libc::ENOENT)) }
 }
 
-/// Asks for one socket, or for `all` (`linux/unix_diag.h`, `linux/netlink.h`).
+/// Whether what is sent from `from` to `to` comes to the socket with that cookie, of TCP or UDP. False also
+/// where the kernel does not answer such questions.
+pub fn comes_to(cookie: u64, protocol: i32, from: SocketAddr, to: SocketAddr) -> Result<bool> {
+    // The receiver stands first for TCP and last for UDP, "for historical reasons" (net/ipv4/udp_diag.c).
+    let [first, second] = if protocol == libc::IPPROTO_TCP { [to, from] } else { [from, to] };
+    let octets = |address: SocketAddr| match address.ip() {
+        IpAddr::V4(ip) => [ip.octets().as_slice(), &[0; 12]].concat(),
+        IpAddr::V6(ip) => ip.octets().to_vec(),
+    };
+    let family = if to.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 };
+    let number = |number: i32| u8::try_from(number).unwrap_or(0);
+    let low = |number: u64| u32::try_from(number & 0xffff_ffff).unwrap_or(0);
+    let request: [&[u8]; 8] = [
+        &[number(family), number(protocol), 0, 0], // inet_diag_req_v2: family, protocol, extensions, pad
+        &u32::MAX.to_ne_bytes(),                   // all states
+        &first.port().to_be_bytes(),
+        &second.port().to_be_bytes(),
+        &octets(first),
+        &octets(second),
+        &0u32.to_ne_bytes(), // any interface
+        &[low(cookie), low(cookie >> 32)].map(u32::to_ne_bytes).concat(),
+    ];
+    let diag = send(0, &request.concat())?;
+    let mut buffer = [0u8; 512];
+    let length = socket::receive(&diag, &mut buffer)?;
+    let first = messages(buffer.get(..length).unwrap_or_default()).next();
+    Ok(first.is_some_and(|message| message.end.is_none()))
+}
+
+/// Asks for one unix socket, or for `all`.
 fn ask(inode: u32, all: bool) -> Result<OwnedFd> {
-    const NLM_F_REQUEST: u16 = 1;
     const NLM_F_DUMP: u16 = 0x300;
     const SHOW_NAME_AND_VFS: u32 = 3;
-    const NETLINK_SOCK_DIAG: i32 = 4;
-    let diag = socket::new(libc::AF_NETLINK, libc::SOCK_DGRAM, NETLINK_SOCK_DIAG)?;
-    let flags = if all { NLM_F_REQUEST | NLM_F_DUMP } else { NLM_F_REQUEST };
-    let request: [&[u8]; 11] = [
-        &40u32.to_ne_bytes(), // nlmsghdr: length, type, flags, sequence, port
-        &SOCK_DIAG_BY_FAMILY.to_ne_bytes(),
-        &flags.to_ne_bytes(),
-        &0u32.to_ne_bytes(),
-        &0u32.to_ne_bytes(),
+    let request: [&[u8]; 6] = [
         &[1, 0, 0, 0],           // unix_diag_req: AF_UNIX, protocol, pad
         &u32::MAX.to_ne_bytes(), // all states
         &inode.to_ne_bytes(),
@@ -107,7 +129,24 @@ fn ask(inode: u32, all: bool) -> Result<OwnedFd> {
         &u32::MAX.to_ne_bytes(), // any cookie
         &u32::MAX.to_ne_bytes(),
     ];
-    socket::send(&diag, None, &request.concat(), &[], 0)?;
+    send(if all { NLM_F_DUMP } else { 0 }, &request.concat())
+}
+
+/// Sends a question (linux/netlink.h); the answer comes on what is returned.
+fn send(flags: u16, question: &[u8]) -> Result<OwnedFd> {
+    const NLM_F_REQUEST: u16 = 1;
+    const NETLINK_SOCK_DIAG: i32 = 4;
+    let diag = socket::new(libc::AF_NETLINK, libc::SOCK_DGRAM, NETLINK_SOCK_DIAG)?;
+    let length = u32::try_from(16 + question.len()).map_err(|_| Errno(libc::EINVAL))?;
+    let message: [&[u8]; 6] = [
+        &length.to_ne_bytes(), // nlmsghdr: length, type, flags, sequence, port
+        &SOCK_DIAG_BY_FAMILY.to_ne_bytes(),
+        &(NLM_F_REQUEST | flags).to_ne_bytes(),
+        &0u32.to_ne_bytes(),
+        &0u32.to_ne_bytes(),
+        question,
+    ];
+    socket::send(&diag, None, &message.concat(), &[], 0)?;
     Ok(diag)
 }
 
@@ -176,4 +215,37 @@ fn half(bytes: &[u8], offset: usize) -> Option<u16> {
 
 fn whole(bytes: &[u8], offset: usize) -> Option<u32> {
     bytes.get(offset..offset + 4)?.try_into().ok().map(u32::from_ne_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr, TcpListener, TcpStream, UdpSocket};
+
+    fn comes(socket: &impl std::os::fd::AsRawFd, protocol: i32, from: SocketAddr, to: SocketAddr) -> bool {
+        comes_to(socket::cookie(socket).unwrap(), protocol, from, to).unwrap()
+    }
+
+    #[test]
+    fn it_is_told_which_socket_has_an_address_and_not_which_had_it() {
+        for own in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+            let [server, first] = [0; 2].map(|port| UdpSocket::bind((own, port)).unwrap());
+            let [to, at] = [&server, &first].map(|socket| socket.local_addr().unwrap());
+            first.connect(to).unwrap();
+            assert!(comes(&first, libc::IPPROTO_UDP, to, at));
+            assert!(!comes(&server, libc::IPPROTO_UDP, to, at));
+            let cookie = socket::cookie(&first).unwrap();
+            drop(first);
+            assert_eq!(comes_to(cookie, libc::IPPROTO_UDP, to, at), Ok(false));
+            let next = UdpSocket::bind(at).unwrap();
+            assert!(comes(&next, libc::IPPROTO_UDP, to, at));
+            assert_eq!(comes_to(cookie, libc::IPPROTO_UDP, to, at), Ok(false));
+
+            let listener = TcpListener::bind((own, 0)).unwrap();
+            let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let [to, at] = [stream.peer_addr(), stream.local_addr()].map(|at| at.unwrap());
+            assert!(comes(&stream, libc::IPPROTO_TCP, to, at));
+            assert!(!comes(&listener, libc::IPPROTO_TCP, to, at));
+        }
+    }
 }

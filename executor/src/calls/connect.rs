@@ -210,7 +210,7 @@ fn to_names(
         socket::connect(&socket, &name)
     };
     if matches!(result, Ok(()) | Err(Errno(libc::EINPROGRESS | libc::EINTR))) {
-        names.note(&socket, notification.tid);
+        names.note(kind, &socket, notification.tid);
     }
     match result {
         Err(Errno(libc::EINTR)) => receiver.goes_on(notification, socket, name, None),

@@ -103,7 +103,7 @@ fn to_names(
         let ip = if v6 { Ipv6Addr::UNSPECIFIED.into() } else { Ipv4Addr::UNSPECIFIED.into() };
         sockets::bind(socket, &Inet { ip, port: 0, scope: 0, form }.name())?;
     }
-    names.note(socket, notification.tid);
+    names.note(kind, socket, notification.tid);
     Ok(Destination { name: Some(instead.name()), ..PEER })
 }
 

@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::listed::Listed;
 use super::live::Live;
@@ -26,18 +26,29 @@ const MOST_SERVERS: usize = 256;
 /// Sockets known to be redirected; the oldest are forgotten.
 const MOST_SOCKETS: usize = 8192;
 
-/// Who asks: by the port of its socket, the thread that turned it here. Nobody else is answered.
+/// Who asks, by the port of its socket. Nobody else is answered. For each port of a protocol the last one, of
+/// which the port may be another's by now: 3 MiB at most for each, when all have been used.
 #[derive(Default)]
-pub(super) struct Askers(Mutex<HashMap<u16, u32>>);
+pub(super) struct Askers([Mutex<HashMap<u16, Noted>>; 2]);
+
+/// A socket of the sandbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Noted {
+    /// The thread that turned it here.
+    pub(super) tid: u32,
+    /// `SO_COOKIE`
+    pub(super) cookie: u64,
+}
 
 impl Askers {
-    fn note(&self, port: u16, tid: u32) {
-        lock(&self.0).insert(port, tid);
+    fn of(&self, is_stream: bool) -> MutexGuard<'_, HashMap<u16, Noted>> {
+        let [datagrams, streams] = &self.0;
+        lock(if is_stream { streams } else { datagrams })
     }
 
-    /// The thread; `None`: no socket of the sandbox has that port.
-    pub(super) fn who(&self, port: u16) -> Option<u32> {
-        lock(&self.0).get(&port).copied()
+    /// The last one; `None`: no socket of the sandbox had that port.
+    pub(super) fn who(&self, is_stream: bool, port: u16) -> Option<Noted> {
+        self.of(is_stream).get(&port).copied()
     }
 }
 
@@ -206,12 +217,13 @@ impl Redirect {
 
     /// Notes that the socket is turned here by a thread, so that it is answered, and the source of what it
     /// receives made that of the server. It has a port already.
-    pub fn note(&mut self, socket: &OwnedFd, tid: u32) {
+    pub fn note(&mut self, kind: Kind, socket: &OwnedFd, tid: u32) {
         let port = socket::local_name(socket).ok().and_then(|name| from_kernel(&name));
-        if let Some((_, port)) = port {
-            self.shared.askers.note(port, tid);
-        }
         let Ok(cookie) = socket::cookie(socket) else { return };
+        if let Some((_, port)) = port {
+            let is_stream = matches!(kind, Kind::Tcp { .. });
+            self.shared.askers.of(is_stream).insert(port, Noted { tid, cookie });
+        }
         if self.sockets.insert(cookie) {
             self.order.push_back(cookie);
             if self.order.len() > MOST_SOCKETS
@@ -276,6 +288,52 @@ mod tests {
         let servers = redirect.shared.servers.lock().unwrap();
         assert_eq!(servers.len(), MOST_SERVERS);
         assert_eq!(servers[&redirect.by_server[&IpAddr::V4(599.into())]], IpAddr::V4(599.into()));
+    }
+
+    #[test]
+    fn who_has_the_port_of_a_socket_that_was_closed_is_not_answered() {
+        const QUESTION: &[u8] = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x07nowhere\x04test\0\0\x01\0\x01";
+        let mut redirect = started();
+        let kind = Kind::Udp { v6: false };
+        let inet = Inet { ip: [192, 0, 2, 1].into(), port: PORT, scope: 0, form: Form::V4 };
+        let instead = redirect.instead(kind, inet).unwrap();
+        let asker = |at: SocketAddr| {
+            let socket = UdpSocket::bind(at).unwrap();
+            socket.connect((instead.ip, instead.port)).unwrap();
+            (OwnedFd::from(socket.try_clone().unwrap()), socket)
+        };
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let ask = |socket: &UdpSocket| {
+            socket.send(QUESTION).unwrap();
+            socket.recv(&mut [0; 512]).unwrap()
+        };
+        let (first, its) = asker(any);
+        redirect.note(kind, &first, 1);
+        assert!(ask(&its) > 0);
+        let at = its.local_addr().unwrap();
+        drop((first, its));
+        let (_, outside) = asker(at);
+        outside.send(QUESTION).unwrap();
+        // Questions are heard in their order: the other one was, when this one is answered.
+        let (second, its) = asker(any);
+        redirect.note(kind, &second, 1);
+        assert!(ask(&its) > 0);
+        outside.set_nonblocking(true).unwrap();
+        assert_eq!(outside.recv(&mut [0; 512]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn of_all_ports_the_last_sockets_are_known_and_no_more() {
+        let askers = Askers::default();
+        for tid in 0..3 {
+            for port in 0..=u16::MAX {
+                let noted = Noted { tid, cookie: u64::from(tid) << 16 | u64::from(port) };
+                askers.of(false).insert(port, noted);
+            }
+        }
+        assert_eq!(askers.of(false).len(), 65_536);
+        assert_eq!(askers.who(false, 7), Some(Noted { tid: 2, cookie: 2 << 16 | 7 }));
+        assert_eq!(askers.who(true, 7), None);
     }
 
     #[test]

@@ -10,15 +10,16 @@ use super::known::{Asked, Known, KnownNames};
 use super::listed::{Listed, Meaning, Rules};
 use super::live::Live;
 use super::question::{self, Heard, Question};
-use super::redirect::Shared;
+use super::redirect::{Noted, Shared};
 use super::streams::Stream;
 use super::telling::{Reason, Teller, Telling};
 use super::upstream::{Flight, Servers};
 use super::wire::{Rcode, Rtype};
 use crate::events::Events;
 use crate::locks::lock;
+use crate::socket_diag;
 use crate::sys::mapping::Mapping;
-use crate::sys::{Result, fd};
+use crate::sys::{Result, fd, socket};
 use crate::table::Table;
 
 /// Questions upstream at once; those beyond fail.
@@ -56,6 +57,8 @@ pub struct Server {
     known: KnownNames,
     /// Turns answers that do not fit whole.
     turn: usize,
+    /// The kernel does not tell who has a port (the modules udp_diag, tcp_diag).
+    knows_no_ports: bool,
 }
 
 impl Server {
@@ -86,6 +89,7 @@ impl Server {
             flights: Vec::new(),
             known,
             turn: 0,
+            knows_no_ports: false,
         };
         Ok((server, live))
     }
@@ -207,15 +211,41 @@ impl Server {
 
     /// The thread that asks; `None`: somebody outside, who is not answered.
     fn tid_of(&self, asker: Asker) -> Option<u32> {
-        let peer = match asker {
-            Asker::Datagram(_, peer) => peer,
-            Asker::Stream(number) => self.streams.iter().find(|stream| stream.number == number)?.peer,
+        self.noted(asker).map(|(noted, ..)| noted.tid)
+    }
+
+    /// The socket that asks, as it was noted; its address.
+    fn noted(&self, asker: Asker) -> Option<(Noted, SocketAddr)> {
+        let (is_stream, peer) = match asker {
+            Asker::Datagram(_, peer) => (false, peer),
+            Asker::Stream(number) => (true, self.streams.iter().find(|stream| stream.number == number)?.peer),
         };
-        self.shared.askers.who(peer.port())
+        Some((self.shared.askers.who(is_stream, peer.port())?, peer))
+    }
+
+    /// The thread that asks, if its socket still has its port: when that is closed, somebody outside may have
+    /// it next. Where the kernel does not tell who has a port, whoever has one that was noted is answered.
+    fn still_there(&mut self, asker: Asker) -> Option<u32> {
+        let (noted, peer) = self.noted(asker)?;
+        let (protocol, own, address) = match asker {
+            Asker::Datagram(index, _) => {
+                let socket = self.sockets.get(index)?;
+                (libc::IPPROTO_UDP, socket::cookie(socket).ok()?, socket.local_addr().ok()?)
+            }
+            Asker::Stream(number) => {
+                let (cookie, address) = self.streams.iter().find(|stream| stream.number == number)?.own()?;
+                (libc::IPPROTO_TCP, cookie, address)
+            }
+        };
+        let comes_to = |cookie, from, to| socket_diag::comes_to(cookie, protocol, from, to) == Ok(true);
+        let is_there = self.knows_no_ports || comes_to(noted.cookie, address, peer);
+        // What is known without asking.
+        self.knows_no_ports |= !is_there && !comes_to(own, peer, address);
+        (is_there || self.knows_no_ports).then_some(noted.tid)
     }
 
     fn hear(&mut self, message: &[u8], asker: Asker, now: Instant) {
-        let Some(tid) = self.tid_of(asker) else { return };
+        let Some(tid) = self.still_there(asker) else { return };
         match question::read(message) {
             Heard::Question(question) => self.answer(message, &question, asker, tid, now),
             Heard::Strange(reply) => self.send(asker, &reply),

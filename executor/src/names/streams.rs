@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::sys::fd;
+use crate::sys::{fd, socket};
 
 /// A connection on which nothing comes is closed then.
 const IDLE: Duration = Duration::from_secs(10);
@@ -30,6 +30,11 @@ impl Stream {
     /// A connection just accepted.
     pub fn new(number: u64, connection: TcpStream, peer: SocketAddr, now: Instant) -> Self {
         Self { number, connection, peer, into: vec![], out: vec![], until: now + IDLE, is_over: false }
+    }
+
+    /// Our end: `SO_COOKIE` and address.
+    pub fn own(&self) -> Option<(u64, SocketAddr)> {
+        socket::cookie(&self.connection).ok().zip(self.connection.local_addr().ok())
     }
 
     /// What to wait for.
