@@ -77,6 +77,11 @@ impl Events {
         self.put(&with_text(text, record.encode(self.dropped.load(Ordering::Relaxed))));
     }
 
+    /// Tells the record together with the next one, so that a reader is woken once for both.
+    pub fn tell_with_next(&self, record: &Record) {
+        self.held().bytes.extend_from_slice(&record.encode(self.dropped.load(Ordering::Relaxed)));
+    }
+
     /// Tells the record, with its text if it has one, and waits up to `timeout_ms` until it is written, and
     /// all that was told before it: for the few that must not be lost.
     pub fn tell_surely(&self, text: &[u8], record: &Record, timeout_ms: u16) {

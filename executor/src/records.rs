@@ -14,14 +14,15 @@ const BATCH: usize = 64;
 #[derive(Debug)]
 pub struct Records {
     pipe: OwnedFd,
-    batch: [[u8; RECORD_BYTES]; BATCH],
+    /// On the heap: whoever owns this moves it from hand to hand.
+    batch: Box<[[u8; RECORD_BYTES]; BATCH]>,
     unread: Range<usize>,
 }
 
 impl Records {
     /// Takes the pipe over.
     pub fn new(pipe: OwnedFd) -> Self {
-        Self { pipe, batch: [[0; RECORD_BYTES]; BATCH], unread: 0..0 }
+        Self { pipe, batch: Box::new([[0; RECORD_BYTES]; BATCH]), unread: 0..0 }
     }
 
     /// The pipe, for whoever wants to read it by itself; `None`: it was read from already.

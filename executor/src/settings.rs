@@ -29,8 +29,14 @@ const KINDS: [&str; 13] = [
 /// The file by which it is checked afterwards: whoever may write it can run programs as root outside.
 const PROOF: &CStr = c"/proc/sys/kernel/core_pattern";
 
-/// Paths and mount flags.
-type Mounts = Vec<(CString, libc::c_ulong)>;
+/// A mount that a command of root must not write to.
+#[derive(Debug, PartialEq, Eq)]
+struct Mount {
+    path: CString,
+    flags: libc::c_ulong,
+    /// Another one is above it.
+    is_below: bool,
+}
 
 fn mounted() -> std::io::Result<String> {
     // The kernel makes the text anew for each part that is read, so it is asked for all of it.
@@ -40,21 +46,23 @@ fn mounted() -> std::io::Result<String> {
 
 /// Lines of `/proc/self/mountinfo` (proc_pid_mountinfo(5)):
 /// `id parent device root path options … - kind source options`. What lies below something comes after it.
-fn parse(text: &str) -> Mounts {
-    let mut mounts = Mounts::new();
+fn parse(text: &str) -> Vec<Mount> {
+    let mut mounts = Vec::new();
+    let mut tops: Vec<&str> = Vec::new();
     for line in text.lines() {
-        let Some((place, origin)) = line.split_once(" - ") else { continue };
-        let mut fields = place.split(' ').skip(4);
+        let mut fields = line.split(' ').skip(4);
         let (Some(path), Some(options)) = (fields.next(), fields.next()) else { continue };
-        let path = unescape(path);
-        let is_below = |(above, _): &(CString, libc::c_ulong)| {
-            path.strip_prefix(above.as_bytes()).is_some_and(|rest| rest.starts_with(b"/"))
-        };
-        let is_own = origin.split(' ').next().is_some_and(|kind| KINDS.contains(&kind));
-        if (is_own || mounts.iter().any(is_below))
-            && let Ok(path) = CString::new(path)
+        let Some(kind) = fields.skip_while(|field| *field != "-").nth(1) else { continue };
+        // As they are written there: that of one below begins with that of the one above all the same.
+        let is_within = |top: &&str| path.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
+        let is_below = tops.iter().any(is_within);
+        if (is_below || KINDS.contains(&kind))
+            && let Ok(unescaped) = CString::new(unescape(path))
         {
-            mounts.push((path, flags(options)));
+            mounts.push(Mount { path: unescaped, flags: flags(options), is_below });
+            if !is_below {
+                tops.push(path);
+            }
         }
     }
     mounts
@@ -102,11 +110,16 @@ pub fn seal() -> bool {
         return false;
     }
     let Ok(is_alone) = mounts::own_namespace() else { return false };
-    for (path, flags) in parse(&mounted().unwrap_or_default()) {
-        // EINVAL: hidden below another mount, so out of reach.
-        let _ = mounts::make_read_only(&path, flags);
-        // What the host mounts there later could be written to.
-        let _ = mounts::make_private(&path);
+    let all = parse(&mounted().unwrap_or_default());
+    let mut tops = all.iter().filter(|mount| !mount.is_below);
+    if !tops.all(|mount| mounts::seal(&mount.path).is_ok()) {
+        // One by one: the kernel has no such call, or a path is hidden below another mount (EINVAL), so out
+        // of reach.
+        for Mount { path, flags, .. } in &all {
+            let _ = mounts::make_read_only(path, *flags);
+            // What the host mounts there later could be written to.
+            let _ = mounts::make_private(path);
+        }
     }
     is_alone
 }
@@ -130,8 +143,9 @@ mod tests {
             25 22 0:23 / /proc/sys/fs/binfmt_misc rw,relatime shared:6 - autofs systemd-1 rw,fd=29\n\
             26 21 0:24 / /process rw - tmpfs none rw\n";
         let all = libc::MS_NOSUID | libc::MS_NODEV | libc::MS_NOEXEC | libc::MS_RELATIME;
-        let trigger = (c"/proc/sys/fs/binfmt_misc".to_owned(), libc::MS_RELATIME);
-        assert_eq!(parse(text), [(c"/proc".to_owned(), all), (c"/mnt/a b\\".to_owned(), 0), trigger]);
+        let mount = |path: &CStr, flags, is_below| Mount { path: path.to_owned(), flags, is_below };
+        let trigger = mount(c"/proc/sys/fs/binfmt_misc", libc::MS_RELATIME, true);
+        assert_eq!(parse(text), [mount(c"/proc", all, false), mount(c"/mnt/a b\\", 0, false), trigger]);
         assert_eq!(parse("nonsense\n"), []);
     }
 }

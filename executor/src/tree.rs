@@ -21,9 +21,7 @@ impl Proven {
     /// signals. `None`: it is not, or there is no such process to try (another user's is out of reach
     /// anyway).
     pub fn by_probe(outside: i32) -> Option<Self> {
-        let status = Status::read(u32::try_from(outside).ok()?).ok()?;
-        let is_ours = status.user == process::effective_user();
-        (is_ours && may_signal(outside) == Err(Errno(libc::EPERM))).then_some(Self(()))
+        (is_ours(outside) && may_signal(outside) == Err(Errno(libc::EPERM))).then_some(Self(()))
     }
 
     /// Takes the word of the supervisor, which inherited the calling thread's domain and probed its parent,
@@ -31,6 +29,17 @@ impl Proven {
     pub fn by_supervisor(word: Option<u8>) -> Option<Self> {
         (word == Some(b'P')).then_some(Self(()))
     }
+}
+
+/// Whether a process is our user's, so that nothing but a domain keeps our signals from it. Who has no
+/// capability is told the limits of such processes alone, which is one call where the status is a file.
+fn is_ours(pid: i32) -> bool {
+    let by_limits = || process::has_capabilities() == Ok(false) && process::tells_limits(pid);
+    let by_status = || {
+        let status = u32::try_from(pid).ok().and_then(|pid| Status::read(pid).ok());
+        status.is_some_and(|status| status.user == process::effective_user())
+    };
+    by_limits() || by_status()
 }
 
 /// Sends SIGKILL to every task of the sandbox once.

@@ -288,7 +288,12 @@ impl Warden {
                     libc::CLD_EXITED => change.status << 8,
                     _ => change.status,
                 };
-                self.events.tell_surely(&[], &exited, SURELY_MS);
+                // If nobody is left, the end is told at once.
+                if self.is_drained {
+                    self.events.tell_with_next(&exited);
+                } else {
+                    self.events.tell_surely(&[], &exited, SURELY_MS);
+                }
             }
         }
         while self.is_running

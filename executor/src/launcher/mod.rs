@@ -197,7 +197,7 @@ impl Follower {
     fn follow(mut self, front: &Front) -> End {
         let mut end = End::default();
         loop {
-            match front.next(self.probes.patience_ms(now())) {
+            match front.next(self.probes.patience_ms(now)) {
                 Ok(Some(record)) if self.take(&record, &mut end) => {}
                 Ok(_) => break,
                 Err(Errno(libc::EAGAIN)) => {

@@ -45,9 +45,9 @@ impl Probes {
         self.held.extract_if(.., |held| held.time.saturating_add(HOLD_NS) <= now).collect()
     }
 
-    /// Milliseconds until something is due; -1: nothing waits.
-    pub(super) fn patience_ms(&self, now: u64) -> i32 {
-        let next = self.held.first().map(|held| held.time.saturating_add(HOLD_NS).saturating_sub(now));
+    /// Milliseconds until something is due; -1: nothing waits, and the time is not asked for.
+    pub(super) fn patience_ms(&self, now: impl Fn() -> u64) -> i32 {
+        let next = self.held.first().map(|held| held.time.saturating_add(HOLD_NS).saturating_sub(now()));
         next.map_or(-1, |left| i32::try_from(left.div_ceil(1_000_000)).unwrap_or(i32::MAX))
     }
 }
@@ -69,10 +69,10 @@ mod tests {
     fn a_refused_udp_connect_is_a_probe_if_tcp_to_that_port_follows() {
         let mut probes = Probes::default();
         assert!(probes.push(denial("udp", 443, 0)).is_empty());
-        assert_eq!(probes.patience_ms(50_000_000), 200);
+        assert_eq!(probes.patience_ms(|| 50_000_000), 200);
         let tcp = Denial { is_allowed: true, ..denial("tcp", 443, 10) };
         assert_eq!(probes.push(tcp).len(), 1);
-        assert_eq!((probes.due(u64::MAX).len(), probes.patience_ms(0)), (0, -1));
+        assert_eq!((probes.due(u64::MAX).len(), probes.patience_ms(|| 0)), (0, -1));
         assert!(probes.push(denial("udp", 53, 0)).is_empty());
         assert_eq!(probes.push(denial("tcp", 443, 251)).len(), 2);
         assert!(probes.push(denial("udp", 9, 0)).is_empty());

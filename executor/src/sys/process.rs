@@ -193,6 +193,9 @@ pub fn name_thread(name: &CStr) {
     unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr(), 0, 0, 0) };
 }
 
+/// `_LINUX_CAPABILITY_VERSION_3` (linux/capability.h)
+const VERSION_3: u32 = 0x2008_0522;
+
 #[repr(C)]
 struct CapabilityHeader {
     version: u32,
@@ -206,13 +209,31 @@ struct CapabilityHeader {
 /// The bounding set stays: without it the kernel refuses to execute a program that has file capabilities
 /// (ping(8)) at all, instead of running it without.
 pub fn drop_capabilities() -> Result<()> {
-    const VERSION_3: u32 = 0x2008_0522; // linux/capability.h
     // SAFETY: takes no pointers; EINVAL where the kernel has no ambient set, which then is empty.
     unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
     let header = CapabilityHeader { version: VERSION_3, pid: 0 };
     let none = [0u32; 6]; // two struct __user_cap_data_struct
     // SAFETY: header and data have the layout of version 3.
     check_long(unsafe { libc::syscall(libc::SYS_capset, &raw const header, none.as_ptr()) }).map(drop)
+}
+
+/// Whether the calling thread has any capability in effect.
+pub fn has_capabilities() -> Result<bool> {
+    let header = CapabilityHeader { version: VERSION_3, pid: 0 };
+    let mut data = [0u32; 6]; // two struct __user_cap_data_struct: effective, permitted, inheritable
+    // SAFETY: header and data have the layout of version 3.
+    check_long(unsafe { libc::syscall(libc::SYS_capget, &raw const header, data.as_mut_ptr()) })?;
+    let [low, _, _, high, _, _] = data;
+    Ok(low | high != 0)
+}
+
+/// Whether that process tells us its limits. To be asked without capabilities: then its real, effective and
+/// saved user and group are our real ones (kernel/sys.c, `check_prlimit_permission`).
+pub fn tells_limits(pid: i32) -> bool {
+    let mut limit = libc::rlimit64 { rlim_cur: 0, rlim_max: 0 };
+    let none = std::ptr::null::<libc::rlimit64>();
+    // SAFETY: nothing is set; `limit` is the structure the call writes.
+    unsafe { libc::syscall(libc::SYS_prlimit64, pid, libc::RLIMIT_NOFILE, none, &raw mut limit) == 0 }
 }
 
 /// The hard and soft limit of open files: (soft, hard).
