@@ -8,7 +8,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
 use crate::event::RECORD_BYTES;
-use crate::front::{Front, Program};
+use crate::front::Front;
 use crate::locks::lock;
 use crate::probe;
 use crate::sys::foreign::{bytes, bytes_mut};
@@ -114,8 +114,7 @@ pub extern "C" fn sl_start(
 ) -> i32 {
     guarded(flags, || {
         let program: CString = crate::sys::foreign::string(program).map(CStr::to_owned)?;
-        let front =
-            Front::start(Program::At(program), bytes(table, table_length)?, bytes(request, request_length)?)?;
+        let front = Front::start(program, bytes(table, table_length)?, bytes(request, request_length)?)?;
         let mut fronts = lock(&FRONTS);
         let index = fronts.iter().position(Option::is_none).unwrap_or(fronts.len());
         if index == fronts.len() {

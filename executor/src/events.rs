@@ -304,6 +304,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_told_with_the_next_is_written_with_it_and_before_it() {
+        let (read, events) = events();
+        events.tell_with_next(&Record::new(Kind::Exited));
+        assert!(!is_readable(&read));
+        events.tell_surely(&[], &Record::new(Kind::Ended), 0);
+        assert_eq!(read_all(&read), [(4, 0), (6, 0)]);
+    }
+
+    #[test]
     fn a_full_pipe_drops_and_counts_instead_of_waiting_and_loses_nothing_that_was_held() {
         let (read, events) = events();
         for pid in 0..3000 {

@@ -1,21 +1,23 @@
-//! The front in the host process (Node, or the launcher): one thread for each sandbox, which confines itself,
-//! starts the supervisor and ends the tree if the supervisor dies.
+//! The front in the host process: confines itself, starts the supervisor and ends the tree if the supervisor
+//! dies. In Node, and in whatever else loads the library, it is one thread for each sandbox, and in the
+//! launcher (`Front::alone`) it is the launcher.
 //!
-//! The thread lives as long as the sandbox. It enters a Landlock domain that may signal only what is inside
-//! it; the supervisor and the command inherit the domain. So: nothing in the sandbox can signal the host;
-//! kill(-1) of the thread or of the supervisor reaches exactly the sandbox.
+//! It enters a Landlock domain that may signal only what is inside it; the supervisor and the command inherit
+//! the domain. So: nothing in the sandbox can signal the host; kill(-1) of the front or of the supervisor
+//! reaches exactly the sandbox. Where the launcher is inside as well, the supervisor's own domain keeps its
+//! signals from it, and a process reaches itself by kill(-1) in no case.
 //!
 //! Who ends whom: the host dies → the control pipe ends → the supervisor ends the tree. The supervisor dies →
-//! this thread sees its pidfd → it ends the tree. The reader of the records goes away (a worker thread that
-//! was terminated) → this thread asks the supervisor to end the tree.
+//! the thread sees its pidfd, the launcher has SIGCHLD → it ends the tree. The reader of the records goes away
+//! (a worker thread that was terminated) → the thread asks the supervisor to end the tree.
 //!
-//! Must not: change anything of the host process (dispositions, dumpable, limits, directory), wait for
+//! Must not: change anything of a host process (dispositions, dumpable, limits, directory), wait for
 //! children that are not ours, kill anything without a proven domain.
 
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, mpsc};
+use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
+use std::sync::{Mutex, OnceLock, mpsc};
 
 use crate::event::{Kind, RECORD_BYTES, Record, Stage};
 use crate::events::Events;
@@ -23,7 +25,7 @@ use crate::locks::lock;
 use crate::records::Records;
 use crate::request::{Request, TERMINAL};
 use crate::spawn::Failure;
-use crate::supervisor::{self, CONTROL, EVENTS, NAME, PROOF, REQUEST, TABLE};
+use crate::supervisor::{self, CONTROL, EVENTS, NAME, Origin, PROOF as PROOF_WRITE, REQUEST, TABLE};
 use crate::sys::child::{self, Vector};
 use crate::sys::landlock::Abi;
 use crate::sys::signal::Mask;
@@ -35,6 +37,11 @@ const OUT_OF_THE_WAY: i32 = 16;
 /// The thread blocks in poll(2) and calls little.
 const STACK_BYTES: usize = 128 * 1024;
 
+/// What is told of a supervisor that has died.
+fn died() -> Record {
+    Record::failed(Stage::Supervisor, Errno(libc::EOWNERDEAD))
+}
+
 /// A running sandbox, as the host holds it.
 #[derive(Debug)]
 pub struct Front {
@@ -44,37 +51,75 @@ pub struct Front {
     is_terminal: bool,
     /// Stops of the command that this process has mirrored, as the last byte of their number.
     stops: AtomicU8,
+    /// The supervisor, if no thread waits for its end; 0: one does, or its end was told.
+    supervisor: AtomicI32,
 }
 
-/// How the supervisor process comes to be.
-#[derive(Debug)]
-pub enum Program {
-    /// The program at that path is executed. For a large host with threads of its own.
-    At(CString),
-    /// It is a copy of this process. For the launcher, which is small and has nothing the supervisor must not
-    /// see: 40 µs less with musl, more with glibc.
-    Copy,
-}
-
-/// What the thread is given.
+/// What the supervisor is given, above the numbers where it wants it.
 struct Plan {
-    program: Program,
     table: OwnedFd,
     request: OwnedFd,
     /// The command's standard input, output and error.
     stdio: [OwnedFd; 3],
     events: OwnedFd,
-    control_read: OwnedFd,
-    control_write: OwnedFd,
-    /// Where the supervisor says that the domain is proven.
-    proof: OwnedFd,
+    control: OwnedFd,
+    /// Where the supervisor says that the domain is proven, and where that is read.
     proof_write: OwnedFd,
+    proof: OwnedFd,
 }
 
+impl Plan {
+    /// Closes what the supervisor has now, so that pipes end when it ends. Returns where it says that the
+    /// domain is proven.
+    fn close(self) -> OwnedFd {
+        self.proof
+    }
+}
+
+/// Of the launcher's supervisor: where it says that the domain is proven.
+static PROOF: OnceLock<OwnedFd> = OnceLock::new();
+/// Its process id.
+static SUPERVISOR: AtomicI32 = AtomicI32::new(0);
+
 impl Front {
-    /// Starts a sandbox: `program` says how the supervisor is made, `table` the table's bytes, `request` as
-    /// docs/native.md has it. Returns once the supervisor runs; how the command fares is told by records.
-    pub fn start(program: Program, table: &[u8], request: &[u8]) -> Result<Self> {
+    /// Starts a sandbox whose supervisor is the program at that path, for a large host with threads of its
+    /// own: `table` are the table's bytes, `request` as docs/native.md has it. Returns once the supervisor
+    /// runs; how the command fares is told by records.
+    pub fn start(program: CString, table: &[u8], request: &[u8]) -> Result<Self> {
+        let (front, plan) = Self::prepare(table, request)?;
+        let control = fd::duplicate_from(&front.control, OUT_OF_THE_WAY)?;
+        let (report, started) = mpsc::channel();
+        // Signals are for the host's own threads: the mask is inherited by the new thread.
+        let before: Mask = signal::block_all();
+        let spawned = std::thread::Builder::new()
+            .name("sl-front".into())
+            .stack_size(STACK_BYTES)
+            .spawn(move || serve(&program, plan, control, &report));
+        signal::set_mask(before);
+        spawned?;
+        started.recv().unwrap_or(Err(Errno(libc::ECHILD)))?;
+        Ok(front)
+    }
+
+    /// The same for a process that does nothing else and has no other thread: it enters the domain itself,
+    /// and the supervisor is a copy of it. That has nothing the supervisor must not see, and takes 0.1 ms less
+    /// than a thread and another program.
+    pub fn alone(table: &[u8], request: &[u8]) -> std::result::Result<Self, Failure> {
+        let at = Failure::at(Stage::Front);
+        let (front, plan) = Self::prepare(table, request).map_err(&at)?;
+        confine()?;
+        let before = signal::block_all();
+        signal::when_a_child_changes(end_if_lost).map_err(&at)?;
+        let pid = copy_as_supervisor(&plan).map_err(&at)?;
+        front.supervisor.store(pid, Ordering::Relaxed);
+        SUPERVISOR.store(pid, Ordering::Relaxed);
+        // Nobody had one before: this is called once.
+        let _ = PROOF.set(plan.close());
+        signal::set_mask(signal::without(before, libc::SIGCHLD));
+        Ok(front)
+    }
+
+    fn prepare(table: &[u8], request: &[u8]) -> Result<(Self, Plan)> {
         let mask = signal::mask();
         let Request { options, stdio, .. } = Request::parse(request, mask)?;
         let [input, output, error] = stdio.map(|number| fd::duplicate_from(&number, OUT_OF_THE_WAY));
@@ -83,36 +128,25 @@ impl Front {
         let (control_read, control_write) = fd::pipe()?;
         let (proof, proof_write) = fd::pipe()?;
         let plan = Plan {
-            program,
             stdio: [input?, output?, error?],
             table: moved(&fd::sealed(c"sandlock-table", table)?)?,
             request: moved(&fd::sealed(c"sandlock-request", &Request::hand_over(mask, request))?)?,
             events: moved(&events_write)?,
-            control_read: moved(&control_read)?,
-            control_write: fd::duplicate_from(&control_write, OUT_OF_THE_WAY)?,
-            proof,
+            control: moved(&control_read)?,
             proof_write: moved(&proof_write)?,
+            proof,
         };
-        drop((events_write, control_read, proof_write));
         if is_terminal {
             signal::take_over(&control_write)?;
         }
-        let (report, started) = mpsc::channel();
-        // Signals are for the host's own threads: the mask is inherited by the new thread.
-        let before: Mask = signal::block_all();
-        let spawned = std::thread::Builder::new()
-            .name("sl-front".into())
-            .stack_size(STACK_BYTES)
-            .spawn(move || serve(plan, &report));
-        signal::set_mask(before);
-        spawned?;
-        started.recv().unwrap_or(Err(Errno(libc::ECHILD)))?;
-        Ok(Self {
+        let front = Self {
             control: control_write,
             events: Mutex::new(Some(Records::new(events_read))),
             is_terminal,
             stops: AtomicU8::new(0),
-        })
+            supervisor: AtomicI32::new(0),
+        };
+        Ok((front, plan))
     }
 
     /// Waits for the next record, at most `timeout_ms`; < 0: for ever. `None`: there are no more. EAGAIN: the
@@ -123,7 +157,7 @@ impl Front {
         let mut events = lock(&self.events);
         let events = events.as_mut().ok_or(Errno(libc::EBADF))?;
         loop {
-            let Some(record) = events.next(timeout_ms)? else { return Ok(None) };
+            let Some(record) = events.next(timeout_ms)? else { return Ok(self.last_words()) };
             match Kind::of(&record) {
                 Some(Kind::Stopped) if self.is_terminal => {
                     signal::stop_self();
@@ -138,6 +172,13 @@ impl Front {
                 _ => return Ok(Some(record)),
             }
         }
+    }
+
+    /// What there is to say when the supervisor is gone and no thread has seen to it: it died. Its tree was
+    /// ended when that was told by SIGCHLD.
+    fn last_words(&self) -> Option<[u8; RECORD_BYTES]> {
+        let pid = self.supervisor.swap(0, Ordering::Relaxed);
+        (pid != 0 && process::has_ended_well(pid, 0) != Some(true)).then(|| died().encode(0))
     }
 
     /// The descriptor to read the records from instead of `next`. The caller owns it alone: when it is
@@ -179,41 +220,31 @@ fn moved(fd: &OwnedFd) -> Result<OwnedFd> {
 
 /// The thread. A start that fails is told by a record, so that every failure reaches the host by one road;
 /// `report` only says that the supervisor was tried.
-fn serve(plan: Plan, report: &mpsc::Sender<Result<()>>) {
-    let Plan { program, table, request, stdio, events: pipe, .. } = plan;
-    let Plan { control_read, control_write, proof, proof_write, .. } = plan;
+fn serve(program: &CString, plan: Plan, control: OwnedFd, report: &mpsc::Sender<Result<()>>) {
     let say = |result: Result<()>| {
         // Nobody waits any more: the host has given up the start.
         let _ = report.send(result);
     };
-    let events = match pipe.try_clone().map_err(Errno::from).and_then(Events::new) {
+    let events = match plan.events.try_clone().map_err(Errno::from).and_then(Events::new) {
         Ok(events) => events,
         Err(error) => return say(Err(error)),
     };
-    let descriptors = [
-        (&table, TABLE),
-        (&pipe, EVENTS),
-        (&control_read, CONTROL),
-        (&request, REQUEST),
-        (&proof_write, PROOF),
-    ];
     let started = confine().and_then(|is_scoped| {
-        let started = start_supervisor(&program, &stdio, descriptors).map_err(Failure::at(Stage::Front))?;
+        let started = execute_supervisor(program, &plan).map_err(Failure::at(Stage::Front))?;
         Ok((started, is_scoped))
     });
-    drop((program, table, request, stdio, pipe, control_read, proof_write));
+    let proof = plan.close();
     say(Ok(()));
-    let fail = |failure: Failure| events.tell_surely(&[], &Record::failed(failure.stage, failure.error), 0);
     let ((pid, pidfd), is_scoped) = match started {
         Ok(started) => started,
-        Err(failure) => return fail(failure),
+        Err(Failure { stage, error }) => return events.tell_surely(&[], &Record::failed(stage, error), 0),
     };
-    watch(&events, &pidfd, control_write);
+    watch(&events, &pidfd, control);
     if process::wait_for(pid) != Ok(0) {
         if is_scoped {
-            end_tree(&proof);
+            end_tree(&proof, Proven::by_probe(process::parent()));
         }
-        fail(Failure { stage: Stage::Supervisor, error: Errno(libc::EOWNERDEAD) });
+        events.tell_surely(&[], &died(), 0);
     }
 }
 
@@ -252,14 +283,25 @@ fn confine() -> std::result::Result<bool, Failure> {
     Ok(true)
 }
 
+/// For the launcher, when a child of it has changed: if the supervisor has died, ends the tree. This runs as
+/// soon as the kernel knows, also while the launcher waits for room to write; it may do what a handler of
+/// signals may.
+fn end_if_lost() {
+    let pid = SUPERVISOR.load(Ordering::Relaxed);
+    if process::has_ended_well(pid, libc::WNOHANG) == Some(false)
+        && let Some(proof) = PROOF.get()
+    {
+        end_tree(proof, None);
+    }
+}
+
 /// The supervisor is dead: nothing of the sandbox may outlive it. Its orphans went to another reaper, so
 /// their end can not be waited for; kill(-1) is atomic towards fork, further rounds find what was being
 /// created.
-fn end_tree(proof: &OwnedFd) {
+fn end_tree(proof: &OwnedFd, proven: Option<Proven>) {
     let mut word = [0];
     let count = fd::read(proof, &mut word).unwrap_or(0); // end of file when the supervisor never got that far
-    let proven = Proven::by_probe(process::parent())
-        .or_else(|| Proven::by_supervisor(word.first().copied().filter(|_| count == 1)));
+    let proven = proven.or_else(|| Proven::by_supervisor(word.first().copied().filter(|_| count == 1)));
     let Some(proven) = proven else { return };
     for _ in 0..20 {
         tree::kill_domain(proven);
@@ -267,52 +309,42 @@ fn end_tree(proof: &OwnedFd) {
     }
 }
 
-/// Starts the supervisor, with the descriptors at their numbers. Returns its pid and a pidfd.
-fn start_supervisor(
-    program: &Program,
-    stdio: &[OwnedFd; 3],
-    descriptors: [(&OwnedFd, i32); 5],
-) -> Result<(i32, OwnedFd)> {
-    let pid = match program {
-        Program::At(path) => execute_supervisor(path, stdio, descriptors)?,
-        Program::Copy => copy_as_supervisor(stdio, descriptors)?,
-    };
-    process::pidfd_open(pid.cast_unsigned(), 0).map(|pidfd| (pid, pidfd)).inspect_err(|_| {
-        // It runs already, but has not been told to: it ends, and with it whatever it may have begun.
-        let _ = process::kill(pid, libc::SIGKILL);
-        let _ = process::wait_for(pid);
-    })
+/// Puts the descriptors at their numbers, which are below theirs; the supervisor closes what it was not given.
+fn place(plan: &Plan) -> Result<()> {
+    let [input, output, error] = &plan.stdio;
+    [
+        (&plan.table, TABLE),
+        (&plan.events, EVENTS),
+        (&plan.control, CONTROL),
+        (&plan.request, REQUEST),
+        (&plan.proof_write, PROOF_WRITE),
+        (input, 0),
+        (output, 1),
+        (error, 2),
+    ]
+    .into_iter()
+    .try_for_each(|(from, to)| child::place(from.as_raw_fd(), to))
 }
 
-/// The numbers are below those of the descriptors, and the supervisor closes what it was not given.
-fn place(stdio: &[OwnedFd; 3], descriptors: [(&OwnedFd, i32); 5]) -> Result<()> {
-    let all = descriptors.into_iter().chain(stdio.iter().zip(0..));
-    all.into_iter().try_for_each(|(from, to)| child::place(from.as_raw_fd(), to))
-}
-
-fn copy_as_supervisor(stdio: &[OwnedFd; 3], descriptors: [(&OwnedFd, i32); 5]) -> Result<i32> {
+fn copy_as_supervisor(plan: &Plan) -> Result<i32> {
     child::fork(|| {
         signal::default_all();
         entry::show_as(NAME);
-        match place(stdio, descriptors) {
-            Ok(()) => supervisor::main(),
+        match place(plan) {
+            Ok(()) => supervisor::main(Origin::Copied),
             Err(_) => process::exit_now(127),
         }
     })
 }
 
-fn execute_supervisor(
-    program: &CString,
-    stdio: &[OwnedFd; 3],
-    descriptors: [(&OwnedFd, i32); 5],
-) -> Result<i32> {
+/// Returns its pid and a pidfd.
+fn execute_supervisor(program: &CString, plan: &Plan) -> Result<(i32, OwnedFd)> {
     let arguments = Vector::new(vec![NAME.to_owned()]);
     let environment = Vector::new(Vec::new());
     let mut failure = None;
     let mut body = || {
         signal::default_all();
-        let placed = place(stdio, descriptors);
-        failure = Some(match placed {
+        failure = Some(match place(plan) {
             Ok(()) => child::execute(program, &arguments, &environment),
             Err(error) => error,
         });
@@ -323,5 +355,9 @@ fn execute_supervisor(
         let _ = process::wait_for(pid);
         return Err(error);
     }
-    Ok(pid)
+    process::pidfd_open(pid.cast_unsigned(), 0).map(|pidfd| (pid, pidfd)).inspect_err(|_| {
+        // It runs already, but has not been told to: it ends, and with it whatever it may have begun.
+        let _ = process::kill(pid, libc::SIGKILL);
+        let _ = process::wait_for(pid);
+    })
 }

@@ -71,7 +71,7 @@ pub fn program(arguments: *const *const c_char, environment: *const *const c_cha
     let start = sys::entry::start(arguments, environment);
     let name = start.arguments.first().map(CString::as_c_str);
     match name {
-        Some(name) if name == supervisor::NAME => supervisor::main(),
+        Some(name) if name == supervisor::NAME => supervisor::main(supervisor::Origin::Executed),
         Some(name) if name == probe::NAME => probe::main(),
         _ => launcher::main(start),
     }

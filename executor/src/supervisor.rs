@@ -70,8 +70,17 @@ pub const PROOF: i32 = 7;
 /// How many descriptors we are given, stdio included.
 const GIVEN: u32 = 8;
 
+/// How the supervisor has come to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It was executed, by a thread in the front's domain; the rest of its host is outside.
+    Executed,
+    /// It is a copy of the launcher, which is in the front's domain itself.
+    Copied,
+}
+
 /// The program.
-pub fn main() -> ! {
+pub fn main(origin: Origin) -> ! {
     signal::block_all();
     process::share_heap();
     process::name_thread(c"sl-supervisor");
@@ -82,14 +91,14 @@ pub fn main() -> ! {
         teller.last_words();
         std::process::abort()
     }));
-    match run(&events) {
+    match run(origin, &events) {
         Ok(()) => {}
         Err(failure) => events.tell_surely(&[], &Record::failed(failure.stage, failure.error), SURELY_MS),
     }
     process::exit_now(0)
 }
 
-fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
+fn run(origin: Origin, events: &Arc<Events>) -> std::result::Result<(), Failure> {
     let own = Failure::at(Stage::Prepare);
     fd::close_from(GIVEN).map_err(Failure::at(Stage::Close))?;
     // While there may be a capability that can; the command inherits our mounts.
@@ -105,6 +114,12 @@ fn run(events: &Arc<Events>) -> std::result::Result<(), Failure> {
     }
     harden().map_err(&own)?;
     let abi = Abi::of_kernel();
+    if origin == Origin::Copied && abi.has_scopes() {
+        // The launcher shares the front's domain, so this one is ours: it is to be out of our reach.
+        landlock::signals()
+            .and_then(|domain| landlock::enter(&domain))
+            .map_err(Failure::at(Stage::Domain))?;
+    }
     let proven = Proven::by_probe(process::parent());
     if abi.has_scopes() && proven.is_none() {
         return Err(Failure { stage: Stage::Domain, error: Errno(libc::EPERM) });

@@ -25,7 +25,8 @@ impl Proven {
     }
 
     /// Takes the word of the supervisor, which inherited the calling thread's domain and probed its parent,
-    /// our own process.
+    /// our own process; or, where all of our process is in that domain, entered one more of the same kind
+    /// and found us out of its reach.
     pub fn by_supervisor(word: Option<u8>) -> Option<Self> {
         (word == Some(b'P')).then_some(Self(()))
     }

@@ -7,7 +7,7 @@ import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Listener, openTcp } from './harness/listen.ts';
-import { parentOf, processesWith, sleep, until } from './harness/processes.ts';
+import { parentOf, processesWith, readProc, sleep, until } from './harness/processes.ts';
 import { finished, killGroup, policyOf, sandlock, start } from './harness/run.ts';
 import { makeDirectory, probe, type User, users } from './harness/stage.ts';
 
@@ -50,6 +50,27 @@ describe.each(users)('as $name', (user) => {
       signal: null,
       timedOut: false,
     });
+  });
+
+  test('the supervisor is killed while nobody reads what sandlock has to say: the tree is gone', async () => {
+    const refused = ': < /dev/tcp/127.0.0.1/$((++port))';
+    const fill = `head -c 99999999 /dev/zero >&2 & while :; do ${refused}; sleep 0.01; done 2> /dev/null &`;
+    const running = await startTree(user, (command, listener) => [
+      ...['bash', '-c', 'exec "$@" 2> >(exec sleep 30)', 'unread'],
+      ...sandlock(
+        policyOf([listener.rule]),
+        ['bash', '-c', `${fill} exec "$@"`, 'fill', ...command],
+        [],
+      ),
+    ]);
+    onTestFinished(() => killGroup(running.child.pid ?? 0));
+    const pid = running.child.pid ?? 0;
+    await until('it waits for room', () => isWriting(pid));
+    process.kill(supervisorOf(running), 'SIGKILL');
+    // Its own command line is that of the tree as well.
+    const isAlone = () => processesWith(running.mark).every((other) => other === pid);
+    await until('nobody else is left', isAlone, 3000);
+    await until('it waits still', () => isWriting(pid));
   });
 
   test("Node's process group is killed, the command with it: the rest of the tree is gone", async () => {
@@ -157,6 +178,12 @@ function supervisorOf({ child, files }: Running): number {
   expect(supervisor).toBeGreaterThan(1);
   expect(supervisor).not.toBe(child.pid);
   return supervisor;
+}
+
+/** Whether a process's first thread is in write(2) to standard error. */
+function isWriting(pid: number): boolean {
+  const [number, descriptor] = readProc(String(pid), 'syscall').split(' ');
+  return number === (process.arch === 'x64' ? '1' : '64') && descriptor === '0x2';
 }
 
 async function expectGone({ mark, files, listener }: Running): Promise<void> {

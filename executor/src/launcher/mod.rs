@@ -19,7 +19,7 @@ use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::event::{Kind, RECORD_BYTES};
-use crate::front::{Front, Program};
+use crate::front::Front;
 use crate::request::{Request, TERMINAL};
 use crate::sys::entry::Start;
 use crate::sys::{Errno, fd, process, signal};
@@ -75,8 +75,9 @@ fn run(start: Start) -> Result<Outcome, Failure> {
     let environment: Vec<_> =
         start.environment.into_iter().filter(|entry| entry.as_bytes().contains(&b'=')).collect();
     let request = Request::encode(&parsed.command, &environment, TERMINAL | parsed.options, parsed.linger);
-    let front = Front::start(Program::Copy, &table, &request)
-        .map_err(|error| Failure::of_stage("front", error, &program))?;
+    let front = Front::alone(&table, &request).map_err(|failure| {
+        Failure::of_stage(&String::from_utf8_lossy(failure.stage.name()), failure.error, &program)
+    })?;
     drop(table);
     let summary = parsed.has_summary.then(Summary::default);
     let Arguments { is_quiet, logs_allowed, has_stats, .. } = parsed;

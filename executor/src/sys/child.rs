@@ -68,10 +68,9 @@ pub fn clone_vfork<F: FnMut() -> i32>(files: bool, body: &mut F) -> Result<i32> 
 }
 
 /// fork(2): `body` runs in a copy of this process that has this thread alone, and gives its exit status.
-/// Returns the child's process id. For a process whose other threads only wait meanwhile.
+/// Returns the child's process id. For a process that has no other thread.
 pub fn fork(body: impl FnOnce() -> i32) -> Result<i32> {
-    // SAFETY: the callers are programs of their own. `probe.rs` has one thread; in the launcher the only
-    // other one waits for a message of this one, so no lock is held by another thread.
+    // SAFETY: the callers, the probe and the launcher, have one thread, so no lock is held by another.
     match check(unsafe { libc::fork() })? {
         0 => exit_now(body()),
         pid => Ok(pid),

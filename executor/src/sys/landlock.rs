@@ -77,7 +77,7 @@ fn create(handled_access_fs: u64, handled_access_net: u64, scoped: u64) -> Resul
     Ok(own(i32::try_from(fd).map_err(|_| Errno(libc::EBADF))?))
 }
 
-/// The ruleset of the front thread's domain: whoever is in it can signal only what is in it as well.
+/// The ruleset of the front's domain: whoever is in it can signal only what is in it as well.
 pub fn signals() -> Result<OwnedFd> {
     create(0, 0, SCOPE_SIGNAL)
 }

@@ -167,6 +167,29 @@ fn take_change(options: c_int) -> Result<Option<Change>> {
     Ok((pid != 0).then_some(Change { pid, code: info.si_code, status }))
 }
 
+/// Whether that child has exited with status 0, which stays to be taken. `None`: it runs, or is no child.
+/// With `WNOHANG` a handler of signals may ask; otherwise it waits for the child's end.
+pub fn has_ended_well(pid: i32, options: c_int) -> Option<bool> {
+    let pid = libc::id_t::try_from(pid).ok()?;
+    let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
+    let options = options | libc::WEXITED | libc::WNOWAIT;
+    loop {
+        // SAFETY: `info` has the size the call writes.
+        match check(unsafe { libc::waitid(libc::P_PID, pid, info.as_mut_ptr(), options) }) {
+            Ok(_) => break,
+            Err(Errno(libc::EINTR)) => {}
+            Err(_) => return None,
+        }
+    }
+    // SAFETY: zeroed above and filled by the kernel; every bit pattern is a valid siginfo_t.
+    let info = unsafe { info.assume_init() };
+    // SAFETY: si_pid and si_status are the fields waitid sets; with nothing to report they are zero.
+    let ended = unsafe { info.si_pid() };
+    // SAFETY: as above.
+    let status = unsafe { info.si_status() };
+    (ended != 0).then_some(info.si_code == libc::CLD_EXITED && status == 0)
+}
+
 /// Waits for one child to end and takes its status: the exit code or the negated signal.
 pub fn wait_for(pid: i32) -> Result<i32> {
     let mut status = 0;

@@ -4,6 +4,7 @@
 
 use std::mem::MaybeUninit;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
 
 use super::errno::{Errno, Result, check, check_long};
@@ -92,6 +93,37 @@ pub(super) fn install(signal: i32, handler: extern "C" fn(i32)) -> Result<()> {
     // SAFETY: the handlers of this directory use the thread's own cells and system calls only, which is
     // async-signal-safe.
     check(unsafe { libc::sigaction(signal, &raw const action, std::ptr::null_mut()) }).map(drop)
+}
+
+static CHILD_CHANGED: OnceLock<fn()> = OnceLock::new();
+
+extern "C" fn child_changed(_signal: i32) {
+    // SAFETY: returns the address of this thread's errno, which is valid as long as the thread runs.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: as above. The interrupted code must find it unchanged.
+    let saved = unsafe { *errno };
+    if let Some(act) = CHILD_CHANGED.get() {
+        act();
+    }
+    // SAFETY: as above.
+    unsafe { *errno = saved };
+}
+
+/// Has `act` called whenever SIGCHLD comes, in the midst of anything: it must do only what is
+/// async-signal-safe. For a process that has one such thing to do; calls that are interrupted go on.
+pub fn when_a_child_changes(act: fn()) -> Result<()> {
+    let _ = CHILD_CHANGED.set(act);
+    let mut action = empty_action();
+    let handler: extern "C" fn(i32) = child_changed;
+    action.sa_sigaction = handler as usize;
+    action.sa_flags = libc::SA_RESTART | libc::SA_NOCLDSTOP | libc::SA_ONSTACK;
+    // SAFETY: the handler uses an atomic, what `act` promises, and the thread's own errno.
+    check(unsafe { libc::sigaction(libc::SIGCHLD, &raw const action, std::ptr::null_mut()) }).map(drop)
+}
+
+/// A mask without that signal.
+pub fn without(mask: Mask, signal: i32) -> Mask {
+    mask & !(1 << (signal - 1))
 }
 
 /// A mask that blocks everything but `signal`.
