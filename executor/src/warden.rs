@@ -279,7 +279,8 @@ impl Warden {
     /// Takes every state change there is. Orphans are only reaped.
     fn reap(&mut self) {
         while let Ok(Some(change)) = process::wait_any(libc::WEXITED) {
-            if change.pid == self.pid {
+            // Once it has ended an orphan may have its number.
+            if self.is_running && change.pid == self.pid {
                 self.is_running = false;
                 self.deadline = self.linger.map(|linger| Instant::now() + linger);
                 let mut exited = Record::new(Kind::Exited);

@@ -4,11 +4,12 @@
  * /proc says of them afterwards, and by the signals the bystander counted.
  */
 import type { ChildProcess } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { parentOf, processesWith, until } from '../e2e/harness/processes.ts';
-import { finished, policyOf, sandlock, start } from '../e2e/harness/run.ts';
+import { finished, policyOf, run, sandlock, start } from '../e2e/harness/run.ts';
 import { probe, type User, users } from '../e2e/harness/stage.ts';
+import { answered } from './harness/row.ts';
 import { ALLOWED, openWitness } from './harness/witness.ts';
 
 /**
@@ -104,7 +105,24 @@ describe.each(users)('as $name', (user) => {
       order: isRoot ? ['0', '0', '0'] : ['999', '0', '999'],
     });
   });
+
+  test('G an orphan that gets the number of the command ends as an orphan: the status stays', async () => {
+    beginNumbersAnew();
+    const command = sandlock(policyOf(ALLOWED), probe('hostile-namesake'), [
+      ...['--quiet', '--linger', '30'],
+    ]);
+    expect(await run(user, command, { timeoutMs: 40_000 })).toEqual(answered(['again 0 -']));
+  });
 });
+
+/** Process numbers of this namespace end soon and begin anew; below 300 none is given twice. */
+function beginNumbersAnew(): void {
+  const most = '/proc/sys/kernel/pid_max';
+  const before = readFileSync(most, 'utf8');
+  onTestFinished(() => writeFileSync(most, before));
+  writeFileSync(most, '2000');
+  writeFileSync('/proc/sys/kernel/ns_last_pid', '1000');
+}
 
 interface Bystander {
   readonly pid: number;
