@@ -12,9 +12,17 @@ use std::arch::x86_64::{
     _mm256_castsi256_si128, _mm256_clmulepi64_epi128, _mm256_extracti128_si256, _mm256_xor_si256,
 };
 
+#[cfg(target_arch = "x86_64")]
+use super::prefetch::prefetch;
+
 /// What `fold` takes at once: four vectors, so that eight multiplications follow each other before one needs
 /// the result of another.
 pub const FOLDED: usize = 128;
+
+/// How far ahead `fold` asks for memory: the machine's own asking ends with each page. With it 4 MiB from
+/// beyond the second cache take a tenth less; 6 KiB are no better (2026).
+#[cfg(target_arch = "x86_64")]
+const AHEAD: usize = 2048;
 
 /// The factors that move 16 bytes ahead: of their first eight and their last eight.
 pub type Factors = [u32; 2];
@@ -46,6 +54,9 @@ fn fold_x86(start: u32, blocks: &[[u8; FOLDED]], by: &[Factors; 3]) -> Option<u3
     *begin = _mm256_xor_si256(*begin, _mm256_castsi128_si256(_mm_set_epi64x(0, start.into())));
     let far = _mm256_broadcastsi128_si256(far);
     for block in rest {
+        for line in [0, 64] {
+            prefetch(block, AHEAD + line);
+        }
         for (sum, next) in sums.iter_mut().zip(vectors(block)) {
             *sum = move_ahead(*sum, far, next);
         }

@@ -195,11 +195,15 @@ impl Keys {
     fn halves_ascend(&self, root: &[[u8; 4]], starts: &[[u8; 2]], sum: &mut Sum<'_>) -> bool {
         let descents =
             count_pairs(sum, self.starts, starts, u16::from_le_bytes, |before, after| before >= after);
+        // Of the same length, so that one comparison tells whether an end is inside of both.
+        let lasts = starts.split_last().map_or(&[][..], |(_, rest)| rest);
+        let nexts = starts.split_first().map_or(&[][..], |(_, rest)| rest);
         let mut between = 0;
         let mut before = 0;
         for &cell in root {
             let end = u32::from_le_bytes(cell) as usize;
-            if let (Some(&last), Some(&next)) = (starts.get(end.wrapping_sub(1)), starts.get(end)) {
+            let at = end.wrapping_sub(1);
+            if let (Some(&last), Some(&next)) = (lasts.get(at), nexts.get(at)) {
                 // Nobody can foresee which children are empty, nor what the next one begins with, so nothing branches.
                 between +=
                     usize::from((end != before) & (u16::from_le_bytes(last) >= u16::from_le_bytes(next)));
