@@ -3,9 +3,9 @@
  * longer than a moment, kept current, and gone at the end. Where standard error is no terminal
  * nothing is written.
  */
-import { isatty } from 'node:tty';
 import type { ResolveProgress } from '../compiler/resolve.ts';
 import { printable, writeError } from './standard-error.ts';
+import { isTerminal } from './terminal.ts';
 
 /** A wait that nobody needs explained. */
 const PATIENCE_MS = 700;
@@ -34,7 +34,7 @@ export function formatProgress(
 
 /** A reporter for one compilation; undefined where nobody watches. */
 export function createProgress(descriptor = 2): ResolveProgress | undefined {
-  if (!isatty(descriptor)) return undefined;
+  if (!isTerminal(descriptor)) return undefined;
   let line = '';
   let isShown = false;
   let timer: NodeJS.Timeout | undefined;

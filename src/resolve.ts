@@ -3,7 +3,6 @@
  * it: /etc/hosts, search domains and nsswitch included; or by a hosts file. All addresses of both
  * families are returned; which of them are kept, and in what order, is the compiler's business.
  */
-import { lookup } from 'node:dns';
 import { ipv4Bytes, parseIpv4, parseIpv6 } from '../compiler/address.ts';
 import type { Diagnostic } from '../compiler/diagnostic.ts';
 import { parseHosts, resolveFromHosts } from '../compiler/hosts-file.ts';
@@ -22,8 +21,9 @@ const REASONS: Readonly<Record<string, string>> = {
 export const resolveBySystem: Resolver = (name) =>
   withManyThreads(
     () =>
+      // Loaded with the first name: most policies have none to look up.
       new Promise<ResolverAnswer>((answer) => {
-        lookup(name, { all: true }, (error, found) => {
+        process.getBuiltinModule('node:dns').lookup(name, { all: true }, (error, found) => {
           if (error) {
             answer({ ok: false, reason: REASONS[error.code ?? ''] ?? describeCause(error) });
             return;

@@ -2,10 +2,10 @@
  * Shows on a terminal how far long work is: one line that is rewritten and goes away in the end. Nothing is written
  * to anything but a terminal, and nothing about work that is done in half a second.
  */
-import { isatty } from 'node:tty';
 import type { Progress } from '../compiler/progress.ts';
 import { ERASE_LINE } from './progress.ts';
 import { printable, writeError } from './standard-error.ts';
+import { isTerminal } from './terminal.ts';
 
 /** File descriptor of standard error. */
 const STDERR = 2;
@@ -20,15 +20,16 @@ export interface ShownWork {
 
 /** Progress on standard error, if that is a terminal. */
 export function showWork(
-  isTerminal: boolean = isatty(STDERR),
+  isWatched: boolean = isTerminal(STDERR),
   write: (text: string) => void = writeError,
-  now: () => number = () => performance.now(),
+  // Not `performance`, which Node loads when it is first named.
+  now: () => number = () => process.uptime() * 1000,
 ): ShownWork {
   let next = now() + FIRST_AFTER_MS;
   let isShown = false;
   return {
     tell(work, done) {
-      if (!isTerminal || now() < next) return;
+      if (!isWatched || now() < next) return;
       next = now() + AGAIN_AFTER_MS;
       isShown = true;
       const share = done === undefined ? '' : ` ${Math.floor(done * 100)} %`;

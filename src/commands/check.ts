@@ -3,7 +3,6 @@
  * verdicts.ts; here are only their form, the reading of standard input, and the exit status. Input
  * of any length takes the same memory: lines are answered as they come.
  */
-import { isatty } from 'node:tty';
 import { type Destination, parseDestination } from '../../compiler/destination.ts';
 import { type Diagnostic, formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { formatExplanation } from '../../compiler/explanation-text.ts';
@@ -14,6 +13,7 @@ import { readLines } from '../lines.ts';
 import { createOutput, type Format, type Output } from '../output.ts';
 import { formatDuration } from '../pins.ts';
 import { printable, writeError } from '../standard-error.ts';
+import { isTerminal } from '../terminal.ts';
 import { decideDestination, type Verdict } from '../verdicts.ts';
 
 /** Something was refused, or is not known. */
@@ -34,7 +34,7 @@ export async function checkDestinations(
   format: Format,
 ): Promise<void> {
   const fromInput = texts.length === 0 || texts.includes('-');
-  if (texts.length === 0 && isatty(STDIN)) {
+  if (texts.length === 0 && isTerminal(STDIN)) {
     throw new SandlockError('usage', 'no destination was given\nsee: sandlock check --help');
   }
   const mistakes = new Mistakes(format);

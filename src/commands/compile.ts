@@ -3,7 +3,6 @@
  * errors go to standard error, because standard output may be the table.
  */
 import { basename } from 'node:path';
-import { isatty } from 'node:tty';
 import { formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { formatPlan } from '../../compiler/plan.ts';
 import { compileSources, countErrors, refreshNames } from '../compiling.ts';
@@ -13,6 +12,7 @@ import type { Format } from '../output.ts';
 import { readPins } from '../pins.ts';
 import type { NameSources } from '../resolve.ts';
 import { printable, writeError, writeOutput } from '../standard-error.ts';
+import { isTerminal } from '../terminal.ts';
 
 /** File descriptor of standard output. */
 const STDOUT = 1;
@@ -35,8 +35,8 @@ export async function compileToFile(
   path: string,
   { output, format, refresh = false, denyWarnings, ...names }: CompileOptions,
 ): Promise<void> {
-  const startMs = performance.now();
-  if (output === '-' && isatty(STDOUT)) {
+  const start = process.uptime();
+  if (output === '-' && isTerminal(STDOUT)) {
     throw new SandlockError('usage', 'a table is not for a terminal: redirect standard output');
   }
   const bytes = readWhole(path);
@@ -64,7 +64,7 @@ export async function compileToFile(
   }
   if (output === '-') writeOutput(result.table);
   else replaceFile(output, result.table);
-  const timeMs = Math.round((performance.now() - startMs) * 10) / 10;
+  const timeMs = Math.round((process.uptime() - start) * 10_000) / 10;
   const summary = { ...result.summary, timeMs };
   const { plan, warnings } = result;
   writeError(
