@@ -1,5 +1,5 @@
 /**
- * Whether somebody watches. node:tty brings node:net and the streams along, which take as long as a quarter of Node's
+ * Whether somebody watches. node:tty brings node:net and the streams along, which take a tenth of the time of Node's
  * own start, so it is asked about character devices only: a pipe and a file are no terminals.
  */
 import { fstatSync } from 'node:fs';
