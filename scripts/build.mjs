@@ -125,7 +125,7 @@ async function buildBundle() {
     format: 'cjs',
     supported: { 'dynamic-import': false },
     define: { 'import.meta.dirname': '__dirname', 'import.meta.filename': '__filename' },
-    minifyWhitespace: true,
+    minify: true,
     plugins: [ownFile, withoutPrograms],
   };
   const version = JSON.stringify(
