@@ -49,10 +49,11 @@ const NAMESPACES: u32 =
 const NEW_TIME: u32 = 0x80;
 
 /// Requests of ioctl(2) and fcntl(2): asm-generic/ioctls.h, linux/tiocl.h, linux/if_tun.h,
-/// linux/userfaultfd.h, asm-generic/sockios.h, asm-generic/fcntl.h.
+/// linux/vhost.h, linux/userfaultfd.h, asm-generic/sockios.h, asm-generic/fcntl.h.
 const TIOCSTI: u32 = 0x5412;
 const TIOCLINUX: u32 = 0x541c;
 const TUNSETIFF: u32 = 0x4004_54ca;
+const VHOST_VSOCK_SET_GUEST_CID: u32 = 0x4008_af60;
 const USERFAULTFD_IOC_NEW: u32 = 0xaa00;
 const FIOSETOWN: u32 = 0x8901;
 const SIOCSPGRP: u32 = 0x8902;
@@ -278,9 +279,9 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
     let dumpable = ask(Word::Low(1), Test::Is(0), Action::Refuse(0), allow());
     let listener = ask(Word::Low(1), Test::AnyOf(NEW_LISTENER), Action::Refuse(libc::EBUSY), allow());
     // Typing into the user's terminal; packets by a link that waits for whoever takes it, which needs no
-    // right where it has no owner; memory that holds up who reads it, as userfaultfd(2); and the owners of
-    // `signals`.
-    let mut requests = vec![TIOCSTI, TIOCLINUX, TUNSETIFF, USERFAULTFD_IOC_NEW];
+    // right where it has no owner; streams to this machine as if from a virtual one; memory that holds up who
+    // reads it, as userfaultfd(2); and the owners of `signals`.
+    let mut requests = vec![TIOCSTI, TIOCLINUX, TUNSETIFF, VHOST_VSOCK_SET_GUEST_CID, USERFAULTFD_IOC_NEW];
     if !walls.scoped {
         requests.extend([FIOSETOWN, SIOCSPGRP]);
     }

@@ -521,6 +521,8 @@ fn the_rest_of_the_table_looks_at_the_right_register() {
         (libc::SYS_ioctl, &[0, 0x541c], refuse(libc::EPERM)),
         (libc::SYS_ioctl, &[0, 0x5413], allow),
         (libc::SYS_ioctl, &[3, 0x4004_54ca], refuse(libc::EPERM)),
+        (libc::SYS_ioctl, &[3, 0x4008_af60], refuse(libc::EPERM)),
+        (libc::SYS_ioctl, &[3, 0x4008_af61], allow),
         (libc::SYS_ioctl, &[3, 0xaa00], refuse(libc::EPERM)),
         (libc::SYS_ptrace, &[16, 1], allow),
         (libc::SYS_bpf, &[0], refuse(libc::EPERM)),
