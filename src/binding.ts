@@ -8,15 +8,19 @@
  * half a millisecond, a hundredth of node's start.
  */
 
-import { existsSync } from 'node:fs';
-import type * as Ffi from 'ffi-rs';
 import { errnoName } from './errno.ts';
 import { describeCause, SandlockError } from './errors.ts';
 import { findLibrary, programBeside } from './library-path.ts';
+import { ABI_VERSION, type Binding, type Call, dlopen, loadNearby, openLibrary } from './native.ts';
 import { RECORD_BYTES } from './records.ts';
 
 /** The native interface, typed. A handle is what `start` returned. */
 export interface NativeLibrary {
+  /**
+   * Becomes the launcher with this table and these arguments, each ended by a NUL: this process is another program then.
+   * Returns only when that is impossible: `-errno`.
+   */
+  become(table: Buffer, words: Buffer): number;
   /** Starts a command; a negative result is `-errno`. */
   start(table: Buffer, request: Buffer): number;
   /** Tries what a sandbox needs, in throw-away processes; writes the answers and returns their number, or `-errno`. */
@@ -42,37 +46,17 @@ export interface NativeLibrary {
   exit(status: number): void;
 }
 
-/** What is used of ffi-rs, which its native half has as well. Its types know no tag for arrays. */
-type Binding = Pick<typeof Ffi, 'open' | 'load' | 'DataType'> & {
-  readonly FFITypeTag: { readonly Array: Ffi.FFITypeTag };
-};
-
-/** Version of the interface that this file speaks. */
-const ABI_VERSION = 3;
-
-/** Name under which ffi-rs keeps the open library. */
-const LIBRARY = 'sandlock';
-
 /**
  * Loads the library and asks for its version first.
  * @throws SandlockError (library)
  */
 export function loadLibrary(path: string = findLibrary()): NativeLibrary {
-  const { open, load, DataType, FFITypeTag } = loadFfi();
-  const { I32, U32, U64, U8Array, String: Text } = DataType;
-  const call = (funcName: string, types: Ffi.DataType[], paramsValue: unknown[]): number => {
-    // The native half is told how long an array is.
-    const paramsType = types.map((type, index) => {
-      if (type !== U8Array) return type;
-      return { ffiTypeTag: FFITypeTag.Array, type, length: (paramsValue[index] as Buffer).length };
-    });
-    const options = { retType: I32, paramsType, paramsValue, freeResultMemory: false };
-    return load({ library: LIBRARY, funcName, ...options }) as number;
-  };
-
+  const ffi = loadFfi();
+  const { I32, U32, U64, U8Array, String: Text } = ffi.DataType;
+  let call: Call;
   let version: number;
   try {
-    open({ library: LIBRARY, path });
+    call = openLibrary(ffi, path);
     version = call('sl_abi_version', [], []);
   } catch (cause) {
     const message = `can not load ${path}: ${describeCause(cause)}`;
@@ -84,6 +68,11 @@ export function loadLibrary(path: string = findLibrary()): NativeLibrary {
   }
   const program = programBeside(path);
   return {
+    become(table, words) {
+      const types = [Text, U8Array, U64, U8Array, U64, U32];
+      const values = [program, table, table.length, words, words.length, 0];
+      return call('sl_become', types, values);
+    },
     start(table, request) {
       const types = [Text, U8Array, U64, U8Array, U64, U32];
       const values = [program, table, table.length, request, request.length, 0];
@@ -125,27 +114,10 @@ function toInt32(value: number): number {
   return value;
 }
 
-/**
- * RTLD_NOW and RTLD_NODELETE of dlfcn.h; node:os has no name for the second. What a worker thread has loaded would be
- * unmapped when it ends, and it would crash: destructors of the thread's own data lie there, and are called after that.
- */
-const PINNED = 0x1002;
-
-/**
- * The native half of ffi-rs: the package for this platform, a dependency of ours as well, in the
- * same version. ffi-rs itself would choose it, by a diagnostic report of Node, and wrap calls that
- * are not made here, and even to `require` it takes as long as to load it: so it is looked for where
- * `require` would. ffi-rs decides where it is not, or can not be loaded: another C library, another layout of packages.
- */
+/** ffi-rs decides where its native half is not where `require` would look, or can not be loaded: another C library. */
 function loadFfi(): Binding {
-  const platform = `${process.platform}-${process.arch}-gnu`;
-  const file = `@yuuang/ffi-rs-${platform}/ffi-rs.${platform}.node`;
-  const folder = require.resolve.paths(file)?.find((folder) => existsSync(`${folder}/${file}`));
-  try {
-    if (folder !== undefined) return dlopen(`${folder}/${file}`);
-  } catch {
-    // ffi-rs says why.
-  }
+  const nearby = loadNearby(require.resolve.paths('ffi-rs') ?? []);
+  if (nearby !== undefined) return nearby;
   try {
     require('ffi-rs');
     const path = Object.keys(require.cache).find((file) => /ffi-rs[^/]*\.node$/.test(file));
@@ -154,10 +126,4 @@ function loadFfi(): Binding {
     const message = `can not load ffi-rs: ${describeCause(cause)}; was it installed with --no-optional?`;
     throw new SandlockError('library', message, { cause });
   }
-}
-
-function dlopen(path: string): Binding {
-  const loaded = { exports: {} };
-  process.dlopen(loaded, path, PINNED);
-  return loaded.exports as Binding;
 }

@@ -1,10 +1,17 @@
 /**
- * The request that starts a command (docs/native.md): its arguments and environment as the bytes they
- * are. JavaScript strings can not hold what is not UTF-8, so where Node had to replace a byte the
- * kernel's own copy in /proc is used; a file name in Latin-1 reaches the command unharmed.
+ * The request that starts a command (docs/native.md): its arguments and environment as the bytes they are
+ * (raw-arguments.ts), and what is asked for beside them.
  */
 import { readFileSync } from 'node:fs';
-import { SandlockError } from './errors.ts';
+import {
+  encodeStrings,
+  hasReplacement,
+  joined,
+  type ReadRaw,
+  rawTail,
+  readStrings,
+  type Strings,
+} from './raw-arguments.ts';
 
 /** What a kernel may lack if the user accepts it by name (`--allow-degraded`), with its option bit. */
 export const DEGRADATIONS: ReadonlyMap<string, number> = new Map([
@@ -27,8 +34,6 @@ const OPTION_SUPERVISE = 64;
 /** `lingerSeconds` without an end. */
 export const FOREVER = 0xffff_ffff;
 
-const REPLACEMENT = '\uFFFD';
-
 /** Where arguments and environment come from; replaced in tests. */
 export interface RequestSource {
   readonly command: readonly string[];
@@ -47,8 +52,7 @@ export interface RequestSource {
   readonly directory?: string;
   /** Look at every call, so that every refusal is told. */
   readonly supervise?: boolean;
-  /** Reads /proc/self/cmdline or /proc/self/environ. */
-  readonly readRaw: (path: string) => Buffer;
+  readonly readRaw: ReadRaw;
 }
 
 /**
@@ -66,24 +70,6 @@ export function encodeRequest(source: RequestSource): Buffer {
   );
   const bytes = new Uint8Array(header.buffer);
   return Buffer.concat([bytes, command.bytes, environment.bytes, directory.bytes]);
-}
-
-/** Strings, each ended by a NUL. */
-interface Strings {
-  readonly count: number;
-  readonly bytes: Buffer;
-}
-
-/** As one text: a buffer for each string took longer than all else here. */
-function encodeStrings(strings: readonly string[]): Strings {
-  let joined = '';
-  for (const text of strings) {
-    if (text.includes('\0')) {
-      throw new SandlockError('usage', 'an argument holds a NUL character');
-    }
-    joined += `${text}\0`;
-  }
-  return { count: strings.length, bytes: Buffer.from(joined) };
 }
 
 function optionsOf({ degraded, telling, supervise, terminal = true }: RequestSource): number {
@@ -106,8 +92,8 @@ export function ownSource(
 function rawCommand({ command, readRaw }: RequestSource): Strings {
   if (hasReplacement(command)) {
     // The command is the tail of sandlock's own command line.
-    const raw = readStrings(readRaw, '/proc/self/cmdline')?.slice(-command.length);
-    if (raw?.length === command.length) return joined(raw);
+    const raw = rawTail(command.length, readRaw);
+    if (raw !== undefined) return joined(raw);
   }
   return encodeStrings(command);
 }
@@ -120,32 +106,4 @@ function rawEnvironment({ environment, readRaw }: RequestSource): Strings {
     if (raw !== undefined) return joined(raw);
   }
   return encodeStrings(entries);
-}
-
-/** Did Node replace a byte of them? */
-function hasReplacement(strings: readonly string[]): boolean {
-  for (const text of strings) if (text.includes(REPLACEMENT)) return true;
-  return false;
-}
-
-function joined(strings: readonly Buffer[]): Strings {
-  const end = Buffer.of(0);
-  return { count: strings.length, bytes: Buffer.concat(strings.flatMap((text) => [text, end])) };
-}
-
-/** Splits at the NULs that end each string; undefined where /proc is not mounted. */
-function readStrings(readRaw: RequestSource['readRaw'], path: string): Buffer[] | undefined {
-  const strings: Buffer[] = [];
-  try {
-    const bytes = readRaw(path);
-    for (let start = 0; start < bytes.length; ) {
-      const found = bytes.indexOf(0, start);
-      const end = found === -1 ? bytes.length : found;
-      strings.push(bytes.subarray(start, end));
-      start = end + 1;
-    }
-  } catch {
-    return undefined;
-  }
-  return strings;
 }

@@ -7,6 +7,7 @@ use std::os::fd::IntoRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex};
 
+use crate::becoming;
 use crate::event::RECORD_BYTES;
 use crate::front::Front;
 use crate::locks::lock;
@@ -16,7 +17,7 @@ use crate::sys::{Errno, Result, process, signal};
 use crate::table::{Protocol, Table, Verdict};
 
 /// Version of this interface.
-const VERSION: i32 = 3;
+const VERSION: i32 = 4;
 const QUERY_BYTES: usize = 24;
 
 static FRONTS: Mutex<Vec<Option<Arc<Front>>>> = Mutex::new(Vec::new());
@@ -124,6 +125,41 @@ pub extern "C" fn sl_start(
             *place = Some(Arc::new(front));
         }
         i32::try_from(index).map_err(|_| Errno(libc::EMFILE))
+    })
+}
+
+/// Becomes the launcher, the program `sandlock-exec` at that path: executes it in place of this process, with
+/// this table and these arguments, each ended by NUL. Returns only on failure.
+// SAFETY: exported under a name of our own prefix.
+#[unsafe(no_mangle)]
+pub extern "C" fn sl_become(
+    program: *const c_char,
+    table: *const u8,
+    table_length: u64,
+    arguments: *const u8,
+    arguments_length: u64,
+    flags: u32,
+) -> i32 {
+    guarded(flags, || {
+        let program: CString = crate::sys::foreign::string(program).map(CStr::to_owned)?;
+        let (table, words) = (bytes(table, table_length)?, bytes(arguments, arguments_length)?);
+        Err(becoming::launcher(&program, table, words))
+    })
+}
+
+/// The same with a command line of `sandlock exec` after that word, if it can be run as it is; 0: something is
+/// to be done before, or it can not be run at all.
+// SAFETY: exported under a name of our own prefix.
+#[unsafe(no_mangle)]
+pub extern "C" fn sl_become_at_once(
+    program: *const c_char,
+    arguments: *const u8,
+    arguments_length: u64,
+    flags: u32,
+) -> i32 {
+    guarded(flags, || {
+        let program: CString = crate::sys::foreign::string(program).map(CStr::to_owned)?;
+        becoming::launcher_at_once(&program, bytes(arguments, arguments_length)?).map_or(Ok(0), Err)
     })
 }
 

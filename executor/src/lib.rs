@@ -20,6 +20,7 @@ use std::ffi::{CString, c_char};
 #[expect(unsafe_code, reason = "exported symbols need an unsafe attribute; no unsafe operation is in it")]
 mod abi;
 mod abstract_names;
+mod becoming;
 mod bound;
 mod bpf;
 mod caller;
@@ -65,7 +66,7 @@ mod warden;
 mod watch;
 mod yama;
 
-/// The program, by the name it was executed under. Whatever is not one of our own two is what a user calls
+/// The program, by the name it was executed under. Whatever is not one of our own three is what a user calls
 /// the launcher. Both rows are those of C's `main`.
 pub fn program(arguments: *const *const c_char, environment: *const *const c_char) -> ! {
     let start = sys::entry::start(arguments, environment);
@@ -73,7 +74,8 @@ pub fn program(arguments: *const *const c_char, environment: *const *const c_cha
     match name {
         Some(name) if name == supervisor::NAME => supervisor::main(supervisor::Origin::Executed),
         Some(name) if name == probe::NAME => probe::main(),
-        _ => launcher::main(start),
+        Some(name) if name == becoming::NAME => launcher::main(start, launcher::Source::Given),
+        _ => launcher::main(start, launcher::Source::Named),
     }
 }
 

@@ -21,7 +21,7 @@ static int32_t number(const char *name, int32_t otherwise) {
   return text ? atoi(text) : otherwise;
 }
 
-int32_t sl_abi_version(void) { return number("STUB_ABI", 3); }
+int32_t sl_abi_version(void) { return number("STUB_ABI", 4); }
 
 int32_t sl_start(const char *library, const uint8_t *table, uint64_t table_bytes,
                  const uint8_t *request, uint64_t request_bytes, uint32_t flags) {

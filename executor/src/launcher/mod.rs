@@ -10,6 +10,7 @@ mod denials;
 mod denied_names;
 mod failures;
 mod probes;
+pub mod ready;
 mod stages_gen;
 mod summary;
 
@@ -18,10 +19,12 @@ use std::fs::{File, OpenOptions};
 use std::io::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::becoming;
 use crate::event::{Kind, RECORD_BYTES};
 use crate::front::Front;
 use crate::request::{Request, TERMINAL};
 use crate::sys::entry::Start;
+use crate::sys::mapping::Mapping;
 use crate::sys::{Errno, fd, process, signal};
 use crate::table::Table;
 use arguments::{Arguments, HELP, Parsed};
@@ -40,14 +43,23 @@ enum Outcome {
     Signal(i32),
 }
 
+/// Where the table comes from.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Source {
+    /// It is named on the command line.
+    Named,
+    /// Node has handed it over (`becoming.rs`); what the command line names is where that got it.
+    Given,
+}
+
 /// The program.
-pub fn main(start: Start) -> ! {
+pub fn main(start: Start, source: Source) -> ! {
     process::share_heap();
     // As Node does for `sandlock exec`: a closed reader or a full disk is an error of a write, and 0, 1 and 2 are open.
     signal::ignore(libc::SIGPIPE);
     signal::ignore(libc::SIGXFSZ);
     let status = match fd::open_missing_stdio().map_err(|error| Failure::of_stage("front", error, "")) {
-        Ok(()) => run(start),
+        Ok(()) => run(start, source),
         Err(failure) => Err(failure),
     };
     match status {
@@ -63,29 +75,33 @@ pub fn main(start: Start) -> ! {
     }
 }
 
-fn run(start: Start) -> Result<Outcome, Failure> {
-    let parsed = match Arguments::parse(start.arguments.into_iter().skip(1).collect())? {
+fn run(start: Start, source: Source) -> Result<Outcome, Failure> {
+    let mut words = start.arguments.into_iter().skip(1);
+    let given = (source == Source::Given).then(|| becoming::take_table(words.next().as_ref()));
+    let given = given.transpose().map_err(|error| Failure::of_stage("front", error, ""))?;
+    let parsed = match Arguments::parse(words.collect())? {
         Parsed::Help => return help(),
         Parsed::Run(parsed) => parsed,
     };
-    let table = read_table(&parsed.table)?;
+    let read = if given.is_some() { Vec::new() } else { read_table(&parsed.table)? };
     let log = parsed.log.as_ref().map(Log::open).transpose()?;
     let program = parsed.command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     // What has no name Node leaves out.
     let environment: Vec<_> =
         start.environment.into_iter().filter(|entry| entry.as_bytes().contains(&b'=')).collect();
     let request = Request::encode(&parsed.command, &environment, TERMINAL | parsed.options, parsed.linger);
-    let front = Front::alone(&table, &request).map_err(|failure| {
+    let table = given.as_ref().map_or(&read[..], Mapping::as_ref);
+    let front = Front::alone(table, &request).map_err(|failure| {
         Failure::of_stage(&String::from_utf8_lossy(failure.stage.name()), failure.error, &program)
     })?;
-    drop(table);
+    drop(read);
     let summary = parsed.has_summary.then(Summary::default);
     let Arguments { is_quiet, logs_allowed, has_stats, .. } = parsed;
     let follower = Follower { log, is_quiet, logs_allowed, has_stats, summary, ..Follower::default() };
     let end = follower.follow(&front);
     match end {
         End { failure: Some((stage, error)), .. } if stage == "table" => {
-            Err(explain_table(&parsed.table, error))
+            Err(explain_table(&parsed.table, given, error))
         }
         End { failure: Some((stage, error)), .. } => Err(Failure::of_stage(&stage, error, &program)),
         End { outcome: Some(outcome), .. } => Ok(outcome),
@@ -112,13 +128,13 @@ fn read_table(path: &CString) -> Result<Vec<u8>, Failure> {
     Err(Failure::usage(format!("{name} is not a compiled table; if it is a policy: {fix}")))
 }
 
-/// The supervisor says only that it refused the table. The file is read again: it is not kept for a case so rare.
-fn explain_table(path: &CString, error: Errno) -> Failure {
+/// The supervisor says only that it refused the table. A file is read again: it is not kept for a case so rare.
+fn explain_table(path: &CString, given: Option<Mapping>, error: Errno) -> Failure {
     let name = path.to_string_lossy();
-    let bytes = std::fs::read(failures::path(path)).unwrap_or_default();
-    match Table::open(bytes) {
-        Ok(_) => Failure::of_stage("table", error, ""),
-        Err(defect) => {
+    let read = || Table::open(std::fs::read(failures::path(path)).unwrap_or_default()).err();
+    match given.map_or_else(read, |given| Table::open(given).err()) {
+        None => Failure::of_stage("table", error, ""),
+        Some(defect) => {
             let (text, code, offset) = (defect.text(), defect.code, defect.offset);
             let place = format!("defect {code} at byte {offset}");
             Failure::usage(format!("{name} is not a table that can be used: {text} ({place})"))

@@ -99,6 +99,13 @@ pub fn execute(path: &CStr, arguments: &Vector, environment: &Vector) -> Errno {
     Errno::last()
 }
 
+/// execv(3): `execute` in the environment that this process has; returns only on failure.
+pub fn execute_here(path: &CStr, arguments: &Vector) -> Errno {
+    // SAFETY: the vector ends in a null pointer and owns its strings. The environment is the C library's own.
+    unsafe { libc::execv(path.as_ptr(), arguments.pointers.as_ptr()) };
+    Errno::last()
+}
+
 /// chdir(2).
 pub fn change_directory(path: &CStr) -> Result<()> {
     // SAFETY: the path ends in NUL.
@@ -127,6 +134,28 @@ pub fn keep(number: c_int) -> Result<()> {
     match check(unsafe { libc::fcntl(number, libc::F_SETFD, 0) }) {
         Ok(_) | Err(Errno(libc::EBADF)) => Ok(()),
         Err(error) => Err(error),
+    }
+}
+
+/// Clears CLOEXEC of the files and directories from `first` on, up to the first number that is free, from 16
+/// on: so many descriptors of a caller libuv closes on exec (`uv_disable_stdio_inheritance`).
+pub fn keep_files_from(first: c_int) {
+    const AT_LEAST: c_int = 16;
+    for number in first.. {
+        let mut stat = std::mem::MaybeUninit::<libc::stat>::uninit();
+        // SAFETY: `stat` has the size the call writes.
+        if check(unsafe { libc::fstat(number, stat.as_mut_ptr()) }).is_err() {
+            if number >= AT_LEAST {
+                break;
+            }
+            continue;
+        }
+        // SAFETY: fstat succeeded, so it has filled the structure.
+        let mode = unsafe { stat.assume_init() }.st_mode;
+        if [libc::S_IFREG, libc::S_IFDIR].contains(&(mode & libc::S_IFMT)) {
+            // It is open: nothing can go wrong.
+            let _ = keep(number);
+        }
     }
 }
 

@@ -30,14 +30,20 @@ pub fn pipe() -> Result<(OwnedFd, OwnedFd)> {
 
 /// A memory file that holds `bytes` and that nobody can change any more (`memfd_create(2)`, all seals).
 pub fn sealed(name: &CStr, bytes: &[u8]) -> Result<OwnedFd> {
+    let file = unsealed(name, bytes)?;
+    let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
+    // SAFETY: F_ADD_SEALS takes an int.
+    check(unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) })?;
+    Ok(file)
+}
+
+/// The same before it is sealed.
+pub fn unsealed(name: &CStr, bytes: &[u8]) -> Result<OwnedFd> {
     // SAFETY: `name` ends in NUL.
     let raw =
         check(unsafe { libc::memfd_create(name.as_ptr(), libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING) })?;
     let file = own(raw);
     write_all(&file, bytes)?;
-    let seals = libc::F_SEAL_SEAL | libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
-    // SAFETY: F_ADD_SEALS takes an int.
-    check(unsafe { libc::fcntl(raw, libc::F_ADD_SEALS, seals) })?;
     Ok(file)
 }
 

@@ -4,9 +4,9 @@
 use super::Defect;
 use super::bytes::View;
 use super::format_gen::{
-    FACTS_FAMILIES, FACTS_FLAGS, FLAG_ALLOW_USERNS, NAME_AT_START, NAME_BYTES, NAME_KIND, SECTION_FACTS,
-    SECTION_NAMES, SECTION_STRINGS, SECTION_UNIX_RULES, UNIX_ABSTRACT, UNIX_DIRECTORY, UNIX_PATH,
-    UNIX_RULE_BYTES,
+    FACTS_FAMILIES, FACTS_FLAGS, FACTS_MAX_AGE, FLAG_ALLOW_USERNS, NAME_AT_START, NAME_BYTES, NAME_KIND,
+    SECTION_FACTS, SECTION_NAMES, SECTION_STRINGS, SECTION_UNIX_RULES, UNIX_ABSTRACT, UNIX_DIRECTORY,
+    UNIX_PATH, UNIX_RULE_BYTES,
 };
 use super::lookup::place;
 
@@ -67,6 +67,15 @@ fn has_unpinned_names(view: View<'_>) -> Result<bool, Defect> {
         }
     }
     Ok(false)
+}
+
+/// Whether somebody who knows resolvers has to look at the names before these bytes are run: to ask for some,
+/// or to say how old their addresses are. Nothing has been verified: `false` where the bytes make no sense.
+pub fn names_are_to_be_seen_to(bytes: &[u8]) -> bool {
+    let view = View(bytes);
+    let ages = || view.u32(view.section(SECTION_FACTS)?.offset + u64::from(FACTS_MAX_AGE));
+    let has_names = view.section(SECTION_NAMES).is_ok_and(|names| names.count > 0);
+    has_names && (has_unpinned_names(view).unwrap_or(false) || ages().unwrap_or(0) > 0)
 }
 
 fn read_rule<'a>(cell: &[u8; UNIX_RULE_BYTES as usize], strings: &'a [u8]) -> Option<UnixRule<'a>> {

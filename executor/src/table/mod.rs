@@ -31,7 +31,7 @@ use lookup::Layout;
 
 #[cfg(feature = "fuzz")]
 pub use checksum::table_checksum;
-pub use facts::UnixRule;
+pub use facts::{UnixRule, names_are_to_be_seen_to};
 pub use names::{Name, NameKind, Ports, PrivateName};
 
 /// Bits of `Table::families` (docs/format.md, section `facts`).
