@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::os::fd::OwnedFd;
 use std::time::{Duration, SystemTime};
 
-use crate::socket_diag::{self, ToldFile};
+use crate::socket_diag::unix::{self, ToldFile};
 use crate::sys::fd::{self, FileIdentity};
 use crate::sys::{Errno, Result, socket};
 
@@ -41,13 +41,8 @@ impl Inside {
     /// told with the same. A file that is not remembered can not be connected to.
     pub fn remember(&mut self, bound: &OwnedFd, file: OwnedFd, begun: SystemTime) -> Result<()> {
         let opened = fd::identity(&file)?;
-        let told = socket_diag::file_of(bound)?;
-        let is_it = told.is(&file)?
-            && match fd::birth(&file) {
-                Some(birth) => begun.checked_sub(BEHIND).is_some_and(|earliest| birth >= earliest),
-                None => sockets_at(told)?.len() == 1,
-            };
-        if !is_it {
+        let told = unix::file_of(bound)?;
+        if !told.is(&file)? || !is_new(told, fd::birth(&file), begun)? {
             return Err(Errno(libc::ESTALE));
         }
         if self.files.len() >= self.most {
@@ -64,7 +59,7 @@ impl Inside {
     pub fn note(&mut self, bound: &OwnedFd) -> Result<()> {
         if self.sockets.len() >= self.room {
             let mut open = HashSet::new();
-            let asked = socket_diag::each(|message| {
+            let asked = unix::each(|message| {
                 open.insert(message.cookie);
             });
             // Where it can not be asked, all stay.
@@ -91,10 +86,19 @@ impl Inside {
     }
 }
 
+/// Whether no file but one that was made since `begun` is told so: by its birth, or else because no other
+/// socket is bound to such a one.
+fn is_new(told: ToldFile, birth: Option<SystemTime>, begun: SystemTime) -> Result<bool> {
+    match birth {
+        Some(birth) => Ok(begun.checked_sub(BEHIND).is_some_and(|earliest| birth >= earliest)),
+        None => Ok(sockets_at(told)?.len() == 1),
+    }
+}
+
 /// The sockets that are told to be bound to that file, by `SO_COOKIE`, and their names.
 fn sockets_at(file: ToldFile) -> Result<Vec<(u64, Vec<u8>)>> {
     let mut sockets = Vec::new();
-    socket_diag::each(|message| {
+    unix::each(|message| {
         if message.file == Some(file)
             && let Some(name) = message.name
         {
@@ -109,7 +113,7 @@ fn sockets_at(file: ToldFile) -> Result<Vec<(u64, Vec<u8>)>> {
 mod tests {
     use super::*;
     use std::ffi::CString;
-    use std::os::unix::net::UnixListener;
+    use std::os::unix::net::{UnixListener, UnixStream};
 
     fn open(path: &std::path::Path) -> OwnedFd {
         fd::open_path(&CString::new(path.to_str().unwrap()).unwrap()).unwrap()
@@ -145,6 +149,25 @@ mod tests {
         let later = SystemTime::now() + BEHIND + Duration::from_millis(100);
         assert_eq!(inside.remember(&socket, open(&path), later), Err(Errno(libc::ESTALE)));
         assert_eq!(inside.remember(&socket, open(&path), SystemTime::now() - BEHIND), Ok(()));
+        std::fs::remove_file(path).unwrap();
+    }
+
+    #[test]
+    fn where_files_have_no_birth_a_second_socket_that_is_told_with_the_file_makes_it_nobodys() {
+        let path = std::env::temp_dir().join(format!("sandlock-inside-birth-{}", std::process::id()));
+        let begun = SystemTime::now();
+        let listener = UnixListener::bind(&path).unwrap();
+        let told = ToldFile::of(&open(&path)).unwrap();
+        let is_new = |birth| is_new(told, birth, begun);
+        assert_eq!((is_new(None), is_new(Some(begun))), (Ok(true), Ok(true)));
+        // What is accepted is told with the listener's file, as a socket would be at a file of the same number.
+        let _one = UnixStream::connect(&path).unwrap();
+        let accepted = listener.accept().unwrap();
+        assert_eq!((is_new(None), is_new(Some(begun))), (Ok(false), Ok(true)));
+        drop(accepted);
+        assert_eq!(is_new(None), Ok(true));
+        drop(listener);
+        assert_eq!(is_new(None), Ok(false));
         std::fs::remove_file(path).unwrap();
     }
 

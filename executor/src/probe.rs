@@ -56,7 +56,7 @@ const PROBES: [(&str, Probe); 20] = [
     ("prepare", supervisor::harden),
     ("memory-file", || Mapping::sealed(&fd::sealed(c"sandlock-probe", b"x")?).map(drop)),
     ("io-uring", || Ring::new().map(drop)),
-    ("sock-diag", socket_diag::can_ask),
+    ("sock-diag", socket_diag::unix::can_ask),
     ("kernel-settings", keeps_settings),
     ("other-processes", keeps_processes),
     ("user-namespaces", makes_namespaces),

@@ -23,6 +23,30 @@ resolve = "compile"
 private = ["*.test"]
 `;
 
+/** Three sockets of one port ask a server each, all before the first is answered; prints who was answered what. */
+const SHARED = `
+import socket, sys
+labels = b''.join(bytes([len(label)]) + label.encode() for label in sys.argv[1].split('.'))
+sockets = []
+for number in range(1, 4):
+    udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    udp.settimeout(2)
+    udp.bind(('0.0.0.0', 5300))
+    udp.connect((f'192.0.2.{number}', 53))
+    sockets.append(udp)
+for number, udp in enumerate(sockets, 1):
+    udp.send(bytes([0, number]) + b'\\1\\0\\0\\1\\0\\0\\0\\0\\0\\0' + labels + b'\\0\\0\\1\\0\\1')
+told = []
+for udp in sockets:
+    try:
+        data, source = udp.recvfrom(512)
+        told += [source[0], str(data[1])]
+    except TimeoutError:
+        told += ['nothing']
+print(*told)
+`;
+
 let upstream: Upstream;
 beforeAll(async () => {
   useServer('127.0.0.53');
@@ -119,6 +143,16 @@ describe.each(users)('as $name', (user) => {
       'recvmmsg 2 53 53',
       'tcp True',
     ]);
+  });
+
+  test('several sockets at one port are answered, each what it asked', async () => {
+    const rule = 'allow_bind = ["udp://*:5300"]\n[dns]';
+    const file = compile(POLICY('80').replace('[dns]', rule), HOSTS);
+    const command = ['python3', '-c', SHARED, 'two.test'];
+    expect(await runSandboxed(user, { file }, command)).toMatchObject({
+      stdout: '192.0.2.1 1 192.0.2.2 2 192.0.2.3 3\n',
+      stderr: '',
+    });
   });
 
   test('nobody outside of the sandbox is answered', async () => {

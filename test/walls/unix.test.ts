@@ -8,7 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { run, runSandboxed, sandlock } from '../e2e/harness/run.ts';
 import { makeDirectory, probe, users } from '../e2e/harness/stage.ts';
 import { openDaemon } from './others.ts';
-import { expectSteps, network, type Step } from './steps.ts';
+import { expectSteps, lines, network, type Step } from './steps.ts';
 
 const STREAM: Step = ['new a 1 1 0', '0'];
 const DATAGRAM: Step = ['new d 1 2 0', '0'];
@@ -315,25 +315,33 @@ describe.each(users)('as $name', (user) => {
   });
 });
 
-// Only root makes mounts. File systems that show another device than the kernel tells of a socket's file.
-describe.each(users.filter(({ uid }) => uid === 0))('on overlayfs, as $name', (user) => {
-  const inOverlay = (top: string, command: readonly string[]): string[] => {
-    const layers = `mount -t tmpfs none ${top}/lower && mount -t tmpfs none ${top}/upper && mkdir ${top}/upper/u ${top}/upper/w`;
-    const options = `xino=off,lowerdir=${top}/lower,upperdir=${top}/upper/u,workdir=${top}/upper/w`;
-    const mount = `mkdir ${top}/lower ${top}/upper ${top}/all && ${layers} && mount -t overlay -o ${options} none ${top}/all`;
-    return ['unshare', '-m', 'sh', '-c', `${mount} && exec "$@"`, '', ...command];
-  };
+// Only root makes mounts.
+const MOUNTED = [
+  // Shows another device than the kernel tells of a socket's file.
+  [
+    'overlayfs',
+    `mkdir lower upper && mount -t tmpfs none lower && mount -t tmpfs none upper && mkdir upper/u upper/w &&
+     mount -t overlay -o xino=off,lowerdir=lower,upperdir=upper/u,workdir=upper/w none all`,
+    /^\d{4}-/,
+  ],
+  // Its files have no birth.
+  ['ramfs', 'mount -t ramfs none all', /^-$/],
+] as const;
 
-  test('sockets of its own are reached by path', async () => {
+describe.each(users.filter(({ uid }) => uid === 0))('as $name', (user) => {
+  test.each(MOUNTED)('on %s sockets of its own are reached by path', async (_, mount, birth) => {
     const steps = ['new a 1 1 0', 'bind a {}', 'listen a', 'new b 1 1 0', 'connect b {}'];
     const tried = async (wall: (command: string[]) => string[]) => {
       const top = makeDirectory();
       const own = steps.map((step) => step.replace('{}', join(top, 'all/own')));
-      const { stdout, stderr } = await run(user, inOverlay(top, wall(probe('steps', ...own))));
-      return stdout.replaceAll(top, '') + stderr;
+      const mounted = `cd ${top} && mkdir all && ${mount} && "$@" && stat -c %w all/own`;
+      const command = ['unshare', '-m', 'sh', '-c', mounted, '', ...wall(probe('steps', ...own))];
+      const { stdout, stderr } = await run(user, command);
+      return lines(stdout.replaceAll(top, '') + stderr);
     };
-    const works = steps.map((step) => `${step.replace('{}', '/all/own')} = 0\n`).join('');
-    expect(await tried((command) => command)).toBe(works);
-    expect(await tried((command) => sandlock(network({ allow: [] }), command))).toBe(works);
+    const works = steps.map((step) => `${step.replace('{}', '/all/own')} = 0`);
+    const expected = [...works, expect.stringMatching(birth)];
+    expect(await tried((command) => command)).toEqual(expected);
+    expect(await tried((command) => sandlock(network({ allow: [] }), command))).toEqual(expected);
   });
 });

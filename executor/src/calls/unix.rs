@@ -10,7 +10,7 @@ use crate::abstract_names::{Anchor, name_in};
 use crate::event::Call;
 use crate::named::Named;
 use crate::receiver::Receiver;
-use crate::socket_diag;
+use crate::socket_diag::unix::may_be_bound;
 use crate::sys::fd::FileIdentity;
 use crate::sys::seccomp::Notification;
 use crate::sys::socket::Name;
@@ -116,7 +116,7 @@ pub(super) fn abstract_reach(
                 if let Some(anchor) = names.anchor(&mut receiver.tasks, socket, bytes) {
                     return Ok(Reach::Own(anchor));
                 }
-                if !observes && !socket_diag::may_be_bound(socket, bytes) {
+                if !observes && !may_be_bound(socket, bytes) {
                     return Err(Errno(libc::ECONNREFUSED));
                 }
             }

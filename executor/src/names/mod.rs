@@ -7,6 +7,7 @@
 //! A name is text of which the command chose every letter: it is compared, bounded and told, and believed in nothing.
 
 pub mod answer;
+mod askers;
 pub mod hosts;
 pub mod inside;
 mod known;

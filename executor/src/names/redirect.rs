@@ -5,8 +5,9 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::OwnedFd;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
+use super::askers::Askers;
 use super::listed::Listed;
 use super::live::Live;
 use super::server::Server;
@@ -26,37 +27,11 @@ const MOST_SERVERS: usize = 256;
 /// Sockets known to be redirected; the oldest are forgotten.
 const MOST_SOCKETS: usize = 8192;
 
-/// Who asks, by the port of its socket. Nobody else is answered. For each port of a protocol the last one, of
-/// which the port may be another's by now: 3 MiB at most for each, when all have been used.
-#[derive(Default)]
-pub(super) struct Askers([Mutex<HashMap<u16, Noted>>; 2]);
-
-/// A socket of the sandbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Noted {
-    /// The thread that turned it here.
-    pub(super) tid: u32,
-    /// `SO_COOKIE`
-    pub(super) cookie: u64,
-}
-
-impl Askers {
-    fn of(&self, is_stream: bool) -> MutexGuard<'_, HashMap<u16, Noted>> {
-        let [datagrams, streams] = &self.0;
-        lock(if is_stream { streams } else { datagrams })
-    }
-
-    /// The last one; `None`: no socket of the sandbox had that port.
-    pub(super) fn who(&self, is_stream: bool, port: u16) -> Option<Noted> {
-        self.of(is_stream).get(&port).copied()
-    }
-}
-
 /// What this and the serving thread hold.
 pub(super) struct Shared {
     pub(super) askers: Askers,
-    /// Sockets made, not yet taken over by the server.
-    pub(super) made: Mutex<Vec<UdpSocket>>,
+    /// Sockets made, and their addresses, not yet taken over by the server.
+    pub(super) made: Mutex<Vec<(UdpSocket, SocketAddr)>>,
     /// A byte comes when there are.
     pub(super) wake: OwnedFd,
     /// Which server the socket with that address stands for.
@@ -209,7 +184,7 @@ impl Redirect {
         let socket = UdpSocket::bind((loopback, 0))?;
         socket.set_nonblocking(true)?;
         let own = socket.local_addr()?;
-        lock(&self.shared.made).push(socket);
+        lock(&self.shared.made).push((socket, own));
         // A full pipe has woken its reader already.
         let _ = fd::write(&self.told, b"m");
         Ok(own)
@@ -222,7 +197,7 @@ impl Redirect {
         let Ok(cookie) = socket::cookie(socket) else { return };
         if let Some((_, port)) = port {
             let is_stream = matches!(kind, Kind::Tcp { .. });
-            self.shared.askers.of(is_stream).insert(port, Noted { tid, cookie });
+            self.shared.askers.note(is_stream, port, cookie, tid);
         }
         if self.sockets.insert(cookie) {
             self.order.push_back(cookie);
@@ -259,6 +234,8 @@ impl Redirect {
 mod tests {
     use super::*;
 
+    const QUESTION: &[u8] = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x07nowhere\x04test\0\0\x01\0\x01";
+
     fn started() -> Redirect {
         let bytes = include_bytes!("../../../test/vectors/mixed.bin");
         let table = Mapping::sealed(&fd::sealed(c"table", bytes).unwrap()).unwrap();
@@ -292,7 +269,6 @@ mod tests {
 
     #[test]
     fn who_has_the_port_of_a_socket_that_was_closed_is_not_answered() {
-        const QUESTION: &[u8] = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x07nowhere\x04test\0\0\x01\0\x01";
         let mut redirect = started();
         let kind = Kind::Udp { v6: false };
         let inet = Inet { ip: [192, 0, 2, 1].into(), port: PORT, scope: 0, form: Form::V4 };
@@ -323,17 +299,30 @@ mod tests {
     }
 
     #[test]
-    fn of_all_ports_the_last_sockets_are_known_and_no_more() {
-        let askers = Askers::default();
-        for tid in 0..3 {
-            for port in 0..=u16::MAX {
-                let noted = Noted { tid, cookie: u64::from(tid) << 16 | u64::from(port) };
-                askers.of(false).insert(port, noted);
-            }
+    fn each_of_several_sockets_at_one_port_is_answered() {
+        let mut redirect = started();
+        let kind = Kind::Udp { v6: false };
+        let mut sockets = Vec::new();
+        let mut port = 0;
+        for tid in 1..5 {
+            let inet = Inet { ip: [192, 0, 2, 1].into(), port: PORT, scope: 0, form: Form::V4 };
+            let instead = redirect.instead(kind, inet).unwrap();
+            let own = Ipv4Addr::new(127, 0, 0, u8::try_from(tid).unwrap());
+            let socket = UdpSocket::bind((own, port)).unwrap();
+            port = socket.local_addr().unwrap().port();
+            socket.connect((instead.ip, instead.port)).unwrap();
+            redirect.note(kind, &OwnedFd::from(socket.try_clone().unwrap()), tid);
+            sockets.push(socket);
         }
-        assert_eq!(askers.of(false).len(), 65_536);
-        assert_eq!(askers.who(false, 7), Some(Noted { tid: 2, cookie: 2 << 16 | 7 }));
-        assert_eq!(askers.who(true, 7), None);
+        let outside = UdpSocket::bind((Ipv4Addr::new(127, 0, 0, 9), port)).unwrap();
+        outside.connect(sockets[0].peer_addr().unwrap()).unwrap();
+        outside.send(QUESTION).unwrap();
+        for socket in &sockets {
+            socket.send(QUESTION).unwrap();
+            assert!(socket.recv(&mut [0; 512]).unwrap() > 0);
+        }
+        outside.set_nonblocking(true).unwrap();
+        assert_eq!(outside.recv(&mut [0; 512]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     }
 
     #[test]

@@ -6,20 +6,20 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::askers::Ports;
 use super::known::{Asked, Known, KnownNames};
 use super::listed::{Listed, Meaning, Rules};
 use super::live::Live;
 use super::question::{self, Heard, Question};
-use super::redirect::{Noted, Shared};
+use super::redirect::Shared;
 use super::streams::Stream;
 use super::telling::{Reason, Teller, Telling};
 use super::upstream::{Flight, Servers};
 use super::wire::{Rcode, Rtype};
 use crate::events::Events;
 use crate::locks::lock;
-use crate::socket_diag;
 use crate::sys::mapping::Mapping;
-use crate::sys::{Result, fd, socket};
+use crate::sys::{Result, fd};
 use crate::table::Table;
 
 /// Questions upstream at once; those beyond fail.
@@ -33,9 +33,17 @@ const MOST_AT_ONCE: usize = 32;
 /// Largest message over TCP.
 const LARGEST: usize = 65535;
 
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+struct Asker {
+    way: Way,
+    /// The thread that turned its socket here.
+    tid: u32,
+}
+
 /// Where an answer goes.
 #[derive(Clone, Copy, Debug)]
-enum Asker {
+enum Way {
     Datagram(usize, SocketAddr),
     Stream(u64),
 }
@@ -48,7 +56,8 @@ pub struct Server {
     shared: Arc<Shared>,
     listed: Arc<Listed>,
     teller: Teller,
-    sockets: Vec<UdpSocket>,
+    /// With their addresses.
+    sockets: Vec<(UdpSocket, SocketAddr)>,
     listeners: [Option<TcpListener>; 2],
     streams: Vec<Stream>,
     next_stream: u64,
@@ -57,8 +66,7 @@ pub struct Server {
     known: KnownNames,
     /// Turns answers that do not fit whole.
     turn: usize,
-    /// The kernel does not tell who has a port (the modules udp_diag, tcp_diag).
-    knows_no_ports: bool,
+    ports: Ports,
 }
 
 impl Server {
@@ -89,7 +97,7 @@ impl Server {
             flights: Vec::new(),
             known,
             turn: 0,
-            knows_no_ports: false,
+            ports: Ports::default(),
         };
         Ok((server, live))
     }
@@ -117,7 +125,7 @@ impl Server {
         let none = fd::Poll { fd: -1, events: 0, revents: 0 };
         let mut polls = vec![fd::readable(&self.shared.wake)];
         polls.extend(self.listeners.iter().map(|listener| listener.as_ref().map_or(none, fd::readable)));
-        polls.extend(self.sockets.iter().map(fd::readable));
+        polls.extend(self.sockets.iter().map(|(socket, _)| fd::readable(socket)));
         polls.extend(self.streams.iter().map(Stream::poll));
         polls.extend(self.flights.iter().map(|(flight, ..)| flight.poll()));
         let flights = self.flights.iter().map(|(flight, ..)| flight.due());
@@ -166,7 +174,7 @@ impl Server {
         }
         for (index, answer) in landed.into_iter().rev() {
             let (flight, rules, waiters) = self.flights.swap_remove(index);
-            let tid = waiters.first().and_then(|(_, asker)| self.tid_of(*asker));
+            let tid = waiters.first().map(|(_, asker)| asker.tid);
             let asked = Asked { name: &flight.asked, kind: flight.kind, rules: &rules, tid, now };
             let (known, ttl) = self.known.take(&asked, answer, &mut self.teller);
             for (message, asker) in waiters {
@@ -180,80 +188,48 @@ impl Server {
     fn read_socket(&mut self, index: usize, now: Instant) {
         let mut message = [0; 4096];
         for _ in 0..MOST_AT_ONCE {
-            let Some(Ok((length, peer))) =
-                self.sockets.get(index).map(|socket| socket.recv_from(&mut message))
-            else {
-                return;
-            };
-            self.hear(message.get(..length).unwrap_or_default(), Asker::Datagram(index, peer), now);
+            let Some((socket, own)) = self.sockets.get(index) else { return };
+            let Ok((length, peer)) = socket.recv_from(&mut message) else { return };
+            let message = message.get(..length).unwrap_or_default();
+            self.hear(message, Way::Datagram(index, peer), [*own, peer], now);
         }
     }
 
     fn read_stream(&mut self, number: u64, now: Instant) {
         let Some(stream) = self.streams.iter_mut().find(|stream| stream.number == number) else { return };
         stream.flush();
+        let ends = stream.ends;
         for message in stream.receive(now) {
-            self.hear(&message, Asker::Stream(number), now);
+            self.hear(&message, Way::Stream(number), ends, now);
         }
     }
 
     fn accept(&mut self, now: Instant) {
         for listener in self.listeners.iter().flatten() {
             while let Ok((stream, peer)) = listener.accept() {
-                let is_ready = stream.set_nonblocking(true).is_ok();
-                if is_ready && self.streams.len() < MOST_STREAMS {
-                    self.streams.push(Stream::new(self.next_stream, stream, peer, now));
+                if self.streams.len() < MOST_STREAMS
+                    && let Ok(stream) = Stream::new(self.next_stream, stream, peer, now)
+                {
+                    self.streams.push(stream);
                     self.next_stream += 1;
                 }
             }
         }
     }
 
-    /// The thread that asks; `None`: somebody outside, who is not answered.
-    fn tid_of(&self, asker: Asker) -> Option<u32> {
-        self.noted(asker).map(|(noted, ..)| noted.tid)
-    }
-
-    /// The socket that asks, as it was noted; its address.
-    fn noted(&self, asker: Asker) -> Option<(Noted, SocketAddr)> {
-        let (is_stream, peer) = match asker {
-            Asker::Datagram(_, peer) => (false, peer),
-            Asker::Stream(number) => (true, self.streams.iter().find(|stream| stream.number == number)?.peer),
-        };
-        Some((self.shared.askers.who(is_stream, peer.port())?, peer))
-    }
-
-    /// The thread that asks, if its socket still has its port: when that is closed, somebody outside may have
-    /// it next. Where the kernel does not tell who has a port, whoever has one that was noted is answered.
-    fn still_there(&mut self, asker: Asker) -> Option<u32> {
-        let (noted, peer) = self.noted(asker)?;
-        let (protocol, own, address) = match asker {
-            Asker::Datagram(index, _) => {
-                let socket = self.sockets.get(index)?;
-                (libc::IPPROTO_UDP, socket::cookie(socket).ok()?, socket.local_addr().ok()?)
-            }
-            Asker::Stream(number) => {
-                let (cookie, address) = self.streams.iter().find(|stream| stream.number == number)?.own()?;
-                (libc::IPPROTO_TCP, cookie, address)
-            }
-        };
-        let comes_to = |cookie, from, to| socket_diag::comes_to(cookie, protocol, from, to) == Ok(true);
-        let is_there = self.knows_no_ports || comes_to(noted.cookie, address, peer);
-        // What is known without asking.
-        self.knows_no_ports |= !is_there && !comes_to(own, peer, address);
-        (is_there || self.knows_no_ports).then_some(noted.tid)
-    }
-
-    fn hear(&mut self, message: &[u8], asker: Asker, now: Instant) {
-        let Some(tid) = self.still_there(asker) else { return };
+    /// A message, by what way it came and between which ends.
+    fn hear(&mut self, message: &[u8], way: Way, [own, peer]: [SocketAddr; 2], now: Instant) {
+        let is_stream = matches!(way, Way::Stream(_));
+        let Some(tid) = self.ports.asker(&self.shared.askers, is_stream, own, peer) else { return };
+        let asker = Asker { way, tid };
         match question::read(message) {
-            Heard::Question(question) => self.answer(message, &question, asker, tid, now),
+            Heard::Question(question) => self.answer(message, &question, asker, now),
             Heard::Strange(reply) => self.send(asker, &reply),
             Heard::Nothing => {}
         }
     }
 
-    fn answer(&mut self, message: &[u8], question: &Question<'_>, asker: Asker, tid: u32, now: Instant) {
+    fn answer(&mut self, message: &[u8], question: &Question<'_>, asker: Asker, now: Instant) {
         if !question.is_internet {
             return self.reply(question, asker, &Known::Not(Rcode::REFUSED), 0);
         }
@@ -272,7 +248,7 @@ impl Server {
             }
             Meaning::Unlisted => {
                 if !listed.is_echo(name) {
-                    self.teller.refused(Reason::Unlisted, name, None, tid, now);
+                    self.teller.refused(Reason::Unlisted, name, None, asker.tid, now);
                 }
                 self.reply(question, asker, &Known::Not(Rcode::NXDOMAIN), 0);
             }
@@ -282,7 +258,7 @@ impl Server {
                     // Also service bindings (HTTPS, SVCB): the addresses they hint at would not be open.
                     return self.reply(question, asker, &Known::Addresses(Vec::new()), 0);
                 }
-                let asked = Asked { name, kind, rules: &rules, tid: Some(tid), now };
+                let asked = Asked { name, kind, rules: &rules, tid: Some(asker.tid), now };
                 self.answer_live(message, question, asker, &asked);
             }
         }
@@ -309,18 +285,16 @@ impl Server {
     }
 
     fn reply(&mut self, question: &Question<'_>, asker: Asker, known: &Known, ttl: u32) {
-        let most = match asker {
-            Asker::Datagram(..) => question.most_udp_bytes(),
-            Asker::Stream(_) => LARGEST,
+        let most = match asker.way {
+            Way::Datagram(..) => question.most_udp_bytes(),
+            Way::Stream(_) => LARGEST,
         };
         let (code, mut addresses) = match known {
             Known::Addresses(addresses) => (Rcode::NOERROR, addresses.clone()),
             Known::Not(code) => (*code, Vec::new()),
         };
-        if self.teller.telling.answers
-            && let Some(tid) = self.tid_of(asker)
-        {
-            self.teller.answered(question, code, &addresses, tid);
+        if self.teller.telling.answers {
+            self.teller.answered(question, code, &addresses, asker.tid);
         }
         if addresses.len() > 1 {
             // Not all may fit, and the first is often the only one tried.
@@ -332,12 +306,12 @@ impl Server {
     }
 
     fn send(&mut self, asker: Asker, message: &[u8]) {
-        match asker {
-            Asker::Datagram(index, peer) => {
+        match asker.way {
+            Way::Datagram(index, peer) => {
                 // A full queue loses datagrams, as it may.
-                let _ = self.sockets.get(index).map(|socket| socket.send_to(message, peer));
+                let _ = self.sockets.get(index).map(|(socket, _)| socket.send_to(message, peer));
             }
-            Asker::Stream(number) => {
+            Way::Stream(number) => {
                 if let Some(stream) = self.streams.iter_mut().find(|stream| stream.number == number) {
                     stream.send(message);
                 }

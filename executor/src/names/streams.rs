@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
-use crate::sys::{fd, socket};
+use crate::sys::{Result, fd};
 
 /// A connection on which nothing comes is closed then.
 const IDLE: Duration = Duration::from_secs(10);
@@ -18,8 +18,8 @@ pub struct Stream {
     /// Names it in answers that come later.
     pub number: u64,
     connection: TcpStream,
-    /// The other end.
-    pub peer: SocketAddr,
+    /// Our end and the other.
+    pub ends: [SocketAddr; 2],
     into: Vec<u8>,
     out: Vec<u8>,
     until: Instant,
@@ -28,13 +28,11 @@ pub struct Stream {
 
 impl Stream {
     /// A connection just accepted.
-    pub fn new(number: u64, connection: TcpStream, peer: SocketAddr, now: Instant) -> Self {
-        Self { number, connection, peer, into: vec![], out: vec![], until: now + IDLE, is_over: false }
-    }
-
-    /// Our end: `SO_COOKIE` and address.
-    pub fn own(&self) -> Option<(u64, SocketAddr)> {
-        socket::cookie(&self.connection).ok().zip(self.connection.local_addr().ok())
+    pub fn new(number: u64, connection: TcpStream, peer: SocketAddr, now: Instant) -> Result<Self> {
+        connection.set_nonblocking(true)?;
+        let ends = [connection.local_addr()?, peer];
+        let until = now + IDLE;
+        Ok(Self { number, connection, ends, into: vec![], out: vec![], until, is_over: false })
     }
 
     /// What to wait for.
