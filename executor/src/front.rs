@@ -103,8 +103,8 @@ impl Front {
 
     /// The same for a process that does nothing else and has no other thread: it enters the domain itself,
     /// and the supervisor is a copy of it. That has nothing the supervisor must not see, and takes 0.1 ms less
-    /// than a thread and another program.
-    pub fn alone(table: &[u8], request: &[u8]) -> std::result::Result<Self, Failure> {
+    /// than a thread and another program. The file that is returned is the table as the supervisor has it.
+    pub fn alone(table: &[u8], request: &[u8]) -> std::result::Result<(Self, OwnedFd), Failure> {
         let at = Failure::at(Stage::Front);
         let (front, plan) = Self::prepare(table, request).map_err(&at)?;
         confine()?;
@@ -113,10 +113,11 @@ impl Front {
         let pid = copy_as_supervisor(&plan).map_err(&at)?;
         front.supervisor.store(pid, Ordering::Relaxed);
         SUPERVISOR.store(pid, Ordering::Relaxed);
+        let Plan { table, proof, .. } = plan;
         // Nobody had one before: this is called once.
-        let _ = PROOF.set(plan.close());
+        let _ = PROOF.set(proof);
         signal::set_mask(signal::without(before, libc::SIGCHLD));
-        Ok(front)
+        Ok((front, table))
     }
 
     fn prepare(table: &[u8], request: &[u8]) -> Result<(Self, Plan)> {

@@ -3,10 +3,11 @@
  * whoever starts it sees the same statuses, lines and log. What a table enforces is the other
  * files' matter, which run under the launcher as well (`run.mjs --native`).
  */
-import { readFileSync } from 'node:fs';
+import { chmodSync, readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
-import { openTcp } from './harness/listen.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { openTcp, openUdp } from './harness/listen.ts';
 import { compiled, policyOf, type RunOptions, run, sandlockExec } from './harness/run.ts';
 import {
   launcher,
@@ -19,6 +20,14 @@ import {
 } from './harness/stage.ts';
 
 const TABLE = compiled(makeFile('policy.toml', policyOf(['127.0.0.1:*', 'udp://127.0.0.1:*'])));
+
+/** Serves where the policy of the test that starts it has no rule. */
+const SERVE = `
+from socket import *
+for kind, place in [(SOCK_STREAM, ("127.0.0.1", 8471)), (SOCK_DGRAM, ("0.0.0.0", 8472))]:
+    try: socket(AF_INET, kind).bind(place)
+    except OSError: pass
+`;
 
 /** Runs a command under both; what differs by chance (process ids, times) is evened out. */
 async function both(
@@ -98,7 +107,7 @@ describe.each(users)('as $name', (user) => {
     const shown = await start();
     expect(shown.stdout).toBe(`tcp=${a.at} 0 -\ntcp=${b.at} -1 ECONNREFUSED\n`);
     expect(shown.stderr.replace(/\[\d+\]/, '[N]')).toBe(
-      `sandlock: denied tcp 127.0.0.2:${b.port} — connect[N]\n`,
+      `sandlock: denied tcp ${b.rule} — connect[N]; no tcp rule for this address; to allow: "${b.rule}"\n`,
     );
     const quiet = await run(
       user,
@@ -111,31 +120,88 @@ describe.each(users)('as $name', (user) => {
         ...{ event: 'decision', verdict: 'deny', syscall: 'connect', protocol: 'tcp' },
         ...{ destination: `127.0.0.2:${b.port}`, address: '127.0.0.2' },
         ...{ port: b.port, errno: 'ECONNREFUSED', program: 'connect' },
+        reason: 'no tcp rule for this address',
+        suggestion: { list: 'allow', rule: b.rule },
       },
     ]);
     expect([await a.take(), await b.take()]).toEqual([['hello', 'hello'], []]);
   });
 
-  test('--summary, --stats and --log-allowed: as from `sandlock exec`, but for the rules, which take the compiler', async () => {
-    const [a, b] = await openTcp('127.0.0.1', '127.0.0.2');
-    const command = probe('connect', `tcp=${a.at}`, `tcp=${b.at}`);
-    const file = join(makeDirectory(), 'log.json');
-    const outcomes = await both(user, command, {
-      options: ['--quiet', '--summary', '--stats', '--log-allowed', '--log', file],
-    });
-    const [node, bare] = outcomes.map((outcome) =>
-      (outcome as { stderr: string }).stderr.replace(/(— connect): .*/g, '$1'),
-    );
-    expect(bare).toBe(
-      `sandlock: reached 1× tcp ${a.rule} — connect\nsandlock: refused 1× tcp ${b.rule} — connect\n` +
-        'sandlock: looked at 2 calls: 2 connects, 0 messages, 0 binds, 0 others\n',
-    );
+  test('lines, log, summary and counts: byte for byte those of `sandlock exec`', async () => {
+    const [a, c] = await openTcp('127.0.0.1', '127.0.0.3');
+    const [b] = await openTcp('127.0.0.2');
+    const socket = join(makeDirectory(), 'socket');
+    const server = createServer().listen(socket);
+    onTestFinished(() => void server.close());
+    await new Promise((resolve) => server.once('listening', resolve));
+    chmodSync(socket, 0o666);
+    const [u, v] = await openUdp('127.0.0.1', '127.0.0.2');
+    const words = [a, b, c, a, b].map(({ at }) => `tcp=${at}`);
+    const programs = [
+      probe('connect', ...words, 'tcp=127.0.0.1/1', 'tcp=::1/1', 'tcp=192.0.2.9/443'),
+      probe('send', `sendto=${u.at}`, `sendto=${v.at}`),
+      ['socat', '-lf/dev/null', `UNIX-CONNECT:${socket}`, '-'],
+      ['python3', '-c', SERVE],
+    ];
+    const script = programs.map((program) => program.map((word) => `'${word}'`).join(' '));
+    const command = ['bash', '-c', script.join('\n')];
+    const network = [
+      `allow = ["localhost:${a.port}", "udp://127.0.0.1/32:${u.port}", "tcp://127.0.0.0/30:${c.port},1-9"]`,
+      'deny = ["tcp://127.0.0.0/8:1", "192.0.2.0/24:*"]',
+      'allow_bind = ["127.0.0.1:9000-9010"]',
+      'allow_unix = ["/tmp/sandlock/"]',
+    ];
+    const table = compiled(makeFile('policy.toml', `[network]\n${network.join('\n')}\n`));
+    const told: string[] = [];
+    for (const start of [
+      [...launcher, 'exec', table],
+      [native, table],
+    ]) {
+      const log = join(makeDirectory(), 'log.json');
+      const options = ['--summary', '--stats', '--log-allowed', '--log', log];
+      const { stderr } = await run(user, [...start, ...options, '--', ...command]);
+      const text = stderr + readFileSync(log, 'utf8');
+      told.push(
+        text
+          .replace(/\[\d+\]/g, '[N]')
+          .replace(/"(pid|tid)":\d+/g, '"$1":0')
+          .replace(/"time":"[^"]*"/g, '"time":""'),
+      );
+    }
+    const [node, bare] = told;
+    for (const text of [
+      `denied tcp ${b.rule} — connect[N]; no tcp rule for port ${b.port} of this address; to allow: "${b.rule}"\n`,
+      `denied udp ${v.rule} — send[N]; no udp rule for this address; to allow: "udp://${v.rule}"\n`,
+      'denied tcp 127.0.0.1:1 (localhost) — connect[N]; by policy.toml:3:9 "tcp://127.0.0.0/8:1"\n',
+      'denied tcp 192.0.2.9:443 — connect[N]; by policy.toml:3:32 "192.0.2.0/24:*"\n',
+      'denied bind tcp 127.0.0.1:8471 (localhost) — python3[N]; no tcp bind rule for port 8471 of this address; to allow: "127.0.0.1:8471" in allow_bind\n',
+      'denied bind udp 0.0.0.0:8472 — python3[N]; no rule allows a udp bind; to allow: "udp://0.0.0.0:8472" in allow_bind\n',
+      `denied unix ${socket} — socat[N]; no unix rule for this socket; to allow: "${socket}" in allow_unix\n`,
+      `reached 2× tcp ${a.rule} (localhost) — connect: policy.toml:2 "localhost:${a.port}"\n`,
+      `denied once more: tcp ${b.rule} — connect\n`,
+      '"rule":{"text":"tcp://127.0.0.0/8:1","source":"policy.toml","line":3,"column":9}',
+      `"suggestion":{"list":"allow","rule":"${b.rule}"}`,
+    ]) {
+      expect(bare).toContain(text);
+    }
     expect(bare).toBe(node);
-    // Two decisions of each.
-    const lines = readFileSync(file, 'utf8').trimEnd().split('\n');
-    const logged = lines.map((line) => JSON.parse(line)).map(({ verdict }) => verdict);
-    expect(logged).toEqual(['allow', 'deny', 'allow', 'deny']);
-    expect([await a.take(), await b.take()]).toEqual([['hello', 'hello'], []]);
+    expect(await b.take()).toEqual([]);
+    expect(await v.take()).toEqual([]);
+  });
+
+  test('a log that can not be opened or written: the same sentence from both', async () => {
+    const [b] = await openTcp('127.0.0.2');
+    const command = probe('connect', `tcp=${b.at}`);
+    for (const [log, text] of [
+      ['/dev/full', 'sandlock: the log ends here: /dev/full: no space left on device\n'],
+      ['/', 'sandlock: can not write /: it is a directory, not a file\n'],
+      ['/dev/null/log', 'sandlock: can not write /dev/null/log: not a directory\n'],
+    ] as const) {
+      const [node, bare] = await both(user, command, { options: ['--quiet', '--log', log] });
+      expect(bare).toMatchObject({ stderr: text });
+      expect(bare).toEqual(node);
+    }
+    expect(await b.take()).toEqual([]);
   });
 
   test('what can not be run: the same sentence and status as from `sandlock exec`, and nothing runs', async () => {

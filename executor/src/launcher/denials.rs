@@ -1,11 +1,13 @@
-//! What is told about refused calls: the lines and the log of src/denials.ts and src/decision.ts, without
-//! rules and suggestions, which take the compiler to explain. The same program and destination are told once
-//! and then counted; of different ones, after a first burst, one line a second is left. The log gets every
-//! decision.
+//! What is told about refused calls: the lines and the log of src/denials.ts and src/decision.ts. The same
+//! program and destination are told once and then counted; of different ones, after a first burst, one line a
+//! second is left. The log gets every decision.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::net::Ipv6Addr;
+use std::rc::Rc;
 
+use super::explaining::Explained;
 use super::failures::name_of;
 use crate::event::{Kind, RECORD_BYTES};
 use crate::sys::Errno;
@@ -13,13 +15,13 @@ use crate::sys::Errno;
 /// Lines in a row before counting begins.
 const BURST: usize = 10;
 /// One more line is granted after this time, up to `BURST`.
-const REFILL_NS: f64 = 1e9;
+const REFILL_MS: f64 = 1000.0;
 /// A denial that goes on is told again after this time.
-const AGAIN_NS: u64 = 60_000_000_000;
+const AGAIN_MS: u64 = 60_000;
 /// Different denials that are told apart; of more only their number is known.
 const MOST: usize = 1000;
 
-const CALLS: [&str; 7] = ["other", "connect", "sendto", "sendmsg", "sendmmsg", "bind", "listen"];
+const CALLS: [&str; 8] = ["other", "connect", "sendto", "sendmsg", "sendmmsg", "bind", "listen", "socket"];
 const PROTOCOLS: [&str; 4] = ["tcp", "udp", "icmp", "unix"];
 
 /// The fields of a record; what they mean depends on its kind.
@@ -59,10 +61,11 @@ impl Denial {
         let [kind, protocol] = field(record, 0);
         let call = u32::from_le_bytes(field(record, 56));
         let address = Ipv6Addr::from(field::<16>(record, 16)).to_canonical().to_string();
-        let is_named = !text.is_empty();
+        let protocol = PROTOCOLS.get(usize::from(protocol)).copied().unwrap_or("other");
+        let is_named = !text.is_empty() || protocol == "unix";
         Self {
             is_allowed: kind == Kind::Allowed as u8,
-            protocol: PROTOCOLS.get(usize::from(protocol)).copied().unwrap_or("other"),
+            protocol,
             port: u16::from_le_bytes(field(record, 2)),
             pid: u32::from_le_bytes(field(record, 4)),
             tid: u32::from_le_bytes(field(record, 8)),
@@ -85,29 +88,53 @@ impl Denial {
         }
     }
 
-    /// `tcp 127.0.0.2:80 — curl`; bind and listen are named.
-    pub(super) fn what(&self) -> String {
-        let call = match self.call {
-            "bind" => "bind ",
-            "listen" => "listen ",
-            _ => "",
+    /// `tcp`, or `bind tcp` and `listen tcp` for what is not a destination.
+    fn use_of(&self) -> String {
+        match self.call {
+            "bind" | "listen" => format!("{} {}", self.call, self.protocol),
+            _ => self.protocol.to_owned(),
+        }
+    }
+
+    /// `tcp 127.0.0.2:80 — curl`.
+    fn what(&self) -> String {
+        format!("{} {} — {}", self.use_of(), printable(&self.destination()), printable(&self.name))
+    }
+
+    /// `sandlock: denied tcp 192.0.2.1:80 (example.com) — curl[4711]; no tcp rule for this address` and a newline.
+    fn line(&self, explained: &Explained, repeats: u32) -> String {
+        let Self { name: program, pid, .. } = self;
+        let (destination, program) = (printable(&self.destination()), printable(program));
+        let known = explained.name.as_ref().map(|name| format!(" ({})", printable(name))).unwrap_or_default();
+        let again = if repeats == 0 { String::new() } else { format!(" (and {} before)", times(repeats)) };
+        let why = match explained.hint() {
+            hint if hint.is_empty() => hint,
+            hint => format!("; {}", printable(&hint)),
         };
-        let (protocol, to, name) = (self.protocol, printable(&self.destination()), printable(&self.name));
-        format!("{call}{protocol} {to} — {name}")
+        format!("sandlock: denied {} {destination}{known} — {program}[{pid}]{again}{why}\n", self.use_of())
+    }
+
+    /// What the summary counts: `tcp 192.0.2.1:80 (example.com) — curl: policy.toml:3 "example.com:80"`.
+    pub(super) fn counted(&self, explained: &Explained) -> String {
+        let known = explained.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
+        let cause = explained.cause().map(|cause| format!(": {cause}")).unwrap_or_default();
+        printable(&format!("{} {}{known} — {}{cause}", self.use_of(), self.destination(), self.name))
     }
 
     /// One line of the log (docs/log.md).
-    pub(super) fn log_line(&self) -> String {
-        let Self { pid, tid, call, protocol, port, .. } = self;
+    pub(super) fn log_line(&self, explained: &Explained) -> String {
+        let Self { pid, tid, call, protocol, port, is_allowed, .. } = self;
         let (time, program) = (iso_time(self.time), quoted(&self.name));
         let (destination, address) = (quoted(&self.destination()), quoted(&self.address));
-        let (verdict, errno) = match self.code.abs() {
-            _ if self.is_allowed => ("allow", String::new()),
-            error => ("deny", format!(",\"errno\":\"{}\"", name_of(Errno(error)))),
-        };
+        let verdict = if *is_allowed { "allow" } else { "deny" };
+        let name = explained.name.as_ref().map(|name| format!(",\"name\":{}", quoted(name)));
+        let errno = (self.code != 0).then(|| format!(",\"errno\":\"{}\"", name_of(Errno(self.code.abs()))));
+        let (name, errno) = (name.unwrap_or_default(), errno.unwrap_or_default());
+        let why = explained.log_members();
         format!(
             "{{\"event\":\"decision\",\"time\":\"{time}\",\"verdict\":\"{verdict}\",\"pid\":{pid},\"tid\":{tid},\"program\":{program},\
-            \"syscall\":\"{call}\",\"protocol\":\"{protocol}\",\"destination\":{destination},\"address\":{address},\"port\":{port}{errno}}}\n"
+            \"syscall\":\"{call}\",\"protocol\":\"{protocol}\",\"destination\":{destination},\"address\":{address},\"port\":{port}\
+            {name}{errno}{why}}}\n"
         )
     }
 }
@@ -119,7 +146,8 @@ pub(super) fn lost_line(count: u32, now: u64) -> String {
 
 #[derive(Debug)]
 struct Told {
-    /// When the last line was printed.
+    what: String,
+    /// When the last line was printed, in milliseconds.
     line: u64,
     /// Since that line.
     repeats: u32,
@@ -128,7 +156,10 @@ struct Told {
 /// Thins the lines out: a program in a loop may be refused thousands of times a second.
 #[derive(Debug)]
 pub(super) struct Reporter {
-    told: HashMap<String, Told>,
+    /// In the order in which they came.
+    told: Vec<Told>,
+    /// Where each is.
+    places: HashMap<String, usize>,
     credit: f64,
     last: u64,
     held: u32,
@@ -136,52 +167,56 @@ pub(super) struct Reporter {
 
 impl Default for Reporter {
     fn default() -> Self {
-        Self { told: HashMap::new(), credit: BURST_CREDIT, last: u64::MAX, held: 0 }
+        Self { told: Vec::new(), places: HashMap::new(), credit: BURST_CREDIT, last: u64::MAX, held: 0 }
     }
 }
 
 const BURST_CREDIT: f64 = 10.0;
 
 impl Reporter {
-    /// Text for one more denial; empty when there is nothing to say now.
-    pub(super) fn report(&mut self, denial: &Denial) -> String {
+    /// Text for one more denial; empty when there is nothing to say now. `explain` is asked only if there is.
+    pub(super) fn report(&mut self, denial: &Denial, explain: impl FnOnce() -> Rc<Explained>) -> String {
         let what = denial.what();
+        let time = denial.time / 1_000_000;
         let count = self.told.len();
-        let mut before = self.told.get_mut(&what);
+        let place = self.places.get(&what).copied();
+        let mut before = place.and_then(|place| self.told.get_mut(place));
         if let Some(told) = &mut before
-            && denial.time.saturating_sub(told.line) < AGAIN_NS
+            && time.saturating_sub(told.line) < AGAIN_MS
         {
             told.repeats += 1;
             return String::new();
         }
         #[expect(clippy::cast_precision_loss, reason = "a duration, of which a microsecond does not matter")]
-        let elapsed = denial.time.saturating_sub(self.last) as f64;
-        self.credit = BURST_CREDIT.min(self.credit + elapsed / REFILL_NS);
-        self.last = denial.time;
+        let elapsed = time.saturating_sub(self.last) as f64;
+        self.credit = BURST_CREDIT.min(self.credit + elapsed / REFILL_MS);
+        self.last = time;
         if self.credit < 1.0 || before.is_none() && count >= MOST {
             self.held += 1;
             return String::new();
         }
         self.credit -= 1.0;
-        let again = match before.map_or(0, |told| told.repeats) {
-            0 => String::new(),
-            repeats => format!(" (and {} before)", times(repeats)),
-        };
-        let text = format!("{}sandlock: denied {what}[{}]{again}\n", held_line(self.held), denial.pid);
+        let repeats = before.as_ref().map_or(0, |told| told.repeats);
+        let text = held_line(self.held) + &denial.line(&explain(), repeats);
         self.held = 0;
-        self.told.insert(what, Told { line: denial.time, repeats: 0 });
+        if let Some(told) = before {
+            (told.line, told.repeats) = (time, 0);
+        } else {
+            self.places.insert(what.clone(), count);
+            self.told.push(Told { what, line: time, repeats: 0 });
+        }
         text
     }
 
     /// What is still to be said at the end.
     pub(super) fn finish(&self) -> String {
-        let mut repeated: Vec<_> = self.told.iter().filter(|(_, told)| told.repeats > 0).collect();
-        repeated.sort_by(|(a, x), (b, y)| y.repeats.cmp(&x.repeats).then(a.cmp(b)));
+        let mut repeated: Vec<_> = self.told.iter().filter(|told| told.repeats > 0).collect();
+        repeated.sort_by_key(|told| Reverse(told.repeats));
         let (shown, rest) = repeated.split_at(repeated.len().min(BURST));
         let lines = shown
             .iter()
-            .map(|(what, told)| format!("sandlock: denied {} more: {what}\n", times(told.repeats)));
-        let rest: u32 = rest.iter().map(|(_, told)| told.repeats).sum();
+            .map(|Told { what, repeats, .. }| format!("sandlock: denied {} more: {what}\n", times(*repeats)));
+        let rest: u32 = rest.iter().map(|told| told.repeats).sum();
         lines.chain([held_line(self.held + rest)]).collect()
     }
 }
@@ -264,12 +299,16 @@ mod tests {
         }
     }
 
+    fn unexplained() -> Rc<Explained> {
+        Rc::default()
+    }
+
     const LINE: &str = "sandlock: denied tcp 127.0.0.2:80 — curl[4711]\n";
 
     // The same examples as in test/src/denials.test.ts.
     #[test]
     fn a_denial_reads_as_in_the_command_line_in_node() {
-        let line = |denial: Denial| Reporter::default().report(&denial);
+        let line = |denial: Denial| Reporter::default().report(&denial, unexplained);
         assert_eq!(line(denial()), LINE);
         let six = Denial { protocol: "udp", address: "2001:db8::1".into(), port: 53, ..denial() };
         assert_eq!(line(six), "sandlock: denied udp [2001:db8::1]:53 — curl[4711]\n");
@@ -289,13 +328,13 @@ mod tests {
         let odd = Denial { name: "a\"\\\n\u{1}é".into(), ..denial() };
         let begin = "{\"event\":\"decision\",\"time\":\"2023-11-14T22:13:20.123Z\",\"verdict\":";
         assert_eq!(
-            odd.log_line(),
+            odd.log_line(&Explained::default()),
             format!(
                 "{begin}\"deny\",\"pid\":4711,\"tid\":4712,\"program\":\"a\\\"\\\\\\n\\u0001é\",\"syscall\":\"connect\",\"protocol\":\"tcp\",\
                 \"destination\":\"127.0.0.2:80\",\"address\":\"127.0.0.2\",\"port\":80,\"errno\":\"ECONNREFUSED\"}}\n"
             )
         );
-        let allowed = Denial { is_allowed: true, code: 0, ..denial() }.log_line();
+        let allowed = Denial { is_allowed: true, code: 0, ..denial() }.log_line(&Explained::default());
         assert!(allowed.contains("\"verdict\":\"allow\"") && allowed.ends_with("\"port\":80}\n"));
         assert_eq!(
             lost_line(3, 0),
@@ -320,12 +359,12 @@ mod tests {
     #[test]
     fn the_same_is_told_once_then_counted_and_told_again_after_a_minute() {
         let mut reporter = Reporter::default();
-        assert_eq!(reporter.report(&denial()), LINE);
-        assert_eq!(reporter.report(&denial()), "");
+        assert_eq!(reporter.report(&denial(), unexplained), LINE);
+        assert_eq!(reporter.report(&denial(), unexplained), "");
         assert_eq!(reporter.finish(), "sandlock: denied once more: tcp 127.0.0.2:80 — curl\n");
-        let later = Denial { time: denial().time + AGAIN_NS, ..denial() };
+        let later = Denial { time: denial().time + AGAIN_MS * 1_000_000, ..denial() };
         let again = LINE.replace('\n', " (and once before)\n");
-        assert_eq!(reporter.report(&later), again);
+        assert_eq!(reporter.report(&later, unexplained), again);
         assert_eq!(reporter.finish(), "");
     }
 
@@ -333,11 +372,12 @@ mod tests {
     fn of_different_ones_ten_are_told_and_then_one_a_second() {
         let mut reporter = Reporter::default();
         let at = |port, time| Denial { port, time, ..denial() };
-        let lines: Vec<String> = (0..35).map(|port| reporter.report(&at(port, denial().time))).collect();
+        let lines: Vec<String> =
+            (0..35).map(|port| reporter.report(&at(port, denial().time), unexplained)).collect();
         assert!(lines.iter().take(10).all(|line| line.starts_with("sandlock: denied tcp 127.0.0.2:")));
         assert!(lines.iter().skip(10).all(String::is_empty));
         assert_eq!(reporter.finish(), "sandlock: … 25 more denied\n");
-        let next = reporter.report(&at(80, denial().time + 1_000_000_000));
+        let next = reporter.report(&at(80, denial().time + 1_000_000_000), unexplained);
         assert_eq!(next, format!("sandlock: … 25 more denied\n{LINE}"));
     }
 

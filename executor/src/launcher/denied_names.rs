@@ -32,15 +32,15 @@ pub(super) struct DeniedName {
 }
 
 impl DeniedName {
-    /// Of a record, with `asked` read from it and the text that came before it. `None`: the name was answered.
-    pub(super) fn of(reason: u8, asked: Denial, text: &[u8]) -> Option<Self> {
+    /// Of a record, with `asked` read from it and the text that came before it. `Err`: the name was answered.
+    pub(super) fn of(reason: u8, asked: Denial, text: &[u8]) -> Result<Self, Denial> {
         let reason = match reason {
             1 => Reason::Unlisted,
             2 => Reason::Inside,
             3 => Reason::Limit,
-            _ => return None,
+            _ => return Err(asked),
         };
-        Some(Self { reason, asked, name: String::from_utf8_lossy(text).into_owned() })
+        Ok(Self { reason, asked, name: String::from_utf8_lossy(text).into_owned() })
     }
 
     /// `sandlock: denied name db.example.com — curl[4711]; no rule names it` and a newline.
@@ -124,7 +124,7 @@ mod tests {
             time: 1_700_000_000_000_000_000,
             ..Denial::default()
         };
-        DeniedName::of(reason, asked, name.as_bytes())
+        DeniedName::of(reason, asked, name.as_bytes()).ok()
     }
 
     #[test]

@@ -59,12 +59,45 @@ impl Failure {
     }
 }
 
-/// The kernel's text for an error, as Node begins it: in lower case.
+/// The text of an error as Node words it (libuv's `UV_ERRNO_MAP`); of others the C library's, in lower case.
 pub(super) fn kernel_text(error: Errno) -> String {
+    let known = match error.0 {
+        libc::E2BIG => "argument list too long",
+        libc::EACCES => "permission denied",
+        libc::EAGAIN => "resource temporarily unavailable",
+        libc::EBADF => "bad file descriptor",
+        libc::EBUSY => "resource busy or locked",
+        libc::EFBIG => "file too large",
+        libc::EINVAL => "invalid argument",
+        libc::EIO => "i/o error",
+        libc::EISDIR => "it is a directory, not a file",
+        libc::ELOOP => "too many symbolic links encountered",
+        libc::EMFILE => "too many open files",
+        libc::ENAMETOOLONG => "name too long",
+        libc::ENFILE => "file table overflow",
+        libc::ENODEV => "no such device",
+        libc::ENOENT => "no such file or directory",
+        libc::ENOMEM => "not enough memory",
+        libc::ENOSPC => "no space left on device",
+        libc::ENOTDIR => "not a directory",
+        libc::ENXIO => "no such device or address",
+        libc::EOVERFLOW => "value too large for defined data type",
+        libc::EPERM => "operation not permitted",
+        libc::EPIPE => "broken pipe",
+        libc::EROFS => "read-only file system",
+        libc::ETXTBSY => "text file is busy",
+        _ => "",
+    };
+    if !known.is_empty() {
+        return known.to_owned();
+    }
     let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut letters = text.chars();
-    letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default()
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
+/// The same of an error of the standard library.
+pub(super) fn io_text(error: &std::io::Error) -> String {
+    error.raw_os_error().map_or_else(|| error.to_string(), |number| kernel_text(Errno(number)))
 }
 
 pub(super) fn path(text: &CStr) -> &Path {

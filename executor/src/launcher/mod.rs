@@ -8,15 +8,18 @@
 mod arguments;
 mod denials;
 mod denied_names;
+mod explaining;
 mod failures;
+mod log;
 mod probes;
 pub mod ready;
 mod stages_gen;
 mod summary;
 
+use std::cell::LazyCell;
 use std::ffi::CString;
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::becoming;
@@ -30,7 +33,9 @@ use crate::table::Table;
 use arguments::{Arguments, HELP, Parsed};
 use denials::{Denial, Reporter};
 use denied_names::{DeniedName, NameReporter};
+use explaining::Explainer;
 use failures::{Failure, kernel_text};
+use log::Log;
 use probes::Probes;
 use summary::{Summary, calls_line};
 
@@ -68,7 +73,7 @@ pub fn main(start: Start, source: Source) -> ! {
         Err(Failure { text, status }) => {
             tell(&format!(
                 "sandlock: {}\n",
-                text.lines().map(denials::printable).collect::<Vec<_>>().join("\n")
+                text.split('\n').map(denials::printable).collect::<Vec<_>>().join("\n")
             ));
             process::exit_now(status)
         }
@@ -91,17 +96,20 @@ fn run(start: Start, source: Source) -> Result<Outcome, Failure> {
         start.environment.into_iter().filter(|entry| entry.as_bytes().contains(&b'=')).collect();
     let request = Request::encode(&parsed.command, &environment, TERMINAL | parsed.options, parsed.linger);
     let table = given.as_ref().map_or(&read[..], Mapping::as_ref);
-    let front = Front::alone(table, &request).map_err(|failure| {
+    let (front, sealed) = Front::alone(table, &request).map_err(|failure| {
         Failure::of_stage(&String::from_utf8_lossy(failure.stage.name()), failure.error, &program)
     })?;
-    drop(read);
+    // The supervisor has its own, and so have we by `sealed`.
+    drop((read, given));
     let summary = parsed.has_summary.then(Summary::default);
     let Arguments { is_quiet, logs_allowed, has_stats, .. } = parsed;
-    let follower = Follower { log, is_quiet, logs_allowed, has_stats, summary, ..Follower::default() };
+    let explainer = Explainer::new(sealed);
+    let mut follower =
+        Follower { log, is_quiet, logs_allowed, has_stats, summary, explainer, ..Follower::default() };
     let end = follower.follow(&front);
     match end {
         End { failure: Some((stage, error)), .. } if stage == "table" => {
-            Err(explain_table(&parsed.table, given, error))
+            Err(explain_table(&parsed.table, follower.explainer.into_table_file(), error))
         }
         End { failure: Some((stage, error)), .. } => Err(Failure::of_stage(&stage, error, &program)),
         End { outcome: Some(outcome), .. } => Ok(outcome),
@@ -128,49 +136,22 @@ fn read_table(path: &CString) -> Result<Vec<u8>, Failure> {
     Err(Failure::usage(format!("{name} is not a compiled table; if it is a policy: {fix}")))
 }
 
-/// The supervisor says only that it refused the table. A file is read again: it is not kept for a case so rare.
-fn explain_table(path: &CString, given: Option<Mapping>, error: Errno) -> Failure {
+/// The supervisor says only that it refused the table.
+fn explain_table(path: &CString, table: Option<OwnedFd>, error: Errno) -> Failure {
     let name = path.to_string_lossy();
-    let read = || Table::open(std::fs::read(failures::path(path)).unwrap_or_default()).err();
-    match given.map_or_else(read, |given| Table::open(given).err()) {
-        None => Failure::of_stage("table", error, ""),
-        Some(defect) => {
-            let (text, code, offset) = (defect.text(), defect.code, defect.offset);
-            let place = format!("defect {code} at byte {offset}");
-            Failure::usage(format!("{name} is not a table that can be used: {text} ({place})"))
-        }
-    }
+    let defect = table.and_then(|table| Mapping::sealed(&table).ok()).map(Table::open).and_then(Result::err);
+    let Some(defect) = defect else { return Failure::of_stage("table", error, "") };
+    let (text, code, offset) = (defect.text(), defect.code, defect.offset);
+    let place = format!("defect {code} at byte {offset}");
+    Failure::usage(format!("{name} is not a table that can be used: {text} ({place})"))
 }
 
 /// Writes to standard error and reports nothing: a closed or full one must neither end nor delay the command.
 fn tell(text: &str) {
+    if text.is_empty() {
+        return;
+    }
     let _ = fd::write_all(&fd::borrow(2), text.as_bytes());
-}
-
-/// The file of `--log`. What can not be written is reported once.
-struct Log {
-    name: String,
-    file: Option<File>,
-}
-
-impl Log {
-    fn open(path: &CString) -> Result<Self, Failure> {
-        let name = path.to_string_lossy().into_owned();
-        let file =
-            OpenOptions::new().append(true).create(true).open(failures::path(path)).map_err(|error| {
-                Failure::usage(format!("can not write {name}: {}", kernel_text(Errno::from(error))))
-            })?;
-        Ok(Self { name, file: Some(file) })
-    }
-
-    fn write(&mut self, line: &str) {
-        let Some(mut file) = self.file.as_ref() else { return };
-        if let Err(error) = file.write_all(line.as_bytes()) {
-            self.file = None;
-            let text = kernel_text(Errno::from(error));
-            tell(&format!("sandlock: the log ends here: {}: {text}\n", self.name));
-        }
-    }
 }
 
 /// What the records came to.
@@ -199,6 +180,7 @@ struct Follower {
     reporter: Reporter,
     names: NameReporter,
     probes: Probes,
+    explainer: Explainer,
     /// What belongs to the next record.
     text: Vec<u8>,
 }
@@ -209,15 +191,23 @@ fn now() -> u64 {
     u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
 }
 
+/// Adds a line to the log, if there is one.
+fn add_to(log: &mut Option<Log>, line: impl FnOnce() -> String) {
+    if let Some(lost) = log.as_mut().and_then(|log| log.add(&line())) {
+        tell(&lost);
+    }
+}
+
 impl Follower {
     /// Waits for every record until the whole tree is gone.
-    fn follow(mut self, front: &Front) -> End {
+    fn follow(&mut self, front: &Front) -> End {
         let mut end = End::default();
         loop {
-            match front.next(self.probes.patience_ms(now)) {
+            match front.next(self.patience_ms()) {
                 Ok(Some(record)) if self.take(&record, &mut end) => {}
                 Ok(_) => break,
                 Err(Errno(libc::EAGAIN)) => {
+                    self.flush();
                     let due = self.probes.due(now());
                     self.tell_all(&due);
                 }
@@ -229,12 +219,13 @@ impl Follower {
         }
         let due = self.probes.due(u64::MAX);
         self.tell_all(&due);
+        if end.dropped > 0 {
+            add_to(&mut self.log, || denials::lost_line(end.dropped, now()));
+        }
+        self.flush();
         self.say(&self.reporter.finish());
         self.say(&self.names.finish());
         if end.dropped > 0 {
-            if let Some(log) = &mut self.log {
-                log.write(&denials::lost_line(end.dropped, now()));
-            }
             let what =
                 if end.dropped == 1 { "1 record was" } else { &format!("{} records were", end.dropped) };
             self.say(&format!("sandlock: {what} lost: calls came faster than they could be told\n"));
@@ -256,33 +247,47 @@ impl Follower {
         end
     }
 
+    /// Whether anything is told of a decision.
+    fn is_heard(&self) -> bool {
+        !self.is_quiet || self.log.is_some() || self.summary.is_some()
+    }
+
     fn say(&self, text: &str) {
-        if !self.is_quiet && !text.is_empty() {
+        if !self.is_quiet {
             tell(text);
         }
     }
 
+    /// How long to wait for the next record: not at all while lines of the log wait to be written.
+    fn patience_ms(&self) -> i32 {
+        if self.log.as_ref().is_some_and(Log::is_pending) { 0 } else { self.probes.patience_ms(now) }
+    }
+
+    fn flush(&mut self) {
+        if let Some(lost) = self.log.as_mut().and_then(Log::flush) {
+            tell(&lost);
+        }
+    }
+
     fn tell_all(&mut self, denials: &[Denial]) {
+        let Self { log, summary, reporter, explainer, is_quiet, logs_allowed, .. } = self;
         for denial in denials {
-            if let Some(summary) = &mut self.summary {
-                summary.add(denial);
+            // Most of what a refusal costs here is to explain it: not for nobody.
+            let explained = LazyCell::new(|| explainer.explain(denial));
+            if let Some(summary) = summary {
+                summary.add(denial, &explained);
             }
-            if (!denial.is_allowed || self.logs_allowed)
-                && let Some(log) = &mut self.log
-            {
-                log.write(&denial.log_line());
+            if !denial.is_allowed || *logs_allowed {
+                add_to(log, || denial.log_line(&explained));
             }
-            if !denial.is_allowed {
-                let line = self.reporter.report(denial);
-                self.say(&line);
+            if !denial.is_allowed && !*is_quiet {
+                tell(&reporter.report(denial, || Rc::clone(&explained)));
             }
         }
     }
 
     fn tell_name(&mut self, denied: &DeniedName) {
-        if let Some(log) = &mut self.log {
-            log.write(&denied.log_line());
-        }
+        add_to(&mut self.log, || denied.log_line());
         let line = self.names.report(denied);
         self.say(&line);
     }
@@ -300,8 +305,12 @@ impl Follower {
             let [_, reason, ..] = *record;
             let asked = Denial::read(record, &[]);
             end.dropped = end.dropped.max(asked.dropped);
-            if let Some(denied) = DeniedName::of(reason, asked, &text) {
-                self.tell_name(&denied);
+            match DeniedName::of(reason, asked, &text) {
+                Ok(denied) => self.tell_name(&denied),
+                Err(answered) if self.is_heard() => {
+                    self.explainer.learn(&String::from_utf8_lossy(&text), &answered.address);
+                }
+                Err(_) => {}
             }
             return true;
         }

@@ -32,7 +32,8 @@ impl Probes {
         }
         let mut due = self.due(denial.time);
         let is_probe = denial.protocol == "udp" && denial.call == "connect";
-        if denial.is_allowed || !(is_probe || denial.protocol == "unix" && is_service(&denial.address)) {
+        let is_refused = !denial.is_allowed && denial.code != 0;
+        if !is_refused || !(is_probe || denial.protocol == "unix" && is_service(&denial.address)) {
             due.push(denial);
         } else if is_probe && !PROBED_PORTS.contains(&denial.port) {
             self.held.push(denial);
@@ -62,7 +63,15 @@ mod tests {
     use super::*;
 
     fn denial(protocol: &'static str, port: u16, ms: u64) -> Denial {
-        Denial { protocol, port, pid: 7, call: "connect", time: ms * 1_000_000, ..Denial::default() }
+        Denial {
+            protocol,
+            port,
+            pid: 7,
+            code: 111,
+            call: "connect",
+            time: ms * 1_000_000,
+            ..Denial::default()
+        }
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! What `--summary` and `--stats` print at the end: the lines of src/summary.ts and src/plan-notes.ts,
-//! without names and rules, which take the compiler to explain. Bounded: of a program that scans addresses
-//! only the first are told apart.
+//! What `--summary` and `--stats` print at the end: the lines of src/summary.ts and src/plan-notes.ts.
+//! Bounded: of a program that scans addresses only the first are told apart.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::denials::Denial;
+use super::explaining::Explained;
 
 /// Different lines that are counted apart.
 const MOST: usize = 10_000;
@@ -32,10 +32,10 @@ pub(super) struct Summary {
 
 impl Summary {
     /// Counts one decision.
-    pub(super) fn add(&mut self, decision: &Denial) {
+    pub(super) fn add(&mut self, decision: &Denial, explained: &Explained) {
         let is_allowed = decision.is_allowed;
         let next = self.lines.len();
-        let text = decision.what();
+        let text = decision.counted(explained);
         let known = self.places.get(&(is_allowed, text.clone())).copied();
         if let Some(line) = known.and_then(|place| self.lines.get_mut(place)) {
             line.count += 1;
@@ -104,7 +104,7 @@ mod tests {
         let mut summary = Summary::default();
         assert_eq!(summary.text(), "sandlock: no network call was made that a policy decides\n");
         for (port, is_allowed) in [(1, false), (2, true), (3, true), (3, true), (4, true)] {
-            summary.add(&decision(port, is_allowed));
+            summary.add(&decision(port, is_allowed), &Explained::default());
         }
         let line = |word: &str, count: u32, port: u16| {
             format!("sandlock: {word} {count}× tcp 127.0.0.2:{port} — curl\n")
@@ -117,7 +117,7 @@ mod tests {
     fn of_many_only_the_first_are_told_apart() {
         let mut summary = Summary::default();
         for port in 0..12_000 {
-            summary.add(&decision(port, false));
+            summary.add(&decision(port, false), &Explained::default());
         }
         let text = summary.text();
         assert_eq!(text.lines().count(), SHOWN + 1);

@@ -1,12 +1,14 @@
 //! The executor's reader of tables (docs/format.md): checks a table whole once, then answers look-ups from it
-//! in place, without allocation and without a way to panic. Of rules it reads what names need (`names.rs`);
-//! why something is decided as it is, is for `sandlock check`.
+//! in place, without allocation and without a way to panic. Of rules it reads what names need (`names.rs`) and,
+//! for whoever tells of a decision, which of them made it (`deciding.rs`).
 //!
 //! `policy/verify*.ts` and `policy/lookup.ts` are the same checks and the same look-up in WebAssembly; tests
 //! hold the two together.
 
 mod bytes;
 mod checksum;
+mod covering;
+mod deciding;
 mod facts;
 mod format_gen;
 mod key;
@@ -31,6 +33,7 @@ use lookup::Layout;
 
 #[cfg(feature = "fuzz")]
 pub use checksum::table_checksum;
+pub use deciding::{Decided, Written};
 pub use facts::{UnixRule, names_are_to_be_seen_to};
 pub use names::{Name, NameKind, Ports, PrivateName};
 
@@ -47,7 +50,7 @@ pub mod families {
 
 /// What rules speak about, numbered as in the table (docs/format.md §3): destinations of a protocol, or
 /// addresses to bind and listen on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// Number 0.
     Tcp,
@@ -119,8 +122,14 @@ pub struct Table<B> {
 impl<B: AsRef<[u8]>> Table<B> {
     /// Checks all of `bytes`, in time linear in their length.
     pub fn open(bytes: B) -> Result<Self, Defect> {
+        verify::verify(bytes.as_ref())?;
+        Self::reopen(bytes)
+    }
+
+    /// The same without the checks, of bytes that have passed them and can not have changed since. Of others
+    /// the answers are wrong, and nothing worse.
+    pub fn reopen(bytes: B) -> Result<Self, Defect> {
         let view = bytes.as_ref();
-        verify::verify(view)?;
         let layout = Layout::read(view)?;
         let facts = Facts::read(view)?;
         Ok(Self { bytes, layout, facts })
@@ -138,6 +147,18 @@ impl<B: AsRef<[u8]>> Table<B> {
             Some(true) => Verdict::Allow,
             _ => Verdict::Deny,
         }
+    }
+
+    /// What the verdict of the same look-up comes from.
+    pub fn decided(&self, protocol: Protocol, address: IpAddr, port: u16) -> Result<Decided, Defect> {
+        let key = if protocol.is_bind() { Key::of(address) } else { Key::of_destination(address) };
+        let verdict = self.lookup(protocol, address, port);
+        deciding::decided(self.bytes.as_ref(), verdict, protocol, key.address(), port)
+    }
+
+    /// What decides on a UNIX socket outside, by its path or its abstract name.
+    pub fn decided_unix(&self, name: &str, is_abstract: bool) -> Result<Decided, Defect> {
+        deciding::decided_unix(self.bytes.as_ref(), name, is_abstract)
     }
 
     /// What the executor has to do for a protocol.
