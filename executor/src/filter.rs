@@ -59,6 +59,8 @@ const FIOSETOWN: u32 = 0x8901;
 const SIOCSPGRP: u32 = 0x8902;
 const F_SETOWN: u32 = 8;
 const F_SETOWN_EX: u32 = 15;
+/// A negative int: an owner that is a process group.
+const NEGATIVE: u32 = 1 << 31;
 
 const CLONE_FILES: u32 = 0x400;
 const CLONE_THREAD: u32 = 0x1_0000;
@@ -280,11 +282,9 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
     let listener = ask(Word::Low(1), Test::AnyOf(NEW_LISTENER), Action::Refuse(libc::EBUSY), allow());
     // Typing into the user's terminal; packets by a link that waits for whoever takes it, which needs no
     // right where it has no owner; streams to this machine as if from a virtual one; memory that holds up who
-    // reads it, as userfaultfd(2); and the owners of `signals`.
-    let mut requests = vec![TIOCSTI, TIOCLINUX, TUNSETIFF, VHOST_VSOCK_SET_GUEST_CID, USERFAULTFD_IOC_NEW];
-    if !walls.scoped {
-        requests.extend([FIOSETOWN, SIOCSPGRP]);
-    }
+    // reads it, as userfaultfd(2); and owners, as `owner`.
+    let requests =
+        [TIOCSTI, TIOCLINUX, TUNSETIFF, VHOST_VSOCK_SET_GUEST_CID, USERFAULTFD_IOC_NEW, FIOSETOWN, SIOCSPGRP];
     let mut calls = vec![
         (libc::SYS_connect, connect(walls)),
         (libc::SYS_sendto, sendto(walls)),
@@ -325,6 +325,7 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
         (libc::SYS_unshare, namespaces(NAMESPACES | NEW_TIME, allow())),
         (libc::SYS_setns, if walls.namespaces { allow() } else { refuse(libc::EPERM) }),
         (libc::SYS_ioctl, ask_any(Word::Low(1), u32::MAX, &requests, &refuse(libc::EPERM), allow())),
+        (libc::SYS_fcntl, owner(walls)),
     ];
     if !walls.scoped {
         signals(&mut calls);
@@ -358,8 +359,21 @@ fn calls(walls: Walls) -> Vec<(u32, Decision)> {
     calls
 }
 
-/// Signals are kept inside by the supervisor, where Landlock can not (calls/signal.rs). Whoever owns a
-/// descriptor gets the signals that its events make: owners are not set.
+/// Whoever owns a descriptor gets the signals that its events make. A group has members outside, the host
+/// among them, and Landlock before Linux 6.12.101, 6.18.40 and 7.1.5 takes the whole group for the caller when
+/// that stands first in it: it is never an owner, by no call where the owner lies behind a pointer. Where
+/// Landlock has no scope, none is set.
+fn owner(walls: Walls) -> Decision {
+    let set = if walls.scoped {
+        ask(Word::Low(2), Test::AnyOf(NEGATIVE), Action::Refuse(libc::EPERM), Action::Allow)
+    } else {
+        refuse(libc::EPERM)
+    };
+    let cases = [(F_SETOWN, set), (F_SETOWN_EX, refuse(libc::EPERM))];
+    select(Word::Low(1), u32::MAX, cases, Action::Allow.into())
+}
+
+/// Signals are kept inside by the supervisor, where Landlock can not (calls/signal.rs).
 fn signals(calls: &mut Vec<(libc::c_long, Decision)>) {
     for number in [
         libc::SYS_kill,
@@ -371,9 +385,6 @@ fn signals(calls: &mut Vec<(libc::c_long, Decision)>) {
     ] {
         calls.push((number, Action::Notify.into()));
     }
-    let owners = [F_SETOWN, F_SETOWN_EX];
-    let owner = ask_any(Word::Low(1), u32::MAX, &owners, &refuse(libc::EPERM), Action::Allow.into());
-    calls.push((libc::SYS_fcntl, owner));
 }
 
 /// The filter for a policy with these protocols.

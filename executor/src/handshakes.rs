@@ -230,7 +230,7 @@ impl Keeper {
     fn answer(&self, call: Call, result: Result<i64>) {
         let Call { notification, socket, touched, .. } = call;
         touched.settle(result.is_ok());
-        drop(socket);
+        tick::close(socket);
         self.shared.listener.answer(notification.id, result);
     }
 
@@ -250,9 +250,11 @@ impl Keeper {
             }
             self.undecided.push_back(call.cookie);
         }
-        match error(&call) {
-            Some(error) => self.answer(*call, Err(error)),
-            None => call.touched.settle(false),
+        if let Some(error) = error(&call) {
+            self.answer(*call, Err(error));
+        } else {
+            call.touched.settle(false);
+            tick::close(call);
         }
     }
 

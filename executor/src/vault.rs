@@ -29,7 +29,7 @@ use crate::locks::lock;
 use crate::open_sockets::{self, inode_of};
 use crate::sockaddr::Kind;
 use crate::sys::epoll::Epoll;
-use crate::sys::{Errno, Result, fd, process, socket};
+use crate::sys::{Errno, Result, fd, process, socket, tick};
 
 /// What a call is told that means a socket we do not hold. It is connected, so that is what Linux would say
 /// to most of them.
@@ -264,13 +264,18 @@ impl Vault {
     fn let_go(&self, held: Option<Held>) {
         if let Some(held) = held {
             self.0.connecting.forget(&held.socket);
+            tick::close(held);
         }
     }
 
     /// The keeper's thread.
     fn watch(&self, woken: &OwnedFd) {
         let mut pause = SOON_MS;
+        // Without one a program that has its sockets linger delays how others are let go.
+        let _ = tick::begin();
         loop {
+            // A search begins when nothing came.
+            tick::stop();
             let keys = self.0.connecting.wait(pause).unwrap_or_default();
             for key in &keys {
                 if *key == WAKE {

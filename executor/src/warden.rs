@@ -50,6 +50,9 @@ const IDLE: Duration = Duration::from_secs(1);
 /// below a tenth of a processor.
 const LOOK_MS: usize = 10;
 const LOOKS_PER_MS: usize = 10;
+/// Ended tasks taken in one go. On a machine with many processors a program may make orphans faster than one
+/// thread takes them, which must not keep it from the rest.
+const MOST_REAPED: usize = 256;
 
 /// What may be reached, and how.
 pub struct Reach {
@@ -195,14 +198,14 @@ impl Warden {
     pub fn watch(&mut self) {
         // Without one the keeper lets threads connect.
         let _ = tick::begin();
-        self.reap(); // what changed before the signal descriptor existed
+        let mut is_behind = self.reap(); // what changed before the signal descriptor existed
         let mut ended = 0;
         while self.is_running || !self.is_drained {
-            if !self.wait() {
+            if !self.wait(is_behind) {
                 ended = tree::end(self.proven);
                 break;
             }
-            self.reap();
+            is_behind = self.reap();
             self.keeper.advance();
             self.look();
             self.events.advance();
@@ -234,8 +237,8 @@ impl Warden {
         }
     }
 
-    /// Waits for something to do. `false`: the tree is to be ended.
-    fn wait(&mut self) -> bool {
+    /// Waits for something to do, unless there is: `is_behind`. `false`: the tree is to be ended.
+    fn wait(&mut self, is_behind: bool) -> bool {
         let mut polls = [
             fd::readable(&fd::borrow(CONTROL)),
             fd::readable(&self.changes),
@@ -255,6 +258,7 @@ impl Warden {
             .flatten()
             .min();
         let left = due.map_or(IDLE, |due| due.saturating_duration_since(now).min(IDLE));
+        let left = if is_behind { Duration::ZERO } else { left };
         let timeout = i32::try_from(left.as_micros().div_ceil(1000)).unwrap_or(0);
         if fd::poll(&mut polls, timeout).is_err() {
             return false;
@@ -276,9 +280,15 @@ impl Warden {
         self.obey()
     }
 
-    /// Takes every state change there is. Orphans are only reaped.
-    fn reap(&mut self) {
-        while let Ok(Some(change)) = process::wait_any(libc::WEXITED) {
+    /// Takes the state changes there are, the command's first: it is the oldest child. Orphans are only reaped.
+    /// Whether more of them may have ended.
+    fn reap(&mut self) -> bool {
+        let mut is_behind = true;
+        for _ in 0..MOST_REAPED {
+            let Ok(Some(change)) = process::wait_any(libc::WEXITED) else {
+                is_behind = false;
+                break;
+            };
             // Once it has ended an orphan may have its number.
             if self.is_running && change.pid == self.pid {
                 self.is_running = false;
@@ -298,11 +308,8 @@ impl Warden {
             }
         }
         while self.is_running
-            && let Ok(Some(change)) = process::wait_any(libc::WSTOPPED | libc::WCONTINUED)
+            && let Ok(Some(change)) = process::wait_one(self.pid, libc::WSTOPPED | libc::WCONTINUED)
         {
-            if change.pid != self.pid {
-                continue;
-            }
             self.stands_in = None;
             if change.code == libc::CLD_STOPPED {
                 self.stops = self.stops.wrapping_add(1);
@@ -313,6 +320,7 @@ impl Warden {
                 self.events.tell_surely(&[], &stopped, SURELY_MS);
             }
         }
+        is_behind
     }
 
     /// Reads one control command. `false`: the tree is to be ended.

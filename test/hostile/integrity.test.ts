@@ -106,6 +106,18 @@ describe.each(users)('as $name', (user) => {
     });
   });
 
+  test('G4 the group of the host, and of who started it, does not own a descriptor', async () => {
+    const command = probe('hostile-owners');
+    // The shell is of the same group, outside.
+    const shell = ['bash', '-c', 'trap "echo reached" USR1; "$@"; echo over', 'bash'];
+    const ways = ['own', 'own-kind', 'own-fio', 'own-sio'];
+    const lines = (answer: string) => ways.map((way) => `${way} ${answer}`);
+    const bare = await run(user, [...shell, ...command]);
+    expect(bare).toEqual(answered([...lines('0 -'), 'reached', 'over']));
+    const inside = await run(user, [...shell, ...sandlock(policyOf(ALLOWED), command)]);
+    expect(inside).toEqual(answered([...lines('-1 EPERM'), 'over']));
+  });
+
   test('G an orphan that gets the number of the command ends as an orphan: the status stays', async () => {
     beginNumbersAnew();
     const command = sandlock(policyOf(ALLOWED), probe('hostile-namesake'), [

@@ -441,7 +441,7 @@ fn pairs_exist_without_any_socket_that_could_be_connected() {
 }
 
 #[test]
-fn without_a_scope_signals_to_others_are_looked_at_and_owners_are_not_set() {
+fn without_a_scope_signals_to_others_are_looked_at_and_owners_are_not_set_with_one_no_group_is() {
     let open = Walls { scoped: false, ..CLOSED };
     let (allow, notify, refused) =
         (Action::Allow.code(), Action::Notify.code(), Action::Refuse(libc::EPERM).code());
@@ -454,10 +454,12 @@ fn without_a_scope_signals_to_others_are_looked_at_and_owners_are_not_set() {
         (libc::SYS_rt_tgsigqueueinfo, [1, 1, 9, 1], notify, allow),
         (libc::SYS_pidfd_send_signal, [3, 9, 0, 0], notify, allow),
         (libc::SYS_fcntl, [3, 8, 1, 0], refused, allow),
-        (libc::SYS_fcntl, [3, 15 | 1 << 32, 1, 0], refused, allow),
+        (libc::SYS_fcntl, [3, 8 | 1 << 32, 0x8000_0000, 0], refused, refused),
+        (libc::SYS_fcntl, [3, 8, 0x7fff_ffff | 0xf << 32, 0], refused, allow),
+        (libc::SYS_fcntl, [3, 15 | 1 << 32, 1, 0], refused, refused),
         (libc::SYS_fcntl, [3, 4, 0, 0], allow, allow),
-        (libc::SYS_ioctl, [3, 0x8901, 1, 0], refused, allow),
-        (libc::SYS_ioctl, [3, 0x8902, 1, 0], refused, allow),
+        (libc::SYS_ioctl, [3, 0x8901, 1, 0], refused, refused),
+        (libc::SYS_ioctl, [3, 0x8902, 1, 0], refused, refused),
         (libc::SYS_ioctl, [3, 0x5412, 1, 0], refused, refused),
         (libc::SYS_ioctl, [3, 0x5401, 1, 0], allow, allow),
     ] {

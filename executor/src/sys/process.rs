@@ -144,19 +144,27 @@ pub struct Change {
 /// ECHILD: no child left. What stands because a thread of ours traces it (`ptrace.rs`) is told whatever is
 /// asked for, and is no change.
 pub fn wait_any(options: c_int) -> Result<Option<Change>> {
+    take_change(libc::P_ALL, 0, options)
+}
+
+/// The same for that child alone: what others do then takes none of our time.
+pub fn wait_one(pid: i32, options: c_int) -> Result<Option<Change>> {
+    take_change(libc::P_PID, pid.cast_unsigned(), options)
+}
+
+fn take_change(of: libc::idtype_t, id: libc::id_t, options: c_int) -> Result<Option<Change>> {
     loop {
-        let change = take_change(options)?;
+        let change = take_one_change(of, id, options)?;
         if change.is_none_or(|change| change.code != libc::CLD_TRAPPED) {
             return Ok(change);
         }
     }
 }
 
-fn take_change(options: c_int) -> Result<Option<Change>> {
+fn take_one_change(of: libc::idtype_t, id: libc::id_t, options: c_int) -> Result<Option<Change>> {
     let mut info = std::mem::MaybeUninit::<libc::siginfo_t>::zeroed();
     // SAFETY: `info` has the size the call writes.
-    let result =
-        unsafe { libc::waitid(libc::P_ALL, 0, info.as_mut_ptr(), options | libc::WNOHANG | libc::__WALL) };
+    let result = unsafe { libc::waitid(of, id, info.as_mut_ptr(), options | libc::WNOHANG | libc::__WALL) };
     check(result)?;
     // SAFETY: zeroed above and filled by the kernel; every bit pattern is a valid siginfo_t.
     let info = unsafe { info.assume_init() };

@@ -78,6 +78,16 @@ pub fn cut<T>(call: impl FnOnce() -> Result<T>) -> Result<T> {
     result
 }
 
+/// Drops what may be the last of an open socket. One that lingers (SO_LINGER) waits in its close for its peer to
+/// have everything, as long as the program said, days if it likes; here a tick ends that, and the kernel goes on.
+pub fn close<T>(last: T) {
+    // A thread without a tick drops it with the closure.
+    let _ = cut(|| {
+        drop(last);
+        Ok(())
+    });
+}
+
 /// Ends the tick until the next call that is to be cut. For what must not be interrupted: one that was on its
 /// way has come when this returns.
 pub fn stop() {
@@ -111,6 +121,10 @@ fn set(period_ns: libc::c_long) {
 mod tests {
     use super::*;
     use crate::sys::fd;
+    use std::io::Write;
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::AsRawFd;
+    use std::time::{Duration, Instant};
 
     #[test]
     fn a_call_that_waits_is_cut_and_the_tick_ends_itself() {
@@ -137,6 +151,33 @@ mod tests {
                 came += IDLE.get();
             }
             assert_eq!(came, 0);
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn the_close_of_a_socket_that_lingers_is_cut() {
+        let close_full = || {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let mut stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let two_seconds = [1i32, 2];
+            let length = libc::socklen_t::try_from(size_of_val(&two_seconds)).unwrap();
+            let value = (&raw const two_seconds).cast();
+            let number = stream.as_raw_fd();
+            // SAFETY: `struct linger` is two ints, and the kernel only reads them.
+            let set = unsafe { libc::setsockopt(number, libc::SOL_SOCKET, libc::SO_LINGER, value, length) };
+            assert_eq!(set, 0);
+            stream.set_nonblocking(true).unwrap();
+            while stream.write(&[0; 1 << 12]).is_ok() {}
+            let begun = Instant::now();
+            close(stream);
+            begun.elapsed()
+        };
+        std::thread::spawn(move || {
+            assert!(close_full() > Duration::from_secs(1)); // as it is without a tick
+            begin().unwrap();
+            assert!(close_full() < Duration::from_secs(1));
         })
         .join()
         .unwrap();
