@@ -193,10 +193,8 @@ const LAZY = [
   'commands/compile',
   'commands/others',
   'compiling',
-  'explaining',
-  'start-failure',
+  'exec',
   'suffixes',
-  'telling',
 ];
 
 const ownFile = {

@@ -163,12 +163,6 @@ export function openShipped(name: string, bytes: Uint8Array): Table {
   throw refusal(name, opened.defect);
 }
 
-/** Why a table is refused; undefined when this reader finds nothing wrong with it. */
-export function describeDefect(path: string, bytes: Buffer): SandlockError | undefined {
-  const opened = openTable(shippedPolicyModule(), bytes);
-  return opened.ok ? undefined : refusal(path, opened.defect);
-}
-
 /** Prints warnings and returns the table, or prints all diagnostics and throws; `consequence` ends the message. */
 function tableOf(result: CompileResult, consequence: string): Uint8Array {
   const diagnostics = result.ok ? result.warnings : result.diagnostics;

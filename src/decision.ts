@@ -93,8 +93,3 @@ function formatDestination({
   if (protocol === 'icmp' || protocol === 'unix') return address;
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }
-
-/** `tcp`, or `bind tcp` and `listen tcp` for what is not a destination. */
-export function formatUse({ syscall, protocol }: Pick<Decision, 'syscall' | 'protocol'>): string {
-  return syscall === 'bind' || syscall === 'listen' ? `${syscall} ${protocol}` : protocol;
-}

@@ -1,10 +1,12 @@
 /**
  * The command line of `exec`, taken apart by hand: loading a parser would cost more than everything else
  * that `exec` does in JavaScript. What stands before `--` is sandlock's, what follows is the command's and
- * is not looked at.
+ * is not looked at. Most of it is the launcher's to act on, which gets it as it is; it is checked here, so that a
+ * mistake is told before a policy is compiled.
  */
 import { SandlockError } from './errors.ts';
-import { DEGRADATIONS, FOREVER } from './request.ts';
+import type { Words } from './raw-arguments.ts';
+import { DEGRADATIONS } from './request.ts';
 
 /** What `exec` was asked to do. At least one of `policy`, `allow` and `deny` is given. */
 export interface ExecArguments {
@@ -18,26 +20,12 @@ export interface ExecArguments {
   readonly quiet: boolean;
   /** Look up again what is pinned in a table. */
   readonly refresh: boolean;
-  /** File to which every refusal is appended as a line of JSON. */
-  readonly log: string | undefined;
-  /** Allowed calls go to the log as well. */
-  readonly logAllowed: boolean;
-  /** Print at the end what was reached and refused. */
-  readonly summary: boolean;
-  /** How long processes may outlive the command before they are ended, in seconds; FOREVER is without end. */
-  readonly lingerSeconds: number;
-  /** What the kernel may lack, by name. */
-  readonly degraded: readonly string[];
-  /** Look at every call, also where the kernel alone could hold the policy. */
-  readonly supervise: boolean;
-  /** Say at the end how many calls were looked at. */
-  readonly stats: boolean;
-  /** Program and arguments, at least the program. */
-  readonly command: readonly string[];
+  /** What the launcher gets: a name of the table, options that are not about the table, and the command. */
+  readonly launcher: Words;
 }
 
-/** Long enough for a program's own background work to finish, short enough that a daemon it leaves holds nobody up. */
-const LINGER = '10';
+/** What messages call a table that is of options alone. */
+const NAMELESS = 'the table';
 
 const USAGE =
   'sandlock exec POLICY [--allow RULE] [--deny RULE] [--refresh] [--quiet] [--log FILE] [--linger TIME] -- COMMAND …';
@@ -52,17 +40,15 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
   const policies: string[] = [];
   const allow: string[] = [];
   const deny: string[] = [];
-  const logs: string[] = [];
-  const lingers: string[] = [];
-  const degraded: string[] = [];
+  const given = { logs: 0, lingers: 0 };
+  /** Of the launcher, by their place. */
+  const chosen: number[] = [];
   let quiet = false;
   let logAllowed = false;
-  let summary = false;
-  let supervise = false;
-  let stats = false;
   let refresh = false;
 
   for (let index = 0; index < own.length; index += 1) {
+    const start = index;
     const argument = own[index] ?? '';
     const equals = argument.startsWith('--') ? argument.indexOf('=') : -1;
     const name = equals === -1 ? argument : argument.slice(0, equals);
@@ -73,20 +59,33 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
       if (next === undefined) throw usage(`${name} needs a value`);
       return next;
     };
-    if (name === '--allow') allow.push(value());
-    else if (name === '--deny') deny.push(value());
-    else if (name === '--log') logs.push(value());
-    else if (name === '--allow-degraded') degraded.push(parseDegraded(value()));
-    else if (name === '--linger') lingers.push(value());
+    if (name === '--allow') {
+      allow.push(value());
+      continue;
+    }
+    if (name === '--deny') {
+      deny.push(value());
+      continue;
+    }
+    if (argument === '--refresh') {
+      refresh = true;
+      continue;
+    }
+    if (name === '--log') {
+      value();
+      given.logs += 1;
+    } else if (name === '--linger') {
+      checkLinger(value());
+      given.lingers += 1;
+    } else if (name === '--allow-degraded') checkDegraded(value());
     else if (argument === '--quiet' || argument === '-q') quiet = true;
     else if (argument === '--log-allowed') logAllowed = true;
-    else if (argument === '--summary') summary = true;
-    else if (argument === '--supervise') supervise = true;
-    else if (argument === '--stats') stats = true;
-    else if (argument === '--refresh') refresh = true;
     else if (argument === '--help' || argument === '-h') return 'help';
-    else if (argument.startsWith('-')) throw unknownOption(argument, end !== -1);
+    else if (argument === '--summary' || argument === '--supervise' || argument === '--stats') {
+      // The launcher's alone.
+    } else if (argument.startsWith('-')) throw unknownOption(argument, end !== -1);
     else policies.push(argument);
+    for (let place = start; place <= index; place += 1) chosen.push(place);
   }
 
   const [policy, ...rest] = policies;
@@ -94,37 +93,30 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
   if (rest.length > 0) {
     throw usage(`one policy is needed and ${policies.length} are given: ${policies.join(', ')}`);
   }
-  if (logs.length > 1) throw usage('--log is given twice');
-  if (logAllowed && logs.length === 0) throw usage('--log-allowed needs --log FILE');
-  if (lingers.length > 1) throw usage('--linger is given twice');
-  const lingerSeconds = parseLinger(lingers[0] ?? LINGER);
-  const command = args.slice(end + 1);
-  if (command.length === 0) throw usage('no command after --');
-  if (command[0] === '') throw usage('the command after -- is empty');
+  if (given.logs > 1) throw usage('--log is given twice');
+  if (logAllowed && given.logs === 0) throw usage('--log-allowed needs --log FILE');
+  if (given.lingers > 1) throw usage('--linger is given twice');
+  if (end + 1 === args.length) throw usage('no command after --');
+  if (args[end + 1] === '') throw usage('the command after -- is empty');
   if (policy === undefined && allow.length === 0 && deny.length === 0) {
     throw usage('no policy: name a file, or give rules by --allow; without any, nothing is run');
   }
-  const log = logs[0];
-  return {
-    ...{ policy, allow, deny, refresh, quiet, log, logAllowed, summary, supervise, stats },
-    ...{ lingerSeconds, degraded, command },
-  };
+  for (let place = end; place < args.length; place += 1) chosen.push(place);
+  const launcher = { last: args, chosen, ...(policy === undefined ? { first: NAMELESS } : {}) };
+  return { policy, allow, deny, refresh, quiet, launcher };
 }
 
-function parseDegraded(name: string): string {
-  if (DEGRADATIONS.has(name)) return name;
+function checkDegraded(name: string): void {
+  if (DEGRADATIONS.has(name)) return;
   const known = [...DEGRADATIONS.keys()].join(', ');
   throw usage(`--allow-degraded takes ${known}, not ${name}`);
 }
 
 /** Seconds, or `forever`. */
-function parseLinger(text: string): number {
-  if (text === 'forever') return FOREVER;
-  const seconds = /^[0-9]{1,9}$/.test(text) ? Number(text) : Number.NaN;
-  if (Number.isNaN(seconds)) {
+function checkLinger(text: string): void {
+  if (text !== 'forever' && !/^[0-9]{1,9}$/.test(text)) {
     throw usage(`--linger takes whole seconds or forever, not ${text}`);
   }
-  return seconds;
 }
 
 function usage(message: string): SandlockError {

@@ -1,25 +1,24 @@
 /**
- * `sandlock exec`: runs the command under a table and ends as it ended.
+ * `sandlock exec`: gets the table and becomes the launcher (docs/commands.md, sandlock-exec), which runs the command
+ * under it, tells what is refused, and ends as the command ended. Nothing of Node is left then.
  *
  * With a compiled table everything here is synchronous and loads neither the compiler nor a parser
- * of command lines; a policy in TOML brings them in lazily, and so do a table with names that are
- * to be resolved first, and the first refusal. Signals, stops and the terminal are the library's.
+ * of command lines; a policy in TOML brings them in lazily, and so does a table with names that are
+ * to be resolved first.
  *
  * Must not: touch process.stdin, process.stdout, process.stderr or console (see standard-error.ts); run the command in
- * any way but through the library.
+ * any way but through the launcher.
  */
 import { loadLibrary } from './binding.ts';
 import { EXIT, isSandlockError, SandlockError } from './errors.ts';
 import { type ExecArguments, parseExecArguments } from './exec-arguments.ts';
 import { isTable, readWhole } from './files.ts';
-import { tellerFor } from './late-teller.ts';
 import { describeAge, readPins } from './pins.ts';
-import { encodeRequest, ownSource } from './request.ts';
-import { leave, type RunEnd, runToEnd } from './run.ts';
+import { encodeArguments } from './raw-arguments.ts';
 import { printable, writeError } from './standard-error.ts';
 
 /**
- * Runs `sandlock exec` with the arguments that follow it. Ends the process; only for a TOML policy or for help it
+ * Runs `sandlock exec` with the arguments that follow it. Does not return, but for a TOML policy or for help, where it
  * returns a promise first.
  * @throws SandlockError for whatever keeps the command from running.
  */
@@ -50,31 +49,11 @@ async function refreshAndRun(parsed: ExecArguments, table: Buffer): Promise<void
 }
 
 /** Returns only to say why the command did not run. */
-function run(table: Buffer, parsed: ExecArguments): Promise<void> | undefined {
-  const teller = tellerFor(table, parsed);
-  const library = loadLibrary();
-  const telling = parsed.logAllowed || parsed.summary ? 'all' : 'refused';
-  const request = encodeRequest(ownSource({ ...parsed, telling }));
-  const end = runToEnd(library, table, request, teller);
-  teller.finish(end);
-  const { failure, outcome } = end;
-  if (failure === undefined && outcome !== undefined) return leave(library, outcome);
-  return explainFailure(table, parsed, failure ?? { stage: 'supervisor', errno: 0 });
-}
-
-async function explainFailure(
-  table: Buffer,
-  { policy, command }: ExecArguments,
-  { stage, errno }: NonNullable<RunEnd['failure']>,
-): Promise<never> {
-  if (stage === 'table') {
-    // The executor says only that it refused the table; the other reader says where it is bad.
-    const { describeDefect } = await import('./compiling.ts');
-    const defect = describeDefect(policy ?? 'the table', table);
-    if (defect !== undefined) throw defect;
-  }
-  const { startFailure } = await import('./start-failure.ts');
-  throw startFailure(stage, errno, command[0] ?? '');
+function run(table: Buffer, { launcher }: ExecArguments): Promise<void> {
+  const errno = -loadLibrary().become(table, encodeArguments(launcher));
+  return import('./start-failure.ts').then(({ startFailure }) => {
+    throw startFailure('front', errno, '');
+  });
 }
 
 /** Prints an error as one message and returns the exit status that belongs to it. */

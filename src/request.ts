@@ -28,9 +28,6 @@ const OPTION_TELL_ALLOWED = 16;
 /** Option bit: tell what the table would decide, and refuse nothing by it. */
 const OPTION_OBSERVE = 32;
 
-/** Option bit: look at every call, whatever the plan leaves to the kernel. */
-const OPTION_SUPERVISE = 64;
-
 /** `lingerSeconds` without an end. */
 export const FOREVER = 0xffff_ffff;
 
@@ -50,8 +47,6 @@ export interface RequestSource {
   readonly stdio?: readonly [number, number, number];
   /** Directory to start in; that of this process if left out. */
   readonly directory?: string;
-  /** Look at every call, so that every refusal is told. */
-  readonly supervise?: boolean;
   readonly readRaw: ReadRaw;
 }
 
@@ -72,18 +67,17 @@ export function encodeRequest(source: RequestSource): Buffer {
   return Buffer.concat([bytes, command.bytes, environment.bytes, directory.bytes]);
 }
 
-function optionsOf({ degraded, telling, supervise, terminal = true }: RequestSource): number {
+function optionsOf({ degraded, telling, terminal = true }: RequestSource): number {
   const told = { refused: 0, all: OPTION_TELL_ALLOWED, observe: OPTION_OBSERVE };
   let options = told[telling ?? 'refused'];
   if (terminal) options |= OPTION_TERMINAL;
-  if (supervise === true) options |= OPTION_SUPERVISE;
   for (const name of degraded) options |= DEGRADATIONS.get(name) ?? 0;
   return options;
 }
 
 /** The source for the command line: this process's environment. */
 export function ownSource(
-  options: Pick<RequestSource, 'command' | 'lingerSeconds' | 'degraded' | 'telling' | 'supervise'>,
+  options: Pick<RequestSource, 'command' | 'lingerSeconds' | 'degraded' | 'telling'>,
 ): RequestSource {
   const readRaw = (path: string): Buffer => readFileSync(path);
   return { ...options, environment: process.env, readRaw };

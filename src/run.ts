@@ -1,14 +1,13 @@
 /**
- * A run on the command line, from the request to the last record. This thread sits in one native
+ * A run of `learn`, from the request to the last record. This thread sits in one native
  * call that waits for the next record: no event loop, no libuv. It hands records on and knows what
- * they say about the run itself; what is told of the others is the listener's affair.
+ * they say about the run itself; what is learnt of the others is the listener's affair.
  */
 import type { NativeLibrary } from './binding.ts';
 import { decodeStatus, type Outcome } from './outcome.ts';
 import {
   createRecordDecoder,
   type DecidedRecord,
-  type EndedRecord,
   type NameRecord,
   RECORD_BYTES,
 } from './records.ts';
@@ -17,11 +16,6 @@ import {
 export interface RunListener {
   decided(record: DecidedRecord): void;
   named(record: NameRecord): void;
-  /** A process that can not be looked at. */
-  opaque(record: { readonly program: string; readonly pid: number }): void;
-  /** How long to wait for the next record before `idle` is called; -1: for ever. */
-  readonly patienceMs: number;
-  idle(): void;
 }
 
 /** How a run ended. */
@@ -30,11 +24,7 @@ export interface RunEnd {
   readonly failure: { readonly stage: string; readonly errno: number } | undefined;
   /** Records that were lost because they came faster than they were read. */
   readonly dropped: number;
-  /** What the last record says; undefined when it did not come. */
-  readonly ended: EndedRecord | undefined;
 }
-
-const EAGAIN = 11;
 
 /**
  * Starts a command and returns when its whole tree is gone, or with what kept it from starting.
@@ -51,27 +41,20 @@ export function runToEnd(
   let outcome: Outcome | undefined;
   let failure: RunEnd['failure'];
   let dropped = 0;
-  if (handle < 0) {
-    return { outcome, failure: { stage: 'front', errno: -handle }, dropped, ended: undefined };
-  }
+  if (handle < 0) return { outcome, failure: { stage: 'front', errno: -handle }, dropped };
   for (;;) {
-    const result = library.next(handle, bytes, listener.patienceMs);
-    if (result === -EAGAIN) {
-      listener.idle();
-      continue;
-    }
+    const result = library.next(handle, bytes, -1);
     if (result < 0) failure = { stage: 'front', errno: -result };
-    if (result <= 0) return { outcome, failure, dropped, ended: undefined };
+    if (result <= 0) return { outcome, failure, dropped };
     const record = decode(bytes);
     if (record === undefined) continue;
     if ('dropped' in record) dropped = Math.max(dropped, record.dropped);
     if (record.kind === 'denied' || record.kind === 'allowed') listener.decided(record);
     else if (record.kind === 'name') listener.named(record);
-    else if (record.kind === 'opaque') listener.opaque(record);
     else if (record.kind === 'exited') outcome = decodeStatus(record.status);
     else if (record.kind === 'failed') failure ??= record;
     // The tree is gone; what the library still has to put away goes with this process.
-    else if (record.kind === 'ended') return { outcome, failure, dropped, ended: record };
+    else if (record.kind === 'ended') return { outcome, failure, dropped };
   }
 }
 

@@ -10,8 +10,9 @@
 //! Must not: change what a process whose launcher can not be executed still needs to say so.
 
 use std::ffi::{CStr, CString};
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 
+use crate::front::TABLE_NAME;
 use crate::launcher::ready;
 use crate::sys::child::{self, Vector};
 use crate::sys::mapping::Mapping;
@@ -37,7 +38,7 @@ pub fn launcher_at_once(program: &CStr, words: &[u8]) -> Option<Errno> {
 /// the last NUL is missing.
 pub fn launcher(program: &CStr, table: &[u8], words: &[u8]) -> Errno {
     let prepared = || {
-        let table = fd::sealed(c"sandlock-table", table)?;
+        let table = fd::sealed(TABLE_NAME, table)?;
         let option = CString::new(format!("{OPTION}{}", table.as_raw_fd())).map_err(|_| INVALID)?;
         let mut arguments = vec![NAME.to_owned(), option];
         arguments.append(&mut split(words)?);
@@ -54,14 +55,13 @@ pub fn launcher(program: &CStr, table: &[u8], words: &[u8]) -> Errno {
 
 /// The table, by the launcher's first argument. EINVAL: it is none that `launcher` wrote, or names no memory
 /// file; EPERM: that can still be written to.
-pub fn take_table(argument: Option<&CString>) -> Result<Mapping> {
+pub fn take_table(argument: Option<&CString>) -> Result<OwnedFd> {
     let text = argument.and_then(|argument| argument.to_str().ok());
     let number = text.and_then(|text| text.strip_prefix(OPTION)).and_then(|number| number.parse().ok());
     let number: i32 = number.filter(|number| *number >= FIRST).ok_or(INVALID)?;
-    let table = Mapping::sealed(&number)?;
+    Mapping::sealed(&number)?;
     // It is open, and we were started with it: nothing else in this process has that number.
-    drop(fd::own(number));
-    Ok(table)
+    Ok(fd::own(number))
 }
 
 /// Words that each end in NUL.
@@ -73,10 +73,11 @@ fn split(words: &[u8]) -> Result<Vec<CString>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::{IntoRawFd as _, OwnedFd};
+    use std::os::fd::IntoRawFd as _;
 
     fn taken(text: &str) -> Result<Vec<u8>> {
-        take_table(Some(&CString::new(text).unwrap())).map(|table| table.as_ref().to_vec())
+        let table = take_table(Some(&CString::new(text).unwrap()))?;
+        Mapping::sealed(&table).map(|table| table.as_ref().to_vec())
     }
 
     #[test]

@@ -14,7 +14,7 @@
 //! Must not: change anything of a host process (dispositions, dumpable, limits, directory), wait for
 //! children that are not ours, kill anything without a proven domain.
 
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, AtomicU8, Ordering};
 use std::sync::{Mutex, OnceLock, mpsc};
@@ -36,6 +36,9 @@ use crate::tree::{self, Proven};
 const OUT_OF_THE_WAY: i32 = 16;
 /// The thread blocks in poll(2) and calls little.
 const STACK_BYTES: usize = 128 * 1024;
+
+/// What the memory file of a table is called in /proc.
+pub const TABLE_NAME: &CStr = c"sandlock-table";
 
 /// What is told of a supervisor that has died.
 fn died() -> Record {
@@ -86,7 +89,7 @@ impl Front {
     /// own: `table` are the table's bytes, `request` as docs/native.md has it. Returns once the supervisor
     /// runs; how the command fares is told by records.
     pub fn start(program: CString, table: &[u8], request: &[u8]) -> Result<Self> {
-        let (front, plan) = Self::prepare(table, request)?;
+        let (front, plan) = Self::prepare(&fd::sealed(TABLE_NAME, table)?, request)?;
         let control = fd::duplicate_from(&front.control, OUT_OF_THE_WAY)?;
         let (report, started) = mpsc::channel();
         // Signals are for the host's own threads: the mask is inherited by the new thread.
@@ -103,8 +106,8 @@ impl Front {
 
     /// The same for a process that does nothing else and has no other thread: it enters the domain itself,
     /// and the supervisor is a copy of it. That has nothing the supervisor must not see, and takes 0.1 ms less
-    /// than a thread and another program. The file that is returned is the table as the supervisor has it.
-    pub fn alone(table: &[u8], request: &[u8]) -> std::result::Result<(Self, OwnedFd), Failure> {
+    /// than a thread and another program. `table` is a sealed memory file.
+    pub fn alone(table: &OwnedFd, request: &[u8]) -> std::result::Result<Self, Failure> {
         let at = Failure::at(Stage::Front);
         let (front, plan) = Self::prepare(table, request).map_err(&at)?;
         confine()?;
@@ -113,14 +116,13 @@ impl Front {
         let pid = copy_as_supervisor(&plan).map_err(&at)?;
         front.supervisor.store(pid, Ordering::Relaxed);
         SUPERVISOR.store(pid, Ordering::Relaxed);
-        let Plan { table, proof, .. } = plan;
         // Nobody had one before: this is called once.
-        let _ = PROOF.set(proof);
+        let _ = PROOF.set(plan.close());
         signal::set_mask(signal::without(before, libc::SIGCHLD));
-        Ok((front, table))
+        Ok(front)
     }
 
-    fn prepare(table: &[u8], request: &[u8]) -> Result<(Self, Plan)> {
+    fn prepare(table: &OwnedFd, request: &[u8]) -> Result<(Self, Plan)> {
         let mask = signal::mask();
         let Request { options, stdio, .. } = Request::parse(request, mask)?;
         let [input, output, error] = stdio.map(|number| fd::duplicate_from(&number, OUT_OF_THE_WAY));
@@ -130,7 +132,7 @@ impl Front {
         let (proof, proof_write) = fd::pipe()?;
         let plan = Plan {
             stdio: [input?, output?, error?],
-            table: moved(&fd::sealed(c"sandlock-table", table)?)?,
+            table: moved(table)?,
             request: moved(&fd::sealed(c"sandlock-request", &Request::hand_over(mask, request))?)?,
             events: moved(&events_write)?,
             control: moved(&control_read)?,

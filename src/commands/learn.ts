@@ -67,7 +67,7 @@ export async function learn(command: readonly string[], options: LearnOptions): 
 }
 
 function listenerOf({ decided, named }: Observations): RunListener {
-  return { decided, named, opaque: () => {}, patienceMs: -1, idle: () => {} };
+  return { decided, named };
 }
 
 /** Undefined: there is none, and a new one is written. */

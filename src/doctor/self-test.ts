@@ -76,7 +76,7 @@ function runOne(
   command: readonly string[],
   degraded: readonly string[],
 ): string {
-  const source = ownSource({ command, lingerSeconds: 0, degraded, supervise: false });
+  const source = ownSource({ command, lingerSeconds: 0, degraded });
   const handle = library.start(table, encodeRequest(source));
   if (handle < 0) throw startFailure('front', -handle, command[0] ?? '');
   const bytes = Buffer.alloc(RECORD_BYTES);

@@ -1,74 +1,56 @@
 /** The hand-made parser of `exec`: what it accepts, and the complete text of every refusal. */
 import { describe, expect, it } from 'vitest';
 import { parseExecArguments } from '../../src/exec-arguments.ts';
+import { encodeArguments } from '../../src/raw-arguments.ts';
 
 const USAGE =
   '\nusage: sandlock exec POLICY [--allow RULE] [--deny RULE] [--refresh] [--quiet] [--log FILE] [--linger TIME] -- COMMAND …';
 
-const NONE = {
-  policy: undefined,
-  allow: [],
-  deny: [],
-  refresh: false,
-  quiet: false,
-  log: undefined,
-  logAllowed: false,
-  summary: false,
-  lingerSeconds: 10,
-  degraded: [],
-  supervise: false,
-  stats: false,
-};
+const NONE = { policy: undefined, allow: [], deny: [], refresh: false, quiet: false };
+
+/** What a command line comes to; `launcher` is what the launcher gets of it. */
+function parse(args: readonly string[]): unknown {
+  const parsed = parseExecArguments(args);
+  if (parsed === 'help') return parsed;
+  const words = encodeArguments(parsed.launcher).toString().split('\0').slice(0, -1);
+  return { ...parsed, launcher: words };
+}
 
 describe('a command line of exec', () => {
   it('with a policy and a command gives both', () => {
-    expect(parseExecArguments(['p.bin', '--', 'curl', '-s', 'x'])).toEqual({
-      ...NONE,
-      policy: 'p.bin',
-      command: ['curl', '-s', 'x'],
-    });
+    const args = ['p.bin', '--', 'curl', '-s', 'x'];
+    expect(parse(args)).toEqual({ ...NONE, policy: 'p.bin', launcher: args });
   });
 
-  it('takes the options about telling', () => {
+  it('leaves the options about telling to the launcher', () => {
     const args = ['p', '--log=l', '--log-allowed', '--summary', '--', 'c'];
-    const told = { log: 'l', logAllowed: true, summary: true };
-    expect(parseExecArguments(args)).toEqual({ ...NONE, policy: 'p', ...told, command: ['c'] });
+    expect(parse(args)).toEqual({ ...NONE, policy: 'p', launcher: args });
   });
 
   it('takes every option in both spellings and in any place before --', () => {
-    const args = [
-      '--allow',
-      'a:1',
-      'p.toml',
-      '--allow=b:2',
-      '--deny=*:3',
-      '-q',
-      '--refresh',
+    const ours = ['--linger', 'forever', '--allow-degraded=kernel-settings', '--supervise'];
+    const args = ['--allow', 'a:1', 'p.toml', '--allow=b:2', '--deny=*:3', '-q', '--refresh'];
+    args.push(
       '--log=l',
       '--log-allowed',
+      '--deny',
+      'd',
       '--summary',
-      '--linger',
-      'forever',
-      '--allow-degraded=kernel-settings',
-      '--supervise',
+      ...ours,
       '--stats',
       '--',
       'c',
-    ];
-    expect(parseExecArguments(args)).toEqual({
+    );
+    expect(parse(args)).toEqual({
       policy: 'p.toml',
       allow: ['a:1', 'b:2'],
-      deny: ['*:3'],
+      deny: ['*:3', 'd'],
       refresh: true,
       quiet: true,
-      log: 'l',
-      logAllowed: true,
-      summary: true,
-      lingerSeconds: 0xffff_ffff,
-      degraded: ['kernel-settings'],
-      supervise: true,
-      stats: true,
-      command: ['c'],
+      launcher: [
+        ...['p.toml', '-q', '--log=l', '--log-allowed', '--summary'],
+        ...[...ours, '--stats', '--', 'c'],
+      ],
     });
   });
 
@@ -84,28 +66,23 @@ describe('a command line of exec', () => {
     expect(() => parseExecArguments(['p', `--linger=${value}`, '--', 'c'])).toThrow(expected);
   });
 
-  it('with rules needs no policy', () => {
-    expect(parseExecArguments(['--deny', '*:25', '--quiet', '--', 'c'])).toEqual({
-      ...NONE,
-      deny: ['*:25'],
-      quiet: true,
-      command: ['c'],
+  it('with rules needs no policy, and the launcher gets a name for the table', () => {
+    expect(parse(['--deny', '*:25', '--quiet', '--', 'c'])).toEqual({
+      ...{ ...NONE, deny: ['*:25'], quiet: true },
+      launcher: ['the table', '--quiet', '--', 'c'],
     });
   });
 
   it('leaves everything after the first -- to the command', () => {
     const args = ['p', '--', 'c', '--allow', 'x:1', '--', '--help', ''];
-    expect(parseExecArguments(args)).toEqual({ ...NONE, policy: 'p', command: args.slice(2) });
+    expect(parse(args)).toEqual({ ...NONE, policy: 'p', launcher: args });
   });
 
   it('with --help before -- asks for help, after it does not', () => {
-    expect(parseExecArguments(['p', '--help'])).toBe('help');
-    expect(parseExecArguments(['-h'])).toBe('help');
-    expect(parseExecArguments(['p', '--', 'c', '-h'])).toEqual({
-      ...NONE,
-      policy: 'p',
-      command: ['c', '-h'],
-    });
+    expect(parse(['p', '--help'])).toBe('help');
+    expect(parse(['-h'])).toBe('help');
+    const args = ['p', '--', 'c', '-h'];
+    expect(parse(args)).toEqual({ ...NONE, policy: 'p', launcher: args });
   });
 });
 

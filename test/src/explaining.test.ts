@@ -6,10 +6,10 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { toDecision } from '../../src/decision.ts';
+import { type Decision, toDecision } from '../../src/decision.ts';
 import { createExplainer } from '../../src/explaining.ts';
 import { type DecidedRecord, formatAddress } from '../../src/records.ts';
-import { createSummary } from '../../src/summary.ts';
+import { printable } from '../../src/standard-error.ts';
 
 const tables = join(import.meta.dirname, '../vectors');
 const file = join(import.meta.dirname, '../explanations.txt');
@@ -80,9 +80,21 @@ function told(bytes: Uint8Array, record: DecidedRecord, learned: string): string
   const explained = explainer.explain(record);
   const decision = toDecision(record, explained);
   const { name, rule, reason, suggestion } = decision;
-  const summary = createSummary();
-  summary.add(decision);
-  return [explained.hint, JSON.stringify({ name, rule, reason, suggestion }), summary.format()];
+  const members = JSON.stringify({ name, rule, reason, suggestion });
+  return [explained.hint, members, summaryOf(decision)];
+}
+
+/** The line of the summary for one call. */
+function summaryOf(decision: Decision): string {
+  const { verdict, syscall, protocol, destination, name, program, rule, reason } = decision;
+  const use = syscall === 'bind' || syscall === 'listen' ? `${syscall} ${protocol}` : protocol;
+  const known = name === undefined ? '' : ` (${name})`;
+  const place =
+    rule === undefined || rule.line === 0 ? rule?.source : `${rule.source}:${rule.line}`;
+  const why = rule === undefined ? reason : `${place} ${JSON.stringify(rule.text)}`;
+  const text = `${use} ${destination}${known} — ${program}${why === undefined ? '' : `: ${why}`}`;
+  const word = verdict === 'allow' ? 'reached' : 'refused';
+  return `sandlock: ${word} 1× ${printable(text)}\n`;
 }
 
 function everything(): string {

@@ -21,7 +21,6 @@ describe('a request', () => {
       command: ['ls', '', '-l'],
       environment,
       lingerSeconds: 10,
-      supervise: false,
       degraded: [],
       readRaw: NO_PROC,
     });
@@ -36,7 +35,6 @@ describe('a request', () => {
       command: ['é'],
       environment: {},
       lingerSeconds: 10,
-      supervise: false,
       degraded: [],
       readRaw: NO_PROC,
     });
@@ -52,7 +50,6 @@ describe('a request', () => {
       command: ['cat', '\ufffd.txt', ''],
       environment: { A: '\ufffd', B: '2' },
       lingerSeconds: 10,
-      supervise: false,
       degraded: [],
       readRaw: (path) => Buffer.from(files[path] ?? '', 'latin1'),
     });
@@ -67,7 +64,6 @@ describe('a request', () => {
       command: ['\ufffd'],
       environment: { A: '\ufffd' },
       lingerSeconds: 10,
-      supervise: false,
       degraded: [],
       readRaw: NO_PROC,
     });
@@ -101,7 +97,6 @@ describe('a request', () => {
       command: ['a\0b'],
       environment: {},
       lingerSeconds: 10,
-      supervise: false,
       degraded: [],
       readRaw: NO_PROC,
     };

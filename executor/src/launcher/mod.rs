@@ -1,8 +1,7 @@
-//! `sandlock-exec`: runs a command under a compiled table without Node. The same front, supervisor and words
-//! as `sandlock exec`, for containers and hot loops; a policy in TOML is for `sandlock`, which can compile
-//! it.
+//! `sandlock-exec`: runs a command under a compiled table without Node, and is what `sandlock exec` becomes once
+//! it has the table (`becoming.rs`); a policy in TOML is for that, which can compile it.
 //!
-//! Should: leave the command nothing by which it could tell which of the two started it; end as the command ended.
+//! Should: leave the command nothing by which it could tell how it was started; end as the command ended.
 //! Must not: run the command in any way but through the front.
 
 mod arguments;
@@ -24,7 +23,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::becoming;
 use crate::event::{Kind, RECORD_BYTES};
-use crate::front::Front;
+use crate::front::{Front, TABLE_NAME};
 use crate::request::{Request, TERMINAL};
 use crate::sys::entry::Start;
 use crate::sys::mapping::Mapping;
@@ -88,22 +87,19 @@ fn run(start: Start, source: Source) -> Result<Outcome, Failure> {
         Parsed::Help => return help(),
         Parsed::Run(parsed) => parsed,
     };
-    let read = if given.is_some() { Vec::new() } else { read_table(&parsed.table)? };
+    let table = given.map_or_else(|| read_table(&parsed.table), Ok)?;
     let log = parsed.log.as_ref().map(Log::open).transpose()?;
     let program = parsed.command.first().map(|word| word.to_string_lossy().into_owned()).unwrap_or_default();
     // What has no name Node leaves out.
     let environment: Vec<_> =
         start.environment.into_iter().filter(|entry| entry.as_bytes().contains(&b'=')).collect();
     let request = Request::encode(&parsed.command, &environment, TERMINAL | parsed.options, parsed.linger);
-    let table = given.as_ref().map_or(&read[..], Mapping::as_ref);
-    let (front, sealed) = Front::alone(table, &request).map_err(|failure| {
+    let front = Front::alone(&table, &request).map_err(|failure| {
         Failure::of_stage(&String::from_utf8_lossy(failure.stage.name()), failure.error, &program)
     })?;
-    // The supervisor has its own, and so have we by `sealed`.
-    drop((read, given));
     let summary = parsed.has_summary.then(Summary::default);
     let Arguments { is_quiet, logs_allowed, has_stats, .. } = parsed;
-    let explainer = Explainer::new(sealed);
+    let explainer = Explainer::new(table);
     let mut follower =
         Follower { log, is_quiet, logs_allowed, has_stats, summary, explainer, ..Follower::default() };
     let end = follower.follow(&front);
@@ -123,14 +119,14 @@ fn help() -> Result<Outcome, Failure> {
         .map_err(|error| Failure::usage(format!("can not write standard output: {}", kernel_text(error))))
 }
 
-/// The bytes of a compiled table; whether it is a good one is the supervisor's to say.
-fn read_table(path: &CString) -> Result<Vec<u8>, Failure> {
+/// A compiled table, sealed; whether it is a good one is the supervisor's to say.
+fn read_table(path: &CString) -> Result<OwnedFd, Failure> {
     let name = path.to_string_lossy();
     let bytes = std::fs::read(failures::path(path)).map_err(|error| {
         Failure::usage(format!("can not read {name}: {}", kernel_text(Errno::from(error))))
     })?;
     if bytes.starts_with(MAGIC) {
-        return Ok(bytes);
+        return fd::sealed(TABLE_NAME, &bytes).map_err(|error| Failure::of_stage("front", error, ""));
     }
     let fix = format!("sandlock compile {name} -o policy.bin");
     Err(Failure::usage(format!("{name} is not a compiled table; if it is a policy: {fix}")))
