@@ -6,6 +6,7 @@
  */
 import { formatAddress, ipv4Bytes, parseIpv4, parseIpv6 } from '../compiler/address.ts';
 import { type Explanation, explain } from '../compiler/explain.ts';
+import { explainName } from '../compiler/explain-name.ts';
 import { explainUnix } from '../compiler/explain-unix.ts';
 import { formatHint } from '../compiler/explanation-text.ts';
 import type { Protocol } from '../compiler/model.ts';
@@ -93,8 +94,24 @@ function placeOf({
   return { text, source, line, column };
 }
 
-/** Undefined: the table knows nothing of such a call. */
+/**
+ * Undefined: the table knows nothing of such a call, or what it knows would have refused it. A call that was allowed
+ * all the same is open because the command has asked for the name.
+ */
 function explanationOf(
+  table: Table,
+  record: DecidedRecord,
+  name: string | undefined,
+): Explanation | undefined {
+  const explanation = explanationByAddress(table, record, name);
+  if (record.kind === 'denied' || explanation?.verdict !== 'deny') return explanation;
+  const asked = protocolOf(record);
+  if (asked === undefined || asked.endsWith('-bind') || name === undefined) return undefined;
+  const opened = explainName(table, asked, name, record.port);
+  return opened.verdict === 'allow' ? opened : undefined;
+}
+
+function explanationByAddress(
   table: Table,
   record: DecidedRecord,
   name: string | undefined,

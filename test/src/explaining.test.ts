@@ -32,6 +32,12 @@ const ALWAYS = [
   ['tcp', '192.0.2.8', 5432],
   ['tcp', '192.0.2.8', 5433],
 ] as const;
+/** Asked as what was allowed at an address of `api.example`. */
+const LIVE = [
+  ['tcp', 443],
+  ['tcp', 80],
+  ['udp', 443],
+] as const;
 const SOCKETS = ['/run/x.sock', '/run/dir/deep/x', '@sandlock', '@other', '/', '', '/rün/"x"'];
 
 const NAME = {
@@ -70,7 +76,10 @@ function recordsOf(name: string): DecidedRecord[] {
   });
   const sockets = SOCKETS.map((address) => recordOf({ protocol: 'unix', address }));
   const odd = recordOf({ protocol: 'other', call: 'socket', address: 'inet/stream' });
-  return [...asked, ...always, ...sockets, odd];
+  const opened = LIVE.map(([protocol, port]) =>
+    recordOf({ kind: 'allowed', protocol, address: '198.18.7.7', port }),
+  );
+  return [...asked, ...always, ...sockets, odd, ...opened];
 }
 
 /** What is told of a record: the hint, the members of the log and the line of the summary. */
@@ -106,7 +115,8 @@ function everything(): string {
       const { kind, call, protocol, address, port } = record;
       // In a record of a name `::` stands for no address.
       const isNamed = index % 3 === 2 && protocol !== 'unix' && address !== '::';
-      const learned = isNamed ? `host${index}.example` : '';
+      const named = isNamed ? `host${index}.example` : '';
+      const learned = address === '198.18.7.7' ? 'api.example' : named;
       const asked = [name, kind, call, protocol, address, port, learned];
       return [...asked, ...told(bytes, record, learned)].join('\t').trimEnd();
     });

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use super::denials::{Denial, quoted};
 use crate::sys::mapping::Mapping;
-use crate::table::{Decided, NameKind, Protocol, Table, Written, canonical, families};
+use crate::table::{Decided, NameKind, Protocol, Table, Verdict, Written, canonical, families};
 
 /// Names of addresses that are kept; a program that asks for more has the first forgotten.
 const MOST_NAMES: usize = 10_000;
@@ -95,7 +95,14 @@ fn place(Written { source, line, .. }: &Written, column: u32) -> String {
 }
 
 /// What of a decision the explanation depends on.
-type Question = (Option<Protocol>, Box<str>, u16, Option<Box<str>>);
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Question {
+    is_allowed: bool,
+    protocol: Option<Protocol>,
+    address: Box<str>,
+    port: u16,
+    name: Option<Box<str>>,
+}
 
 /// Explains decisions; learns names as programs look them up.
 #[derive(Debug, Default)]
@@ -138,7 +145,13 @@ impl Explainer {
             address.and_then(|address| self.learned.get(&address).or_else(|| self.pinned.get(&address)));
         let name = name.cloned();
         let protocol = protocol_of(denial);
-        let question = (protocol, denial.address.as_str().into(), denial.port, name.clone());
+        let question = Question {
+            is_allowed: denial.is_allowed,
+            protocol,
+            address: denial.address.as_str().into(),
+            port: denial.port,
+            name: name.clone(),
+        };
         if let Some(known) = self.kept.get(&question) {
             return Rc::clone(known);
         }
@@ -146,10 +159,15 @@ impl Explainer {
             ("unix", ..) => why_unix(table, &denial.address),
             (_, Some(protocol), Some(address)) => {
                 let asked = name.as_deref().filter(|_| !is_bind(protocol));
+                if denial.is_allowed && table.lookup(protocol, address, denial.port) == Verdict::Deny {
+                    return why_open(table, protocol, address, denial.port, asked?);
+                }
                 why(table, protocol, address, denial.port, asked)
             }
             _ => None,
         });
+        // A reason is one against it.
+        let why = why.filter(|why| !denial.is_allowed || matches!(why, Why::Rule(_)));
         let explained = Rc::new(Explained { name, why });
         if self.kept.len() >= MOST_KEPT {
             self.kept.clear();
@@ -218,6 +236,20 @@ fn why<B: AsRef<[u8]>>(
         Decided::OtherAddress => format!("no {what} rule for this address"),
     };
     Some(Why::Reason(reason, suggest(protocol, address, port, name)))
+}
+
+/// Of what the addresses of the table would refuse: it is open because the command has asked for its name.
+fn why_open<B: AsRef<[u8]>>(
+    table: &Table<B>,
+    protocol: Protocol,
+    address: IpAddr,
+    port: u16,
+    name: &str,
+) -> Option<Why> {
+    if missing_family(table.families(), kinds_for(protocol, address)).is_some() {
+        return None;
+    }
+    table.opened_by_name(protocol, name, port).ok()?.map(Why::Rule)
 }
 
 /// The narrowest rule that allows it; none for port 0, which no rule can name.

@@ -30,7 +30,7 @@ pub(super) fn denies(view: View<'_>, bytes: &[u8], rule: u64, address: IpAddr) -
 }
 
 /// The IPv4 address in a NAT64 (RFC 6052) or 6to4 (RFC 3056) address.
-fn carried_ipv4(address: Ipv6Addr) -> Option<std::net::Ipv4Addr> {
+pub(super) fn carried_ipv4(address: Ipv6Addr) -> Option<std::net::Ipv4Addr> {
     let bits = address.to_bits();
     let low = |bits: u128| u32::try_from(bits & 0xffff_ffff).ok().map(std::net::Ipv4Addr::from_bits);
     if bits >> 32 == 0x0064_ff9b << 64 {

@@ -5,11 +5,12 @@
 use std::net::IpAddr;
 
 use super::bytes::View;
-use super::covering::{covers, denies, has_family, ranges, text};
+use super::covering::{carried_ipv4, covers, denies, has_family, ranges, text};
 use super::format_gen::{
-    ACTION_ALLOW, RULE_BYTES, RULE_COLUMN, RULE_LINE, RULE_PORT_SET, RULE_SOURCE, RULE_TEXT, SECTION_RULES,
-    SECTION_UNIX_RULES, UNIX_ABSTRACT, UNIX_DIRECTORY, UNIX_RULE_BYTES, UNIX_RULE_KIND, UNIX_RULE_LINE,
-    UNIX_RULE_TEXT,
+    ACTION_ALLOW, NAME_BYTES, NAME_KIND, NAME_TEXT, NAME_WILDCARD, RULE_ACTION, RULE_BYTES, RULE_COLUMN,
+    RULE_INDEX, RULE_LINE, RULE_PORT_SET, RULE_PROTOCOL, RULE_SOURCE, RULE_TARGET, RULE_TEXT, SECTION_NAMES,
+    SECTION_RULES, SECTION_UNIX_RULES, TARGET_IPV4, TARGET_IPV6, TARGET_NAME, UNIX_ABSTRACT, UNIX_DIRECTORY,
+    UNIX_RULE_BYTES, UNIX_RULE_KIND, UNIX_RULE_LINE, UNIX_RULE_TEXT,
 };
 use super::{Defect, Protocol, Verdict};
 
@@ -51,18 +52,23 @@ pub(super) fn decided(
     let section = view.section(SECTION_RULES)?;
     let (cells, _) =
         view.range(section.offset, section.offset + section.bytes)?.as_chunks::<{ RULE_BYTES as usize }>();
-    let has_port = |rule: u64| {
-        let ranges = ranges(view, view.u32(rule + u64::from(RULE_PORT_SET))?)?;
-        Ok(ranges.into_iter().any(|(low, high)| (low..=high).contains(&port)))
-    };
+    let asked = forms(address);
     let mut nearest = Decided::NoRule;
-    for (&[action, about, ..], index) in cells.iter().zip(0..) {
+    for (cell, index) in cells.iter().zip(0..) {
+        let [action, about, ..] = *cell;
         if about != protocol as u8 {
             continue;
         }
         let rule = section.at(index, RULE_BYTES);
+        if !may_cover(cell, asked) && !address.is_unspecified() {
+            // Nearly all of many rules are passed here.
+            if u32::from(action) == ACTION_ALLOW && nearest == Decided::NoRule {
+                nearest = Decided::OtherAddress;
+            }
+            continue;
+        }
         let is_enough = match (verdict, u32::from(action) == ACTION_ALLOW) {
-            (Verdict::Allow, true) => covers(view, bytes, rule, address)? && has_port(rule)?,
+            (Verdict::Allow, true) => covers(view, bytes, rule, address)? && has_port(view, rule, port)?,
             (Verdict::Allow, false) => false,
             (Verdict::Deny, true) => {
                 if nearest != Decided::OtherPort {
@@ -71,13 +77,84 @@ pub(super) fn decided(
                 }
                 false
             }
-            (Verdict::Deny, false) => refuses(view, bytes, rule, protocol, address)? && has_port(rule)?,
+            (Verdict::Deny, false) => {
+                refuses(view, bytes, rule, protocol, address)? && has_port(view, rule, port)?
+            }
         };
         if is_enough {
             return Ok(Decided::By(written(view, rule)?));
         }
     }
     Ok(nearest)
+}
+
+/// The address as rules hold it, and the IPv4 address that it carries, as deny rules see it.
+fn forms(address: IpAddr) -> [u128; 2] {
+    let wide = |address: IpAddr| match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits(),
+    };
+    let carried = match address {
+        IpAddr::V6(address) => carried_ipv4(address).map(IpAddr::V4),
+        IpAddr::V4(_) => None,
+    };
+    [wide(address), wide(carried.unwrap_or(address))]
+}
+
+/// Whether a rule is on no prefix, or on one in which one of these addresses lies.
+fn may_cover(cell: &[u8; RULE_BYTES as usize], asked: [u128; 2]) -> bool {
+    let [_, _, target, bits, ..] = *cell;
+    let free = match u32::from(target) {
+        TARGET_IPV4 => 32_u32.saturating_sub(bits.into()),
+        TARGET_IPV6 => 128_u32.saturating_sub(bits.into()),
+        _ => return true,
+    };
+    let Some(prefix) = cell.last_chunk().copied().map(u128::from_be_bytes) else { return true };
+    asked.iter().any(|address| (address ^ prefix).checked_shr(free).unwrap_or(0) == 0)
+}
+
+/// The first allow rule that opens a port of a protocol at the addresses of a name that is asked for.
+pub(super) fn opened_by_name(
+    bytes: &[u8],
+    protocol: Protocol,
+    name: &str,
+    port: u16,
+) -> Result<Option<Written>, Defect> {
+    let view = View(bytes);
+    let (names, rules) = (view.section(SECTION_NAMES)?, view.section(SECTION_RULES)?);
+    for number in 0..names.count {
+        let cell = names.at(number, NAME_BYTES);
+        let own = text(view, cell + u64::from(NAME_TEXT))?;
+        let stands_for = if view.u32(cell + u64::from(NAME_KIND))? == NAME_WILDCARD {
+            name.strip_suffix(&*own)
+                .and_then(|above| above.strip_suffix('.'))
+                .is_some_and(|above| !above.is_empty())
+        } else {
+            *own == *name
+        };
+        if !stands_for {
+            continue;
+        }
+        for index in 0..rules.count {
+            let rule = rules.at(index, RULE_BYTES);
+            let field = |offset: u32| rule + u64::from(offset);
+            if view.u8(field(RULE_TARGET))? == TARGET_NAME
+                && u64::from(view.u32(field(RULE_INDEX))?) == number
+                && view.u8(field(RULE_ACTION))? == ACTION_ALLOW
+                && view.u8(field(RULE_PROTOCOL))? == protocol as u32
+                && has_port(view, rule, port)?
+            {
+                return written(view, rule).map(Some);
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// Whether the ports of a rule have this one.
+fn has_port(view: View<'_>, rule: u64, port: u16) -> Result<bool, Defect> {
+    let ranges = ranges(view, view.u32(rule + u64::from(RULE_PORT_SET))?)?;
+    Ok(ranges.into_iter().any(|(low, high)| (low..=high).contains(&port)))
 }
 
 /// Whether the deny rule covers the address. To bind every address is to bind one that is denied, too.

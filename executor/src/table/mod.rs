@@ -156,6 +156,16 @@ impl<B: AsRef<[u8]>> Table<B> {
         deciding::decided(self.bytes.as_ref(), verdict, protocol, key.address(), port)
     }
 
+    /// The first rule that opens a port at the addresses of a name that a command asks for.
+    pub fn opened_by_name(
+        &self,
+        protocol: Protocol,
+        name: &str,
+        port: u16,
+    ) -> Result<Option<Written>, Defect> {
+        deciding::opened_by_name(self.bytes.as_ref(), protocol, name, port)
+    }
+
     /// What decides on a UNIX socket outside, by its path or its abstract name.
     pub fn decided_unix(&self, name: &str, is_abstract: bool) -> Result<Decided, Defect> {
         deciding::decided_unix(self.bytes.as_ref(), name, is_abstract)
