@@ -27,6 +27,7 @@ const WAYS = [
   'sigqueue',
   'tgsigqueue',
   'pidfd',
+  'directory',
   'owner',
   'owner-ex',
   'owner-ioctl',
@@ -55,6 +56,7 @@ ways = {
     'sigqueue': lambda: call(129, pid, 9, information),
     'tgsigqueue': lambda: call(297, pid, pid, 9, information),
     'pidfd': lambda: signal.pidfd_send_signal(os.pidfd_open(pid), 9),
+    'directory': lambda: signal.pidfd_send_signal(os.open(f'/proc/{pid}', os.O_RDONLY), 9),
     'owner': lambda: owned(lambda s: fcntl.fcntl(s, fcntl.F_SETOWN, pid)),
     'owner-ex': lambda: owned(lambda s: fcntl.fcntl(s, 15, struct.pack('ii', 1, pid))),
     'owner-ioctl': lambda: owned(lambda s: fcntl.ioctl(s, 0x8901, struct.pack('i', pid))),
@@ -87,6 +89,17 @@ child = subprocess.Popen(['sh', '-c', 'trap "echo trapped; exit 7" USR1; echo up
 child.stdout.readline()
 os.kill(child.pid, 0); signal.pidfd_send_signal(os.pidfd_open(child.pid), 10)
 print('pidfd', child.communicate()[0].strip(), child.returncode)
+child = subprocess.Popen(['sleep', '31'])
+directory = os.open(f'/proc/{child.pid}', os.O_RDONLY)
+def sent(descriptor):
+    try:
+        signal.pidfd_send_signal(descriptor, 15)
+        return 0
+    except OSError as error:
+        return error.errno
+others = [os.open(path, os.O_RDONLY) for path in ('/proc', '/', f'/proc/{child.pid}/task/{child.pid}', f'/proc/{child.pid}/stat')]
+print('no pidfd', [sent(other) for other in others])
+print('directory', sent(directory), child.wait(), sent(directory))
 shell = 'set -m; sleep 31 & sleep 31 | sleep 31 & kill %1 %2; wait; echo jobs $?'
 print(subprocess.run(['bash', '-c', shell], capture_output=True, text=True).stdout.strip())
 shell = 'trap "echo group; exit 3" TERM; (trap - TERM; sleep 31) & kill 0; wait; sleep 2 & wait; echo never'
@@ -146,8 +159,28 @@ describe.each(users)('as $name', (user) => {
     const command = ['python3', '-c', AMONG];
     const bare = await run(user, [...host, ...command]);
     expect(bare).toMatchObject({ status: 0, stderr: '' });
-    expect(bare.stdout.split('\n')).toHaveLength(10);
+    expect(bare.stdout.split('\n')).toHaveLength(12);
     expect(await run(user, [...host, ...sandlock(policyOf([]), command, unkept)])).toEqual(bare);
+  });
+
+  test('a directory of /proc gives no descriptor of its process away', async () => {
+    const script = `import ctypes, errno, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+pid = int(sys.argv[1])
+for descriptor in (os.pidfd_open(pid), os.open(f'/proc/{pid}', os.O_RDONLY)):
+    print(errno.errorcode[ctypes.get_errno()] if libc.syscall(438, descriptor, 1, 0) < 0 else 0)`;
+    const other = openBystander(user);
+    await isUp(other.pid);
+    const command = ['python3', '-c', script, `${other.pid}`];
+    expect(await run(user, command)).toMatchObject({ stdout: '0\nEBADF\n', stderr: '' });
+    for (const [host, directory] of [
+      [[], 'EBADF'],
+      [landlock(5), 'EBADF'],
+      [noLandlock, 'EPERM'],
+    ] as const) {
+      const outcome = await run(user, [...host, ...sandlock(policyOf([]), command, unkept)]);
+      expect(outcome).toMatchObject({ stdout: `EPERM\n${directory}\n`, stderr: '' });
+    }
   });
 
   test.each(HOSTS)('a kernel %s: to all means to all inside', async (_, host) => {

@@ -49,7 +49,8 @@ pub fn pidfd_send_information(
     .map(drop)
 }
 
-/// The process that a pidfd holds. EBADF: it is none; ESRCH: the process is gone.
+/// The process that a pidfd holds, or the directory of one in /proc, which Linux takes for one. EBADF: it is
+/// neither; ESRCH: the process is gone.
 pub fn pid_of(pidfd: &impl AsRawFd) -> Result<i32> {
     pid_at("self", pidfd.as_raw_fd())
 }
@@ -62,9 +63,32 @@ pub fn pid_at(task: &str, number: RawFd) -> Result<i32> {
         Errno(libc::ENOENT) => Errno(libc::EBADF),
         other => other,
     })?;
-    let pid = text.lines().find_map(|line| line.strip_prefix("Pid:")).ok_or(Errno(libc::EBADF))?;
+    let Some(pid) = text.lines().find_map(|line| line.strip_prefix("Pid:")) else {
+        return pid_at_directory(&format!("/proc/{task}/fd/{number}"));
+    };
     // −1: it was reaped (fs/pidfs.c).
     pid.trim().parse().ok().filter(|pid| *pid > 0).ok_or(Errno(libc::ESRCH))
+}
+
+/// The process of its directory in /proc: ours, in which numbers are ours.
+fn pid_at_directory(path: &str) -> Result<i32> {
+    use std::os::unix::fs::MetadataExt as _;
+    let none = Errno(libc::EBADF);
+    // The link first: a file system of somebody's own may take its time to answer. ` (deleted)` follows the
+    // number of a process that is gone.
+    let link = std::fs::read_link(path).map_err(|_| none)?;
+    let number = link.to_str().and_then(|link| link.strip_prefix("/proc/")?.split(' ').next()?.parse().ok());
+    let number: i32 = number.ok_or(none)?;
+    let device = |path: &str| std::fs::metadata(path).map(|file| file.dev()).map_err(|_| none);
+    if device(path)? != device("/proc")? {
+        return Err(none);
+    }
+    let stat = std::fs::read_to_string(format!("{path}/stat")).map_err(|_| Errno(libc::ESRCH))?;
+    if stat.split(' ').next().and_then(|pid| pid.parse().ok()) == Some(number) {
+        Ok(number)
+    } else {
+        Err(none)
+    }
 }
 
 /// Whether two tasks share one descriptor table (kcmp(2), `KCMP_FILES`).
