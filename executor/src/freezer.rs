@@ -153,7 +153,7 @@ impl Shared {
 
     /// Whether a message on the socket behind that number goes to the socket's peer, whoever it names:
     /// streams and sequenced packets of unix sockets, and whatever is not held where all that honours a name
-    /// is (vault.rs).
+    /// is (vault/).
     fn is_connection(&self, thread: u32, number: u64) -> Result<bool> {
         let number = u32::try_from(number & 0xffff_ffff).unwrap_or(u32::MAX).cast_signed();
         let socket = match &self.vault {

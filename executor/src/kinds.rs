@@ -1,4 +1,4 @@
-//! Step 3 of `receiver.rs`: what a socket is, asked of our duplicate with as few questions as tell it. Each
+//! Step 3 of `receiver/`: what a socket is, asked of our duplicate with as few questions as tell it. Each
 //! is a system call, a twentieth of a refusal.
 //!
 //! What a socket is never changes, but for `IPV6_ADDRFORM`, which makes an IPv6 socket with an IPv4 peer an

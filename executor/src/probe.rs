@@ -202,7 +202,7 @@ fn waits_killably() -> Result<()> {
     if still && process::wait_for(caller) == Ok(0) { Ok(()) } else { Err(Errno(libc::EINTR)) }
 }
 
-/// What is needed where descriptors can not be taken, and sockets are made and held instead (`vault.rs`): to
+/// What is needed where descriptors can not be taken, and sockets are made and held instead (`vault/`): to
 /// see them by their links, to read memory, and a listener that gives descriptors (no call waits for one
 /// here, so ENOENT; EINVAL: before Linux 5.14). Leaves the process with a filter.
 pub fn holds_sockets() -> Result<()> {

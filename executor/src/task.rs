@@ -3,7 +3,7 @@
 //! caller; until then it is only a copy of something.
 //!
 //! A descriptor becomes ours in one of two ways: it is taken from the task (`pidfd_getfd(2)`), or, where that
-//! is forbidden, we made the socket and still hold it (`vault.rs`). Which way it was, the calls do not know.
+//! is forbidden, we made the socket and still hold it (`vault/`). Which way it was, the calls do not know.
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString};

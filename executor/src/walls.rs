@@ -38,7 +38,7 @@ pub struct Walls {
     pub observed: bool,
     /// The supervisor may take descriptors and read memory of the command.
     pub inspected: bool,
-    /// It may not take descriptors: it makes the sockets itself and holds them (`vault.rs`).
+    /// It may not take descriptors: it makes the sockets itself and holds them (`vault/`).
     pub holds_sockets: bool,
 }
 

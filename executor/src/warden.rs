@@ -1,6 +1,6 @@
 //! The warden: the supervisor's first thread from the command's start to the end of the last task.
 //!
-//! It starts the thread that receives trapped calls (`receiver.rs`) and then does what must not keep that one
+//! It starts the thread that receives trapped calls (`receiver/`) and then does what must not keep that one
 //! from receiving: obeys the control pipe, takes state changes of the command, reaps orphans, ends connects
 //! whose handshake is over (`handshakes.rs`), looks whether callers that wait are still there (`pending.rs`),
 //! and ends the tree when its time is over.

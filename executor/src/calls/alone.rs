@@ -68,7 +68,7 @@ fn let_run_frozen(receiver: &Receiver, notification: &Notification) -> Result<Ou
 }
 
 /// A message on a socket that the vault does not hold. None of those honours a name: datagram sockets are
-/// held as long as they can send (`vault.rs`), unless the policy lets programs outside be reached, who could
+/// held as long as they can send (`vault/`), unless the policy lets programs outside be reached, who could
 /// hand one in. Under observation nothing is refused.
 pub(super) fn on_connection(receiver: &mut Receiver, notification: &Notification) -> Result<Outcome> {
     let reaches_outside = receiver.table.unix_rules().next().is_some();

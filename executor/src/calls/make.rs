@@ -1,6 +1,6 @@
 //! socket(2) and socketpair(2) on behalf. The filter has decided by the three registers, which can not
 //! change, that such a socket may exist; that is what is made here, for two reasons: the caller's descriptors
-//! can not be taken, and sockets are held in the vault (`vault.rs`); or it is a UDP socket that has to be
+//! can not be taken, and sockets are held in the vault (`vault/`); or it is a UDP socket that has to be
 //! mute before anybody has it (`Walls::has_mute_udp_sockets`). The caller gets descriptors of it as its own.
 
 use std::os::fd::OwnedFd;
@@ -51,7 +51,8 @@ pub fn socket(receiver: &mut Receiver, notification: &Notification) -> Result<Ou
     // held is let run (`freezer.rs`).
     vault.hold(made.try_clone().map_err(Errno::from)?, inode, kind);
     let given = receiver.listener.answer_with(notification.id, &made, closes_on_exec(kind_and_flags));
-    given.map(|()| Outcome::Answered).inspect_err(|_| vault.forget(inode))
+    given.inspect(|()| vault.given(inode)).inspect_err(|_| vault.forget(inode))?;
+    Ok(Outcome::Answered)
 }
 
 /// socketpair(domain, type, protocol, numbers): of datagram sockets. Others are connections, which nobody holds.
@@ -77,6 +78,7 @@ pub fn pair(receiver: &mut Receiver, notification: &Notification) -> Result<Outc
         let number = receiver.listener.give(notification.id, &end, closes_on_exec(kind_and_flags))?;
         numbers.extend(number.to_ne_bytes());
         vault.hold(end, inode, kind);
+        vault.given(inode);
     }
     memory::write_exact(notification.tid, numbers_at, &numbers)?;
     Ok(Outcome::Done(0))

@@ -1,4 +1,4 @@
-//! The calls made on behalf, one family a file. Each follows the five steps of `receiver.rs` and answers as
+//! The calls made on behalf, one family a file. Each follows the five steps of `receiver/` and answers as
 //! Linux would.
 
 pub mod alone;

@@ -1,4 +1,4 @@
-//! Sending a copied message: steps 3 to 5 of `receiver.rs`. First every send is tried without waiting; when
+//! Sending a copied message: steps 3 to 5 of `receiver/`. First every send is tried without waiting; when
 //! it would wait and the program wants that, a thread of its own goes on from there.
 
 use std::os::fd::OwnedFd;

@@ -25,40 +25,41 @@
 //! is best: several would all be woken by each notification. Connects within the machine are made in line
 //! under a tick that cuts them (`sys/tick.rs`): every system call here must bear EINTR.
 
+mod copies;
+mod decision;
+mod telling;
+
 use std::cell::OnceCell;
 use std::collections::HashSet;
-use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Instant;
 
+pub(crate) use self::copies::{Address, Copied, address};
 use crate::abstract_names::AbstractNames;
 use crate::bound::Bound;
 use crate::calls;
 use crate::calls::link::Links;
 use crate::calls::probe::Closed;
 use crate::counts::Counts;
-use crate::event::{Call, Kind as RecordKind, Record};
+use crate::event::Record;
 use crate::events::Events;
 use crate::freezer::Freezer;
 use crate::handshakes::Handshakes;
 use crate::inside::Inside;
 use crate::kinds::Kinds;
 use crate::named::Named;
-use crate::names::live::Live;
-use crate::names::redirect::{self, Redirect};
+use crate::names::redirect::Redirect;
 use crate::outside::Outside;
 use crate::pending::{Pending, Work};
-use crate::sockaddr::{self, Inet, Kind};
 use crate::sys::mapping::Mapping;
-use crate::sys::memory::{self, Remote};
 use crate::sys::seccomp::{Listener, Notification};
 use crate::sys::uring::Ring;
-use crate::sys::{Errno, Result, fd, socket, tick};
-use crate::table::{Mode, Protocol, Table, Verdict};
+use crate::sys::{Errno, Result, fd, tick};
+use crate::table::Table;
 use crate::task::{Callers, Tasks};
 use crate::walls::Walls;
-use crate::watch::{self, Suspects, Watch};
+use crate::watch::{Suspects, Watch};
 
 /// What a call has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,58 +121,6 @@ pub struct Receiver {
     pub(crate) copy: Copied,
     /// What sockets are.
     pub(crate) kinds: Kinds,
-}
-
-/// Room for a message, kept from one to the next, so that sending allocates nothing.
-#[derive(Default)]
-pub(crate) struct Copied {
-    /// The payload; grows to what programs send, at most `MOST_BYTES` of calls/outgoing.rs.
-    pub(crate) data: Vec<u8>,
-    /// Where the payload lies in the caller.
-    pub(crate) parts: Vec<Remote>,
-    /// `parts` as the caller wrote them.
-    pub(crate) array: Vec<u8>,
-}
-
-impl Copied {
-    /// For another thread: what was copied.
-    pub(crate) fn data_only(&self) -> Self {
-        Self { data: self.data.clone(), ..Self::default() }
-    }
-
-    /// For another thread, which reads the payload itself.
-    pub(crate) fn parts_only(&self) -> Self {
-        Self { parts: self.parts.clone(), ..Self::default() }
-    }
-}
-
-/// Threads remembered as opaque before it begins anew.
-const MOST_OPAQUE: usize = 1024;
-
-/// A copied socket address: at most 128 bytes.
-pub(crate) struct Address {
-    bytes: [u8; socket::NAME_BYTES],
-    length: usize,
-}
-
-impl Address {
-    /// Room for an address of `length` bytes, of which the kernel looks at the low 32 bits. EINVAL unless
-    /// 0..=128 (net/socket.c, move_addr_to_kernel).
-    pub(crate) fn of_length(length: u64) -> Result<Self> {
-        let length = usize::try_from(length & 0xffff_ffff).unwrap_or(usize::MAX);
-        if length > socket::NAME_BYTES {
-            return Err(Errno(libc::EINVAL));
-        }
-        Ok(Self { bytes: [0; socket::NAME_BYTES], length })
-    }
-
-    pub(crate) fn as_mut_bytes(&mut self) -> &mut [u8] {
-        self.bytes.get_mut(..self.length).unwrap_or_default()
-    }
-
-    pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.length).unwrap_or_default()
-    }
 }
 
 impl Receiver {
@@ -269,67 +218,9 @@ impl Receiver {
         descriptor
     }
 
-    /// Tells the front, once for each thread, that a process can not be looked at: its program file is not
-    /// readable, or it has given up being dumpable in a way that the filter could not prevent (a change of
-    /// user).
-    pub(crate) fn tell_opaque(&mut self, notification: &Notification) {
-        if !self.opaque.insert(notification.tid) {
-            return;
-        }
-        if self.opaque.len() > MOST_OPAQUE {
-            self.opaque.clear();
-        }
-        let (pid, name) = self.callers.who(notification.tid);
-        self.events.tell(&Record { pid, name, tid: notification.tid, ..Record::new(RecordKind::Opaque) });
-    }
-
     /// Step 4: the task is still the caller. ESRCH is never seen by anyone, since the answer will find nobody.
     pub(crate) fn still_waiting(&self, notification: &Notification) -> Result<()> {
         if self.listener.is_waiting(notification.id) { Ok(()) } else { Err(Errno(libc::ESRCH)) }
-    }
-
-    /// May the sandbox reach that destination by that kind of socket? Returns it with an unspecified address
-    /// made concrete.
-    pub(crate) fn decide(&mut self, kind: Kind, socket: &OwnedFd, inet: Inet) -> Result<Inet> {
-        let protocol = match kind {
-            Kind::Tcp { .. } => Protocol::Tcp,
-            Kind::Udp { .. } => Protocol::Udp,
-            Kind::Icmp { .. } => Protocol::Icmp,
-            Kind::Unix { .. } | Kind::Netlink => return Err(Errno(libc::EACCES)),
-        };
-        if self.table.plan(protocol) == Mode::Closed {
-            return Err(Errno(libc::EACCES));
-        }
-        let inet = self.concrete(socket, inet);
-        let port = if protocol == Protocol::Icmp { 0 } else { inet.port };
-        let address = inet.canonical();
-        let is_allowed = self.table.lookup(protocol, address, port) == Verdict::Allow
-            || self.live().is_some_and(|live| live.allows(protocol, address, port));
-        if is_allowed { Ok(inet) } else { Err(Errno(libc::ECONNREFUSED)) }
-    }
-
-    /// The addresses learnt while the command runs.
-    fn live(&mut self) -> Option<&mut Live> {
-        self.names.as_mut()?.live.as_mut()
-    }
-
-    /// Whether the destination is a name server whose place ours takes (docs/format.md §6, *Port 53*).
-    pub(crate) fn is_question(&self, kind: Kind, inet: &Inet) -> bool {
-        let protocol = match kind {
-            _ if inet.port != redirect::PORT => return false,
-            Kind::Tcp { .. } => Protocol::Tcp,
-            Kind::Udp { .. } => Protocol::Udp,
-            _ => return false,
-        };
-        let Some(names) = &self.names else { return false };
-        !names.are_asked(protocol)
-            || self.table.lookup(protocol, inet.canonical(), redirect::PORT) == Verdict::Deny
-    }
-
-    /// The destination that Linux makes of an unspecified address.
-    #[expect(clippy::unused_self, reason = "a step of the decision")]
-    pub(crate) fn concrete(&self, socket: &OwnedFd, inet: Inet) -> Inet {
-        if inet.canonical().is_unspecified() { inet.concrete(local(socket)) } else { inet }
     }
 
     /// Hands a call to an outside abstract socket over.
@@ -343,62 +234,6 @@ impl Receiver {
         });
         outside.hand_over(pending, notification, work).map(|()| Outcome::Pending)
     }
-
-    /// Tells the front about a refusal, once it is answered: nobody waits for that, and that there was
-    /// somebody to answer shows that what we read was the caller's own.
-    pub(crate) fn tell_denied(
-        &mut self,
-        notification: &Notification,
-        call: Call,
-        kind: Kind,
-        inet: &Inet,
-        error: Errno,
-    ) {
-        self.refusal = Some(self.record(RecordKind::Denied, notification, call, kind, inet, error));
-    }
-
-    /// A record about a call with a destination or a source.
-    pub(crate) fn record(
-        &mut self,
-        record: RecordKind,
-        notification: &Notification,
-        call: Call,
-        kind: Kind,
-        inet: &Inet,
-        error: Errno,
-    ) -> Record {
-        let protocol = match kind {
-            Kind::Tcp { .. } => 0,
-            Kind::Udp { .. } => 1,
-            Kind::Icmp { .. } => 2,
-            Kind::Unix { .. } => watch::UNIX,
-            Kind::Netlink => 255,
-        };
-        let (pid, name) = self.callers.who(notification.tid);
-        Record {
-            protocol,
-            port: inet.port,
-            pid,
-            tid: notification.tid,
-            code: error.0,
-            address: Some(inet.canonical()),
-            name,
-            call: call as u32,
-            ..Record::new(record)
-        }
-    }
-}
-
-/// Copies a socket address.
-pub(crate) fn address(notification: &Notification, pointer: u64, length: u64) -> Result<Address> {
-    let mut address = Address::of_length(length)?;
-    memory::read_exact(notification.tid, pointer, address.as_mut_bytes())?;
-    Ok(address)
-}
-
-/// The local address of an IP socket, if it has one.
-fn local(fd: &OwnedFd) -> Option<IpAddr> {
-    sockaddr::from_kernel(&socket::local_name(fd).ok()?).map(|(ip, _)| ip)
 }
 
 /// Whether the program wants its call on this socket to wait.
