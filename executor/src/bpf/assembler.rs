@@ -4,9 +4,6 @@
 //! several rounds, before a command starts. Jumps lead forward only, so the program is laid out from its end:
 //! what a question leads to is there before the question is.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hash, Hasher};
-
 use super::{Decision, Question, Test, Word};
 use crate::sys::seccomp::Instruction;
 
@@ -20,9 +17,14 @@ pub(super) const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 
 /// About how many instructions a filter has.
 const USUAL: usize = 256;
+/// Slots of the index, a power of two: some four times as many as a filter has parts.
+const SLOTS: usize = 1024;
+/// Parts that the index takes. A longer program may have equal parts more than once.
+const MOST_KNOWN: usize = SLOTS / 4 * 3;
 
-/// Where a part of the program begins: the number of instructions from there to the end, less one.
-type Place = usize;
+/// Where a part of the program begins: the number of instructions from there to the end, less one. The kernel
+/// takes no program that is longer than such a number can say.
+type Place = u16;
 
 /// A part, by what it does. Two that are equal here do the same, whatever led to them.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -39,47 +41,31 @@ enum Part {
     },
 }
 
-/// By what tells parts apart, in one number.
-impl Hash for Part {
-    fn hash<H: Hasher>(&self, state: &mut H) {
+impl Part {
+    /// The slot to begin at: what tells parts apart, in one number, spread. Nobody outside chooses the parts.
+    fn slot(&self) -> usize {
+        const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 divided by the golden ratio: neighbours get far from each other (Knuth, volume 3, 6.4)
         let (value, yes, no) = match *self {
             Self::Return(code) => (code, 0, 0),
             Self::Ask {
                 test: Test::Is(value) | Test::AtLeast(value) | Test::AnyOf(value), yes, no, ..
             } => (value, yes, no),
         };
-        state.write_u64(u64::from(value) ^ ((yes as u64) << 32) ^ ((no as u64) << 48));
-    }
-}
-
-/// Hashes that one number. Nobody outside chooses the parts, so that they need not be kept from meeting in
-/// one place of the map, and a start waits for this some hundred times: the library's own hash took a third
-/// of what a filter takes.
-#[derive(Default)]
-struct Spread(u64);
-
-impl Hasher for Spread {
-    fn write_u64(&mut self, number: u64) {
-        const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15; // 2^64 divided by the golden ratio: neighbours get far from each other (Knuth, volume 3, 6.4)
+        let number = u64::from(value) ^ (u64::from(yes) << 32) ^ (u64::from(no) << 48);
         let product = number.wrapping_mul(GOLDEN);
-        self.0 = product ^ product >> 32; // upper bits of the number are in upper bits of the product only
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.write_u64(self.0 ^ u64::from(*byte));
-        }
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
+        // Upper bits of the number are in upper bits of the product only.
+        usize::try_from(product >> (u64::BITS - SLOTS.trailing_zeros())).unwrap_or(0)
     }
 }
 
 /// A program, from its last instruction to its first.
 struct Layout {
     reversed: Vec<Instruction>,
-    parts: HashMap<Part, Place, BuildHasherDefault<Spread>>,
+    /// The parts there are and where they begin.
+    parts: Vec<(Part, Place)>,
+    /// Where in `parts` one is, plus one; 0: nothing. Each page that memory is taken of costs a start as much
+    /// as a dozen parts, so this is small, and what it leads to is in one piece.
+    index: [u16; SLOTS],
 }
 
 impl Layout {
@@ -89,8 +75,8 @@ impl Layout {
         let question = match decision {
             Decision::Return(action) => {
                 let code = action.code();
-                return match self.parts.get(&Part::Return(code)) {
-                    Some(place) => *place,
+                return match self.known(&Part::Return(code)) {
+                    Some(place) => place,
                     None => self.begin(Part::Return(code), RETURN, code, [0, 0]),
                 };
             }
@@ -103,8 +89,8 @@ impl Layout {
         let now = Some((word, mask));
         let (no_place, yes_place) = (self.place(no, now), self.place(yes, now));
         let part = |is_loaded| Part::Ask { word, mask, test, yes: yes_place, no: no_place, is_loaded };
-        if let Some(place) = self.parts.get(&part(loaded == now)) {
-            return *place;
+        if let Some(place) = self.known(&part(loaded == now)) {
+            return place;
         }
         let (code, k) = match test {
             Test::Is(value) => (JUMP_EQUAL, value),
@@ -125,9 +111,32 @@ impl Layout {
         self.begin(part(false), LOAD, word.offset(), [0, 0])
     }
 
+    /// The slot that leads to that part, or the free one where it would be.
+    fn slot(&self, part: &Part) -> (usize, Option<Place>) {
+        let mut slot = part.slot();
+        loop {
+            let at = self.index.get(slot).copied().unwrap_or(0);
+            match usize::from(at).checked_sub(1).and_then(|at| self.parts.get(at)) {
+                None => return (slot, None),
+                Some((known, place)) if known == part => return (slot, Some(*place)),
+                Some(_) => slot = (slot + 1) % SLOTS,
+            }
+        }
+    }
+
+    fn known(&self, part: &Part) -> Option<Place> {
+        self.slot(part).1
+    }
+
     fn begin(&mut self, part: Part, code: u16, k: u32, jumps: [usize; 2]) -> Place {
         let place = self.push(code, k, jumps);
-        self.parts.insert(part, place);
+        let (slot, _) = self.slot(&part);
+        if self.parts.len() < MOST_KNOWN
+            && let Some(at) = self.index.get_mut(slot)
+        {
+            self.parts.push((part, place));
+            *at = u16::try_from(self.parts.len()).unwrap_or(0);
+        }
         place
     }
 
@@ -135,12 +144,12 @@ impl Layout {
         // `within_reach` has seen to it that they fit.
         let [jt, jf] = jumps.map(|jump| u8::try_from(jump).unwrap_or(u8::MAX));
         self.reversed.push(Instruction { code, jt, jf, k });
-        self.reversed.len() - 1
+        Place::try_from(self.reversed.len() - 1).unwrap_or(Place::MAX)
     }
 
     /// How far the next instruction has to jump to get there.
     fn distance(&self, place: Place) -> usize {
-        self.reversed.len() - place - 1
+        self.reversed.len().saturating_sub(usize::from(place) + 1)
     }
 
     /// That place, or a JA to it, which reaches any distance: a conditional jump reaches 255 instructions.
@@ -156,8 +165,8 @@ impl Layout {
 
 /// The program for a decision.
 pub fn assemble(decision: &Decision) -> Vec<Instruction> {
-    let parts = HashMap::with_capacity_and_hasher(USUAL, BuildHasherDefault::default());
-    let mut layout = Layout { reversed: Vec::with_capacity(USUAL), parts };
+    let parts = Vec::with_capacity(USUAL);
+    let mut layout = Layout { reversed: Vec::with_capacity(USUAL), parts, index: [0; SLOTS] };
     layout.place(decision, None);
     layout.reversed.reverse();
     layout.reversed

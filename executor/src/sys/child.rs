@@ -7,40 +7,9 @@ use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use super::errno::{Errno, Result, check, check_long};
 use super::process::exit_now;
 
-/// A stack for a child created by `clone_vfork`, with a guard page below it.
-struct Stack {
-    base: *mut c_void,
-}
-
-const STACK_BYTES: usize = 128 * 1024;
-const GUARD_BYTES: usize = 64 * 1024; // the largest page size of the supported targets
-
-impl Stack {
-    fn new() -> Result<Self> {
-        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_STACK;
-        let protection = libc::PROT_READ | libc::PROT_WRITE;
-        // SAFETY: a fresh mapping chosen by the kernel aliases nothing of ours.
-        let base =
-            unsafe { libc::mmap(std::ptr::null_mut(), STACK_BYTES + GUARD_BYTES, protection, flags, -1, 0) };
-        if base == libc::MAP_FAILED {
-            return Err(Errno::last());
-        }
-        // SAFETY: the first GUARD_BYTES of the mapping just made.
-        check(unsafe { libc::mprotect(base, GUARD_BYTES, libc::PROT_NONE) })?;
-        Ok(Self { base })
-    }
-
-    fn top(&self) -> *mut c_void {
-        self.base.wrapping_byte_add(STACK_BYTES + GUARD_BYTES)
-    }
-}
-
-impl Drop for Stack {
-    fn drop(&mut self) {
-        // SAFETY: the mapping made in `new`; the child that used it has exec'ed or exited (vfork).
-        unsafe { libc::munmap(self.base, STACK_BYTES + GUARD_BYTES) };
-    }
-}
+/// The stack of a child created by `clone_vfork`, a part of the parent's own, so that no mapping is made for it.
+/// What such a child may call needs some hundred bytes, and no handler of signals runs in it.
+const STACK_BYTES: usize = 16 * 1024;
 
 extern "C" fn run<F: FnMut() -> i32>(body: *mut c_void) -> c_int {
     // SAFETY: `clone_vfork` passes a pointer to its own `body`, which outlives the child's use of it (vfork).
@@ -56,15 +25,16 @@ extern "C" fn run<F: FnMut() -> i32>(body: *mut c_void) -> c_int {
 /// not, inside `body`: allocate, panic, take a lock, call anything but plain system calls. The child runs on
 /// the parent's memory while other threads of the parent run on.
 pub fn clone_vfork<F: FnMut() -> i32>(files: bool, body: &mut F) -> Result<i32> {
-    let stack = Stack::new()?;
+    let mut stack = std::mem::MaybeUninit::<[u8; STACK_BYTES]>::uninit();
+    let top = stack.as_mut_ptr().wrapping_add(1);
     let mut flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::SIGCHLD;
     if files {
         flags |= libc::CLONE_FILES;
     }
     let argument: *mut F = body;
     // SAFETY: the stack is ours and large enough for plain system calls; `run::<F>` gets the pointer it expects; the
-    // thread stays suspended as long as the child uses stack and body.
-    check(unsafe { libc::clone(run::<F>, stack.top(), flags, argument.cast()) })
+    // thread stays suspended in this call as long as the child uses stack and body.
+    check(unsafe { libc::clone(run::<F>, top.cast(), flags, argument.cast()) })
 }
 
 /// fork(2): `body` runs in a copy of this process that has this thread alone, and gives its exit status.

@@ -1,7 +1,7 @@
 //! A mount namespace of one's own with some mounts made read-only (mount_namespaces(7), mount(2)). Decides
 //! nothing about which.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, CString};
 use std::os::fd::AsRawFd;
 
 use super::errno::{Errno, Result, check, check_long};
@@ -20,6 +20,107 @@ pub fn device_of(file: &impl AsRawFd) -> Result<u64> {
         Some(libc::makedev(major.parse().ok()?, minor.parse().ok()?))
     });
     device.ok_or(Errno(libc::ENOENT))
+}
+
+/// A mount, as the kernel numbers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mount {
+    /// Its number, which no other mount ever has.
+    pub id: u64,
+    /// That of the mount it is on.
+    pub parent: u64,
+}
+
+/// Most mounts that `each` tells.
+const MOST: usize = 512;
+const MOUNT_BASIC: u64 = 1 << 1; // STATMOUNT_MNT_BASIC
+const MOUNT_POINT: u64 = 1 << 4; // STATMOUNT_MNT_POINT
+const FILE_SYSTEM: u64 = 1 << 5; // STATMOUNT_FS_TYPE
+
+/// `struct mnt_id_req` (linux/mount.h), version 0.
+#[repr(C)]
+struct Asked {
+    size: u32,
+    spare: u32,
+    id: u64,
+    /// What is asked for, or the number after which a list begins.
+    parameter: u64,
+}
+
+impl Asked {
+    fn of(id: u64, parameter: u64) -> Self {
+        Self { size: 24, spare: 0, id, parameter }
+    }
+}
+
+/// `struct statmount` (linux/mount.h): 512 bytes of which these are used, and the strings behind them.
+#[repr(C)]
+struct Told {
+    size: u32,
+    _options: u32,
+    mask: u64,
+    _super_block: [u32; 5],
+    /// Where in `strings` the name of the file system is.
+    file_system: u32,
+    id: u64,
+    parent: u64,
+    _more: [u64; 6],
+    _root: u32,
+    /// Where in `strings` the path is.
+    point: u32,
+    _rest: [u64; 50],
+    strings: [u8; libc::PATH_MAX as usize],
+}
+
+// The kernel's own: include/uapi/linux/mount.h, asm-generic/unistd.h.
+const STATMOUNT: libc::c_long = 457;
+const LISTMOUNT: libc::c_long = 458;
+const _: () = assert!(std::mem::offset_of!(Told, strings) == 512 && std::mem::offset_of!(Told, point) == 108);
+
+impl Told {
+    fn new() -> Self {
+        let told = std::mem::MaybeUninit::<Self>::zeroed();
+        // SAFETY: numbers only, all of which zero is one of.
+        unsafe { told.assume_init() }
+    }
+
+    /// statmount(2) of one mount: all of `wanted`, or an error.
+    fn ask(&mut self, id: u64, wanted: u64) -> Result<()> {
+        let asked = Asked::of(id, wanted);
+        let told: *mut Self = self;
+        // SAFETY: the request has the size it says; the kernel writes at most that many bytes to `told`.
+        check_long(unsafe { libc::syscall(STATMOUNT, &raw const asked, told, size_of::<Self>(), 0) })?;
+        if self.mask & wanted == wanted { Ok(()) } else { Err(Errno(libc::ENODATA)) }
+    }
+
+    fn string(&self, at: u32) -> Result<&CStr> {
+        let bytes = usize::try_from(at).ok().and_then(|at| self.strings.get(at..));
+        bytes.and_then(|bytes| CStr::from_bytes_until_nul(bytes).ok()).ok_or(Errno(libc::EOVERFLOW))
+    }
+}
+
+/// Tells every mount that this process can get at, with the name of its file system, in no order. ENOSYS:
+/// before Linux 6.8; E2BIG: there are too many.
+pub fn each(mut tell: impl FnMut(Mount, &CStr)) -> Result<()> {
+    const ROOT: u64 = u64::MAX; // LSMT_ROOT: below our root, and it
+    let asked = Asked::of(ROOT, 0);
+    let mut ids = [0u64; MOST];
+    // SAFETY: the request has the size it says; the kernel writes at most as many numbers as there is room for.
+    let count = check_long(unsafe { libc::syscall(LISTMOUNT, &raw const asked, ids.as_mut_ptr(), MOST, 0) })?;
+    let ids = usize::try_from(count).ok().filter(|count| *count < MOST).and_then(|count| ids.get(..count));
+    let mut told = Told::new();
+    for id in ids.ok_or(Errno(libc::E2BIG))? {
+        told.ask(*id, MOUNT_BASIC | FILE_SYSTEM)?;
+        tell(Mount { id: *id, parent: told.parent }, told.string(told.file_system)?);
+    }
+    Ok(())
+}
+
+/// Where a mount is, from our root.
+pub fn path(mount: Mount) -> Result<CString> {
+    let mut told = Told::new();
+    told.ask(mount.id, MOUNT_POINT)?;
+    told.string(told.point).map(CStr::to_owned)
 }
 
 const NONE: *const libc::c_char = std::ptr::null();
