@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use super::denials::{Denial, quoted};
 use crate::sys::mapping::Mapping;
-use crate::table::{Decided, NameKind, Protocol, Table, Verdict, Written, canonical, families};
+use crate::table::{ByPrefix, Decided, NameKind, Protocol, Table, Verdict, Written, canonical, families};
 
 /// Names of addresses that are kept; a program that asks for more has the first forgotten.
 const MOST_NAMES: usize = 10_000;
@@ -109,7 +109,7 @@ struct Question {
 pub(super) struct Explainer {
     /// Where the table is, until it is opened.
     file: Option<OwnedFd>,
-    table: Option<Table<Mapping>>,
+    table: Option<(Table<Mapping>, ByPrefix)>,
     /// Names that the table has pinned, once it is opened.
     pinned: HashMap<IpAddr, Box<str>>,
     learned: HashMap<IpAddr, Box<str>>,
@@ -155,14 +155,14 @@ impl Explainer {
         if let Some(known) = self.kept.get(&question) {
             return Rc::clone(known);
         }
-        let why = self.table.as_ref().and_then(|table| match (denial.protocol, protocol, address) {
+        let why = self.table.as_ref().and_then(|(table, by)| match (denial.protocol, protocol, address) {
             ("unix", ..) => why_unix(table, &denial.address),
             (_, Some(protocol), Some(address)) => {
                 let asked = name.as_deref().filter(|_| !is_bind(protocol));
                 if denial.is_allowed && table.lookup(protocol, address, denial.port) == Verdict::Deny {
                     return why_open(table, protocol, address, denial.port, asked?);
                 }
-                why(table, protocol, address, denial.port, asked)
+                why(table, by, protocol, address, denial.port, asked)
             }
             _ => None,
         });
@@ -179,8 +179,9 @@ impl Explainer {
     fn open(&mut self) {
         let Some(file) = self.file.take() else { return };
         // The supervisor runs by these bytes, so they are a table, and sealed they stay one.
-        self.table = Mapping::sealed(&file).ok().and_then(|bytes| Table::reopen(bytes).ok());
-        for name in self.table.as_ref().map(Table::names).unwrap_or_default() {
+        let table = Mapping::sealed(&file).ok().and_then(|bytes| Table::reopen(bytes).ok());
+        self.table = table.and_then(|table| table.by_prefix().ok().map(|by| (table, by)));
+        for name in self.table.as_ref().map(|(table, _)| table.names()).unwrap_or_default() {
             if let NameKind::Pinned(addresses) = name.kind {
                 for address in addresses {
                     // Of an address with several, the first that the policy names.
@@ -215,6 +216,7 @@ fn is_bind(protocol: Protocol) -> bool {
 
 fn why<B: AsRef<[u8]>>(
     table: &Table<B>,
+    by: &ByPrefix,
     protocol: Protocol,
     address: IpAddr,
     port: u16,
@@ -224,7 +226,7 @@ fn why<B: AsRef<[u8]>>(
         return Some(missing);
     }
     let what = word(protocol);
-    let reason = match table.decided(protocol, address, port).ok()? {
+    let reason = match table.decided(by, protocol, address, port).ok()? {
         Decided::By(rule) => return Some(Why::Rule(rule)),
         // Who is refused a name server wants a name, as a rule, and a rule with the name opens less.
         Decided::NoRule if protocol == Protocol::Udp && port == DNS_PORT => {

@@ -1,16 +1,17 @@
 //! Why a table decides as it does (docs/format.md §7): the first rule that is enough for the verdict, or how
-//! near the allow rules come where none is. Asked when something is told; a question reads the rules of its
-//! protocol once. The words are for whoever tells.
+//! near the allow rules come where none is. Asked when something is told; a question reads the rules that may
+//! cover its address (`by_prefix.rs`). The words are for whoever tells.
 
 use std::net::IpAddr;
 
+use super::by_prefix::ByPrefix;
 use super::bytes::View;
 use super::covering::{carried_ipv4, covers, denies, has_family, ranges, text};
 use super::format_gen::{
     ACTION_ALLOW, NAME_BYTES, NAME_KIND, NAME_TEXT, NAME_WILDCARD, RULE_ACTION, RULE_BYTES, RULE_COLUMN,
     RULE_INDEX, RULE_LINE, RULE_PORT_SET, RULE_PROTOCOL, RULE_SOURCE, RULE_TARGET, RULE_TEXT, SECTION_NAMES,
-    SECTION_RULES, SECTION_UNIX_RULES, TARGET_IPV4, TARGET_IPV6, TARGET_NAME, UNIX_ABSTRACT, UNIX_DIRECTORY,
-    UNIX_RULE_BYTES, UNIX_RULE_KIND, UNIX_RULE_LINE, UNIX_RULE_TEXT,
+    SECTION_RULES, SECTION_UNIX_RULES, TARGET_NAME, UNIX_ABSTRACT, UNIX_DIRECTORY, UNIX_RULE_BYTES,
+    UNIX_RULE_KIND, UNIX_RULE_LINE, UNIX_RULE_TEXT,
 };
 use super::{Defect, Protocol, Verdict};
 
@@ -43,6 +44,7 @@ pub struct Written {
 /// What the verdict on an address, canonical for the protocol, comes from.
 pub(super) fn decided(
     bytes: &[u8],
+    by: &ByPrefix,
     verdict: Verdict,
     protocol: Protocol,
     address: IpAddr,
@@ -50,30 +52,22 @@ pub(super) fn decided(
 ) -> Result<Decided, Defect> {
     let view = View(bytes);
     let section = view.section(SECTION_RULES)?;
-    let (cells, _) =
-        view.range(section.offset, section.offset + section.bytes)?.as_chunks::<{ RULE_BYTES as usize }>();
-    let asked = forms(address);
-    let mut nearest = Decided::NoRule;
-    for (cell, index) in cells.iter().zip(0..) {
-        let [action, about, ..] = *cell;
-        if about != protocol as u8 {
-            continue;
-        }
-        let rule = section.at(index, RULE_BYTES);
-        if !may_cover(cell, asked) && !address.is_unspecified() {
-            // Nearly all of many rules are passed here.
-            if u32::from(action) == ACTION_ALLOW && nearest == Decided::NoRule {
-                nearest = Decided::OtherAddress;
-            }
-            continue;
-        }
-        let is_enough = match (verdict, u32::from(action) == ACTION_ALLOW) {
+    // To bind every address is to bind each that a rule is on.
+    let candidates = if address.is_unspecified() {
+        ByPrefix::all(view, protocol as u8)
+    } else {
+        by.candidates(view, protocol as u8, forms(address))
+    };
+    let mut nearest = if by.allows(protocol as u8) { Decided::OtherAddress } else { Decided::NoRule };
+    for number in candidates? {
+        let rule = section.at(number.into(), RULE_BYTES);
+        let is_allow = view.u8(rule + u64::from(RULE_ACTION))? == ACTION_ALLOW;
+        let is_enough = match (verdict, is_allow) {
             (Verdict::Allow, true) => covers(view, bytes, rule, address)? && has_port(view, rule, port)?,
             (Verdict::Allow, false) => false,
             (Verdict::Deny, true) => {
-                if nearest != Decided::OtherPort {
-                    let is_covered = covers(view, bytes, rule, address)?;
-                    nearest = if is_covered { Decided::OtherPort } else { Decided::OtherAddress };
+                if nearest != Decided::OtherPort && covers(view, bytes, rule, address)? {
+                    nearest = Decided::OtherPort;
                 }
                 false
             }
@@ -89,7 +83,7 @@ pub(super) fn decided(
 }
 
 /// The address as rules hold it, and the IPv4 address that it carries, as deny rules see it.
-fn forms(address: IpAddr) -> [u128; 2] {
+pub(super) fn forms(address: IpAddr) -> [u128; 2] {
     let wide = |address: IpAddr| match address {
         IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
         IpAddr::V6(address) => address.to_bits(),
@@ -99,18 +93,6 @@ fn forms(address: IpAddr) -> [u128; 2] {
         IpAddr::V4(_) => None,
     };
     [wide(address), wide(carried.unwrap_or(address))]
-}
-
-/// Whether a rule is on no prefix, or on one in which one of these addresses lies.
-fn may_cover(cell: &[u8; RULE_BYTES as usize], asked: [u128; 2]) -> bool {
-    let [_, _, target, bits, ..] = *cell;
-    let free = match u32::from(target) {
-        TARGET_IPV4 => 32_u32.saturating_sub(bits.into()),
-        TARGET_IPV6 => 128_u32.saturating_sub(bits.into()),
-        _ => return true,
-    };
-    let Some(prefix) = cell.last_chunk().copied().map(u128::from_be_bytes) else { return true };
-    asked.iter().any(|address| (address ^ prefix).checked_shr(free).unwrap_or(0) == 0)
 }
 
 /// The first allow rule that opens a port of a protocol at the addresses of a name that is asked for.

@@ -5,6 +5,7 @@
 //! `policy/verify*.ts` and `policy/lookup.ts` are the same checks and the same look-up in WebAssembly; tests
 //! hold the two together.
 
+mod by_prefix;
 mod bytes;
 mod checksum;
 mod covering;
@@ -31,6 +32,7 @@ use facts::Facts;
 use key::Key;
 use lookup::Layout;
 
+pub use by_prefix::ByPrefix;
 #[cfg(feature = "fuzz")]
 pub use checksum::table_checksum;
 pub use deciding::{Decided, Written};
@@ -149,11 +151,22 @@ impl<B: AsRef<[u8]>> Table<B> {
         }
     }
 
+    /// The rules by their prefixes, for `decided`.
+    pub fn by_prefix(&self) -> Result<ByPrefix, Defect> {
+        ByPrefix::new(bytes::View(self.bytes.as_ref()))
+    }
+
     /// What the verdict of the same look-up comes from.
-    pub fn decided(&self, protocol: Protocol, address: IpAddr, port: u16) -> Result<Decided, Defect> {
+    pub fn decided(
+        &self,
+        by: &ByPrefix,
+        protocol: Protocol,
+        address: IpAddr,
+        port: u16,
+    ) -> Result<Decided, Defect> {
         let key = if protocol.is_bind() { Key::of(address) } else { Key::of_destination(address) };
         let verdict = self.lookup(protocol, address, port);
-        deciding::decided(self.bytes.as_ref(), verdict, protocol, key.address(), port)
+        deciding::decided(self.bytes.as_ref(), by, verdict, protocol, key.address(), port)
     }
 
     /// The first rule that opens a port at the addresses of a name that a command asks for.
