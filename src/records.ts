@@ -1,6 +1,6 @@
 /**
- * The 64-byte records that the executor reports (docs/native.md), decoded. Knows their layout and the
- * notation of an address; it does not decide what is printed.
+ * The 64-byte records that the executor reports (docs/native.md), decoded as far as the Node API and `learn` use
+ * them. Knows their layout and the notation of an address; it does not decide what is printed.
  */
 
 /** A call that carried a destination. */
@@ -58,39 +58,17 @@ export interface NameRecord {
   readonly dropped: number;
 }
 
-/** Any record; what a kind does not use is left out. */
+/** A record of a kind that is used here; what a kind does not use is left out. */
 export type ExecutorRecord =
   | DecidedRecord
   | NameRecord
   | { readonly kind: 'started'; readonly pid: number }
-  /** A process that can not be looked at: its trapped calls fail. */
-  | { readonly kind: 'opaque'; readonly pid: number; readonly program: string }
   | { readonly kind: 'stopped'; readonly signal: number }
   /** `status` as wait(2) gives it. */
   | { readonly kind: 'exited'; readonly status: number; readonly dropped: number }
   | { readonly kind: 'failed'; readonly stage: string; readonly errno: number }
-  | EndedRecord;
-
-/** How many system calls the supervisor was asked about. */
-export interface CallCounts {
-  readonly connects: number;
-  /** sendto, sendmsg, sendmmsg. */
-  readonly messages: number;
-  /** bind, listen. */
-  readonly binds: number;
-  readonly others: number;
-}
-
-/** The last record: the tree is gone. */
-export interface EndedRecord {
-  readonly kind: 'ended';
-  /** How many processes outlived the command and had to be ended. */
-  readonly killed: number;
-  readonly calls: CallCounts;
-  /** The kernel alone decided on connects, so refused ones were not told. */
-  readonly isSilent: boolean;
-  readonly dropped: number;
-}
+  /** The last: the tree is gone. */
+  | { readonly kind: 'ended'; readonly dropped: number };
 
 /** Bytes of a record. */
 export const RECORD_BYTES = 64;
@@ -109,10 +87,7 @@ const PROTOCOLS = ['tcp', 'udp', 'icmp', 'unix'] as const;
 
 const KIND_TEXT = 10;
 
-/**
- * Decodes records in the order in which they were read; undefined: none yet, or of a kind that this
- * version does not know.
- */
+/** Decodes records in the order in which they were read; undefined: none yet, or of no kind that is used. */
 export function createRecordDecoder(): (bytes: Buffer) => ExecutorRecord | undefined {
   let text: Buffer[] = [];
   return (bytes) => {
@@ -127,7 +102,7 @@ export function createRecordDecoder(): (bytes: Buffer) => ExecutorRecord | undef
   };
 }
 
-/** Decodes one record and the text before it. A kind that this version does not know gives undefined and is skipped. */
+/** Decodes one record and the text before it; undefined: of no kind that is used. */
 export function decodeRecord(bytes: Buffer, text = ''): ExecutorRecord | undefined {
   const code = bytes.readInt32LE(12);
   const dropped = bytes.readUInt32LE(60);
@@ -143,9 +118,7 @@ export function decodeRecord(bytes: Buffer, text = ''): ExecutorRecord | undefin
     case 5:
       return { kind: 'failed', stage: decodeName(bytes), errno: Math.abs(code) };
     case 6:
-      return { kind: 'ended', killed: code, dropped, ...decodeCalls(bytes) };
-    case 7:
-      return { kind: 'opaque', pid: bytes.readUInt32LE(4), program: decodeName(bytes) };
+      return { kind: 'ended', dropped };
     case 8:
       return decodeDecided('allowed', bytes, text);
     case 9:
@@ -153,13 +126,6 @@ export function decodeRecord(bytes: Buffer, text = ''): ExecutorRecord | undefin
     default:
       return undefined;
   }
-}
-
-function decodeCalls(bytes: Buffer): Pick<EndedRecord, 'calls' | 'isSilent'> {
-  const [connects = 0, messages = 0, binds = 0, others = 0] = [16, 20, 24, 28].map((at) =>
-    bytes.readUInt32LE(at),
-  );
-  return { calls: { connects, messages, binds, others }, isSilent: bytes.readUInt8(1) === 1 };
 }
 
 /** Text of an address: IPv4-mapped as IPv4, else the shortest form of RFC 5952 without brackets. */
