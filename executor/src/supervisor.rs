@@ -151,6 +151,8 @@ fn run(origin: Origin, events: &Arc<Events>) -> std::result::Result<(), Failure>
     if !gives_up_processes && !abi.has_domains() {
         return Err(Failure { stage: Stage::Processes, error: Errno(libc::EPERM) });
     }
+    // Whatever is inspected, the warden signals the command by a pidfd: without them nothing is to run.
+    process::pidfd_open(process::own_pid().cast_unsigned(), 0).map_err(Failure::at(Stage::Inspection))?;
     match probe_inspection() {
         Ok(()) => {}
         Err(_) if !walls.needs_inspection() => walls.inspected = false,

@@ -56,7 +56,7 @@ export function unsealed(user: User): string[] {
 export async function expectRefused(
   user: User,
   host: Host,
-  message: string | readonly string[],
+  message: string,
   options: readonly string[] = ['--quiet'],
 ): Promise<void> {
   const marker = join(makeDirectory(), 'was-run');
@@ -67,7 +67,7 @@ export async function expectRefused(
     ...host,
     ...sandlock(policyOf([':*']), ['touch', refused], options),
   ]);
-  expect([message].flat().map((text) => `sandlock: ${text}\n`)).toContain(stderr);
+  expect(stderr).toBe(`sandlock: ${message}\n`);
   expect(rest).toEqual({ stdout: '', status: 125, signal: null, timedOut: false });
   expect(existsSync(refused), 'the command was run').toBe(false);
 }
