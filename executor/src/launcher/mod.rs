@@ -9,6 +9,7 @@ mod denials;
 mod denied_names;
 mod explaining;
 mod failures;
+mod lines;
 mod log;
 mod probes;
 pub mod ready;
@@ -34,6 +35,7 @@ use denials::{Denial, Reporter};
 use denied_names::{DeniedName, NameReporter};
 use explaining::Explainer;
 use failures::{Failure, kernel_text};
+use lines::{Lines, tell};
 use log::Log;
 use probes::Probes;
 use summary::{Summary, calls_line};
@@ -142,14 +144,6 @@ fn explain_table(path: &CString, table: Option<OwnedFd>, error: Errno) -> Failur
     Failure::usage(format!("{name} is not a table that can be used: {text} ({place})"))
 }
 
-/// Writes to standard error and reports nothing: a closed or full one must neither end nor delay the command.
-fn tell(text: &str) {
-    if text.is_empty() {
-        return;
-    }
-    let _ = fd::write_all(&fd::borrow(2), text.as_bytes());
-}
-
 /// What the records came to.
 #[derive(Default)]
 struct End {
@@ -173,6 +167,7 @@ struct Follower {
     has_stats: bool,
     /// Of `--summary`, also with `--quiet`.
     summary: Option<Summary>,
+    lines: Lines,
     reporter: Reporter,
     names: NameReporter,
     probes: Probes,
@@ -199,6 +194,7 @@ impl Follower {
     fn follow(&mut self, front: &Front) -> End {
         let mut end = End::default();
         loop {
+            self.lines.write_due();
             match front.next(self.patience_ms()) {
                 Ok(Some(record)) if self.take(&record, &mut end) => {}
                 Ok(_) => break,
@@ -219,8 +215,9 @@ impl Follower {
             add_to(&mut self.log, || denials::lost_line(end.dropped, now()));
         }
         self.flush();
-        self.say(&self.reporter.finish());
-        self.say(&self.names.finish());
+        let (denied, names) = (self.reporter.finish(), self.names.finish());
+        self.say(&denied);
+        self.say(&names);
         if end.dropped > 0 {
             let what =
                 if end.dropped == 1 { "1 record was" } else { &format!("{} records were", end.dropped) };
@@ -235,11 +232,12 @@ impl Follower {
             self.say(&format!("sandlock: {reason}; --supervise tells\n"));
         }
         if let Some(summary) = &self.summary {
-            tell(&summary.text());
+            self.lines.add(&summary.text());
         }
         if let Some(counts) = end.counts.filter(|_| self.has_stats) {
-            tell(&calls_line(counts));
+            self.lines.add(&calls_line(counts));
         }
+        self.lines.write();
         end
     }
 
@@ -248,15 +246,19 @@ impl Follower {
         !self.is_quiet || self.log.is_some() || self.summary.is_some()
     }
 
-    fn say(&self, text: &str) {
+    fn say(&mut self, text: &str) {
         if !self.is_quiet {
-            tell(text);
+            self.lines.add(text);
         }
     }
 
-    /// How long to wait for the next record: not at all while lines of the log wait to be written.
+    /// How long to wait for the next record; -1: for ever. Not at all while lines of the log wait to be written.
     fn patience_ms(&self) -> i32 {
-        if self.log.as_ref().is_some_and(Log::is_pending) { 0 } else { self.probes.patience_ms(now) }
+        if self.log.as_ref().is_some_and(Log::is_pending) {
+            return 0;
+        }
+        let patience = [self.lines.patience_ms(), self.probes.patience_ms(now)];
+        patience.into_iter().filter(|ms| *ms >= 0).min().unwrap_or(-1)
     }
 
     fn flush(&mut self) {
@@ -266,7 +268,7 @@ impl Follower {
     }
 
     fn tell_all(&mut self, denials: &[Denial]) {
-        let Self { log, summary, reporter, explainer, is_quiet, logs_allowed, .. } = self;
+        let Self { log, summary, lines, reporter, explainer, is_quiet, logs_allowed, .. } = self;
         for denial in denials {
             // Most of what a refusal costs here is to explain it: not for nobody.
             let explained = LazyCell::new(|| explainer.explain(denial));
@@ -277,7 +279,7 @@ impl Follower {
                 add_to(log, || denial.log_line(&explained));
             }
             if !denial.is_allowed && !*is_quiet {
-                tell(&reporter.report(denial, || Rc::clone(&explained)));
+                lines.add(&reporter.report(denial, || Rc::clone(&explained)));
             }
         }
     }
