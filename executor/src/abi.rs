@@ -12,7 +12,7 @@ use crate::event::RECORD_BYTES;
 use crate::front::Front;
 use crate::locks::lock;
 use crate::probe;
-use crate::sys::foreign::{bytes, bytes_mut};
+use crate::sys::foreign::{bytes, bytes_mut, string};
 use crate::sys::{Errno, Result, process, signal};
 use crate::table::{Protocol, Table, Verdict};
 
@@ -114,7 +114,7 @@ pub extern "C" fn sl_start(
     flags: u32,
 ) -> i32 {
     guarded(flags, || {
-        let program: CString = crate::sys::foreign::string(program).map(CStr::to_owned)?;
+        let program: CString = string(program).map(CStr::to_owned)?;
         let front = Front::start(program, bytes(table, table_length)?, bytes(request, request_length)?)?;
         let mut fronts = lock(&FRONTS);
         let index = fronts.iter().position(Option::is_none).unwrap_or(fronts.len());
@@ -141,9 +141,9 @@ pub extern "C" fn sl_become(
     flags: u32,
 ) -> i32 {
     guarded(flags, || {
-        let program: CString = crate::sys::foreign::string(program).map(CStr::to_owned)?;
+        let program = string(program)?;
         let (table, words) = (bytes(table, table_length)?, bytes(arguments, arguments_length)?);
-        Err(becoming::launcher(&program, table, words))
+        Err(becoming::launcher(program, table, words))
     })
 }
 
@@ -158,8 +158,8 @@ pub extern "C" fn sl_become_at_once(
     flags: u32,
 ) -> i32 {
     guarded(flags, || {
-        let program: CString = crate::sys::foreign::string(program).map(CStr::to_owned)?;
-        becoming::launcher_at_once(&program, bytes(arguments, arguments_length)?).map_or(Ok(0), Err)
+        let words = bytes(arguments, arguments_length)?;
+        becoming::launcher_at_once(string(program)?, words).map_or(Ok(0), Err)
     })
 }
 
@@ -232,7 +232,7 @@ pub extern "C" fn sl_close(handle: i32, flags: u32) -> i32 {
 #[unsafe(no_mangle)]
 pub extern "C" fn sl_probe(program: *const c_char, answers: *mut u8, length: u64, flags: u32) -> i32 {
     guarded(flags, || {
-        let program: CString = crate::sys::foreign::string(program).map(CStr::to_owned)?;
+        let program: CString = string(program).map(CStr::to_owned)?;
         probe::ask(&program, bytes_mut(answers, length)?)
     })
 }
