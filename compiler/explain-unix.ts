@@ -4,7 +4,7 @@
  */
 import type { UnixDestination } from './destination.ts';
 import { type Explanation, missingFamily } from './explain.ts';
-import type { UnixRule } from './model.ts';
+import type { UnixName, UnixRule } from './model.ts';
 import { nearest } from './nearest.ts';
 import { NearRef, RuleRef } from './rule-ref.ts';
 import type { Table } from './table.ts';
@@ -14,17 +14,7 @@ export function explainUnix(table: Table, socket: UnixDestination): Explanation 
   const missing = missingFamily(table, ['unix/stream', 'unix/dgram', 'unix/seqpacket']);
   if (missing !== undefined) return missing;
   const all = table.unixRules();
-  const written = (rule: UnixRule) =>
-    ({
-      action: 'allow',
-      text: formatUnixRule(rule),
-      source: sourceOf(table),
-      line: rule.line,
-      column: 0,
-    }) as const;
-  const rules = all
-    .filter((rule) => coversSocket(rule, socket))
-    .map((rule) => new RuleRef(written(rule)));
+  const rules = all.filter((rule) => coversSocket(rule, socket)).map(refOfUnixRule);
   const nothing = { overruled: [], nearest: [], suggestion: undefined };
   if (rules.length > 0) {
     return { verdict: 'allow', cause: 'allow-rule', reason: 'a rule allows it', rules, ...nothing };
@@ -39,39 +29,32 @@ export function explainUnix(table: Table, socket: UnixDestination): Explanation 
     reason: all.length === 0 ? 'no rule allows a unix socket' : 'no unix rule for this socket',
     rules,
     ...nothing,
-    nearest: similar.map((rule) => new NearRef(written(rule), 'name')),
+    nearest: similar.map((rule) => new NearRef(refOfUnixRule(rule), 'name')),
     suggestion: {
       list: 'allow_unix',
       rule: text,
-      after: last === undefined ? undefined : { source: sourceOf(table), line: last.line },
+      after: last === undefined ? undefined : { source: last.source, line: last.line },
     },
   };
 }
 
+/** A rule as explanations tell it. */
+export function refOfUnixRule(rule: UnixRule): RuleRef {
+  return new RuleRef({ ...rule, action: 'allow', text: formatUnixRule(rule) });
+}
+
 /** A rule or socket as it is written: `/run/x.sock`, `/run/dir/`, `@name`. */
-export function formatUnixRule({ kind, text }: Pick<UnixRule, 'kind' | 'text'>): string {
+export function formatUnixRule({ kind, text }: UnixName): string {
   if (kind === 'abstract') return `@${text}`;
   return kind === 'directory' && text !== '/' ? `${text}/` : text;
 }
 
 /** Whether a rule allows a socket, or everything that another rule allows. */
-export function coversSocket(
-  rule: Pick<UnixRule, 'kind' | 'text'>,
-  { kind, text }: Pick<UnixRule, 'kind' | 'text'>,
-): boolean {
+export function coversSocket(rule: UnixName, { kind, text }: UnixName): boolean {
   if (rule.kind !== 'directory') return rule.kind === kind && rule.text === text;
   if (kind === 'abstract') return false;
   return (
     text.startsWith(rule.text === '/' ? '/' : `${rule.text}/`) ||
     (kind === 'directory' && text === rule.text)
   );
-}
-
-/** The table keeps the lines of UNIX rules; the file is that of its other rules. */
-function sourceOf(table: Table): string {
-  for (let rule = 0; rule < table.summary().rules; rule++) {
-    const { line, source } = table.rule(rule);
-    if (line > 0) return source;
-  }
-  return 'allow_unix';
 }

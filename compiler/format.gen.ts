@@ -4,7 +4,7 @@
 export const MAGIC_LOW = 0x444e4153;
 /** Bytes 4..8 of a table, "LOCK". */
 export const MAGIC_HIGH = 0x4b434f4c;
-export const MAJOR = 1;
+export const MAJOR = 2;
 export const MINOR = 0;
 export const HEADER_BYTES = 64;
 export const HEADER_MAJOR = 8;
@@ -43,7 +43,7 @@ export const ADDRESS_BYTES = 16;
 export const STRING_BYTES = 1;
 export const CELL_BYTES = 8;
 export const FACTS_BYTES = 32;
-export const UNIX_RULE_BYTES = 16;
+export const UNIX_RULE_BYTES = 28;
 export const PRIVATE_NAME_BYTES = 16;
 export const ADDRESS_SET_BYTES = 24;
 export const MEMBER_BYTES = 2;
@@ -89,18 +89,19 @@ export const ADDRESS_SET_TRIE = 0;
 export const ADDRESS_SET_FIRST = 4;
 export const ADDRESS_SET_COUNT = 8;
 export const ADDRESS_SET_FAMILY_BYTES = 12;
+export const ORIGIN_LINE = 0;
+export const ORIGIN_COLUMN = 4;
+export const ORIGIN_TEXT = 8;
+export const ORIGIN_TEXT_BYTES = 12;
+export const ORIGIN_SOURCE = 16;
+export const ORIGIN_SOURCE_BYTES = 20;
 export const RULE_ACTION = 0;
 export const RULE_PROTOCOL = 1;
 export const RULE_TARGET = 2;
 export const RULE_PREFIX_BITS = 3;
 export const RULE_PORT_SET = 4;
 export const RULE_INDEX = 8;
-export const RULE_LINE = 12;
-export const RULE_COLUMN = 16;
-export const RULE_TEXT = 20;
-export const RULE_TEXT_BYTES = 24;
-export const RULE_SOURCE = 28;
-export const RULE_SOURCE_BYTES = 32;
+export const RULE_ORIGIN = 12;
 export const RULE_SET_NAME = 36;
 export const RULE_SET_NAME_BYTES = 40;
 export const RULE_RESERVED = 44;
@@ -155,9 +156,7 @@ export const FLAG_ALLOW_USERNS = 1;
 /** All flags that there are. */
 export const FLAGS_ALL = 1;
 export const UNIX_RULE_KIND = 0;
-export const UNIX_RULE_LINE = 4;
-export const UNIX_RULE_TEXT = 8;
-export const UNIX_RULE_TEXT_BYTES = 12;
+export const UNIX_RULE_ORIGIN = 4;
 export const UNIX_PATH = 0;
 export const UNIX_DIRECTORY = 1;
 export const UNIX_ABSTRACT = 2;
@@ -212,7 +211,7 @@ export const FAILURE_DRAFT = 3;
 export const DEFECT_SHORT = 1;
 /** the file does not begin with SANDLOCK, so it is not a table */
 export const DEFECT_MAGIC = 2;
-/** the table has a major version that this program does not know */
+/** the table has a major version that this program does not know; compile its policy anew */
 export const DEFECT_MAJOR = 3;
 /** the table has a newer minor version than this program */
 export const DEFECT_MINOR = 4;
@@ -322,12 +321,14 @@ export const DEFECT_SET_TRIE = 55;
 export const DEFECT_SET_MEMBERS = 56;
 /** the members of a set are not ascending, or no port sets of its trie */
 export const DEFECT_MEMBER = 57;
+/** a rule has a line and no column, or a column and no line */
+export const DEFECT_PLACE = 58;
 
 /** What each refusal means, by code. */
 export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
   1: "the file is shorter than a table's header",
   2: "the file does not begin with SANDLOCK, so it is not a table",
-  3: "the table has a major version that this program does not know",
+  3: "the table has a major version that this program does not know; compile its policy anew",
   4: "the table has a newer minor version than this program",
   5: "the number of sections is not that of the version",
   6: "the file is not as long as its header says",
@@ -382,6 +383,7 @@ export const DEFECT_TEXTS: Readonly<Record<number, string>> = {
   55: "a set has a trie that does not exist or is of the other family",
   56: "the members of a set do not follow those of its predecessor",
   57: "the members of a set are not ascending, or no port sets of its trie",
+  58: "a rule has a line and no column, or a column and no line",
 };
 
 /** Why a build stopped, by code. */

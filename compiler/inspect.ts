@@ -3,10 +3,11 @@
  * and sizes; and how a look-up walks it for one address. Reads, judges nothing.
  */
 import { formatAddress, fromNumber, toNumber } from './address.ts';
-import { formatUnixRule } from './explain-unix.ts';
+import { refOfUnixRule } from './explain-unix.ts';
 import type { Dns, Facts, Protocol } from './model.ts';
 import { explainPlan, type PlannedProtocol } from './plan.ts';
 import { formatPorts } from './port-text.ts';
+import type { RuleRef } from './rule-ref.ts';
 import { isBind, isMapped, toCanonical, widen } from './stored-address.ts';
 import type { Layout, TrieLayout } from './stored-layout.ts';
 import type { Table } from './table.ts';
@@ -39,7 +40,7 @@ export interface Inspection {
   readonly sets: readonly InspectedSet[];
   readonly families: Facts['families'];
   readonly userns: boolean;
-  readonly unix: readonly string[];
+  readonly unix: readonly RuleRef[];
   /** Different port sets, the empty one included. */
   readonly portSets: number;
   readonly layout: Layout;
@@ -68,7 +69,7 @@ export function inspectTable(table: Table): Inspection {
     sets: inspectSets(table),
     families: facts.families,
     userns: facts.allowUserns,
-    unix: table.unixRules().map(formatUnixRule),
+    unix: table.unixRules().map(refOfUnixRule),
     portSets: table.summary().portSets,
     layout: table.layout(),
   };

@@ -8,6 +8,7 @@ import * as F from './format.gen.ts';
 import type {
   AddressSet,
   Dns,
+  Origin,
   PinnedName,
   PortRange,
   Rule,
@@ -115,21 +116,14 @@ function writeRule(
   rule: Rule,
   layout: Layout,
 ): void {
-  const { action, protocol, target, text, source, line, column } = rule;
+  const { action, protocol, target } = rule;
   const put = (field: number, value: number): void => view.setUint32(at + field, value, true);
-  const putText = (field: number, { offset, bytes }: TextPlace): void => {
-    put(field, offset);
-    put(field + 4, bytes);
-  };
   view.setUint8(at + F.RULE_ACTION, action === 'allow' ? F.ACTION_ALLOW : F.ACTION_DENY);
   view.setUint8(at + F.RULE_PROTOCOL, PROTOCOL_NUMBERS[protocol]);
   put(F.RULE_PORT_SET, layout.ranges.length);
   put(F.RULE_RESERVED, rule.ports.length);
   for (const range of rule.ports) layout.ranges.push(toCell(range));
-  put(F.RULE_LINE, line);
-  put(F.RULE_COLUMN, column);
-  putText(F.RULE_TEXT, layout.strings.place(text));
-  putText(F.RULE_SOURCE, layout.strings.place(source));
+  writeOrigin(view, at + F.RULE_ORIGIN, rule, layout.strings);
   const kind = (value: number): void => view.setUint8(at + F.RULE_TARGET, value);
   switch (target.kind) {
     case 'any':
@@ -149,9 +143,21 @@ function writeRule(
     case 'set':
       kind(F.TARGET_SET);
       put(F.RULE_INDEX, layout.sets.numberOf(target.set));
-      putText(F.RULE_SET_NAME, layout.strings.place(target.set));
+      writeText(view, at + F.RULE_SET_NAME, layout.strings.place(target.set));
       break;
   }
+}
+
+function writeOrigin(view: DataView, at: number, origin: Origin, strings: StringTable): void {
+  view.setUint32(at + F.ORIGIN_LINE, origin.line, true);
+  view.setUint32(at + F.ORIGIN_COLUMN, origin.column, true);
+  writeText(view, at + F.ORIGIN_TEXT, strings.place(origin.text));
+  writeText(view, at + F.ORIGIN_SOURCE, strings.place(origin.source));
+}
+
+function writeText(view: DataView, at: number, { offset, bytes }: TextPlace): void {
+  view.setUint32(at, offset, true);
+  view.setUint32(at + 4, bytes, true);
 }
 
 function toCell({ low, high }: PortRange): number {
@@ -191,12 +197,14 @@ function writeNames({ names, strings }: Layout): { cells: Uint8Array; addresses:
 
 /** The section `unixRules`. */
 function writeUnixRules(rules: readonly UnixRule[], strings: StringTable): Uint8Array {
-  const cells = new Uint32Array(rules.length * 4);
-  rules.forEach(({ kind, text, line }, index) => {
-    const { offset, bytes } = strings.place(text);
-    cells.set([UNIX_KIND_NUMBERS[kind], line, offset, bytes], index * 4);
+  const cells = new Uint8Array(rules.length * F.UNIX_RULE_BYTES);
+  const view = new DataView(cells.buffer);
+  rules.forEach((rule, index) => {
+    const at = index * F.UNIX_RULE_BYTES;
+    view.setUint32(at + F.UNIX_RULE_KIND, UNIX_KIND_NUMBERS[rule.kind], true);
+    writeOrigin(view, at + F.UNIX_RULE_ORIGIN, rule, strings);
   });
-  return bytesOf(cells);
+  return cells;
 }
 
 /** The section `privateNames`. */

@@ -47,19 +47,23 @@ export type Target =
   | { readonly kind: 'name'; readonly name: string }
   | { readonly kind: 'set'; readonly set: string };
 
-/** One rule with its origin. `line` and `column` are 1-based, 0 when the rule came from an option. */
-export interface Rule {
-  readonly action: Action;
-  readonly protocol: Protocol;
-  /** Sorted, disjoint, not adjacent, at least one. */
-  readonly ports: readonly PortRange[];
-  readonly target: Target;
-  /** The rule as written. */
+/** How and where a rule was written. `line` and `column` are 1-based, 0 when it came from an option. */
+export interface Origin {
+  /** The rule as written; of a UNIX rule the name. */
   readonly text: string;
   /** File name without directories, or the option (`--allow`). */
   readonly source: string;
   readonly line: number;
   readonly column: number;
+}
+
+/** One rule with its origin. */
+export interface Rule extends Origin {
+  readonly action: Action;
+  readonly protocol: Protocol;
+  /** Sorted, disjoint, not adjacent, at least one. */
+  readonly ports: readonly PortRange[];
+  readonly target: Target;
 }
 
 /**
@@ -101,16 +105,17 @@ export interface Facts {
 }
 
 /** A UNIX socket outside the sandbox that may be reached. */
-export interface UnixRule {
+export interface UnixRule extends Origin {
   readonly kind: 'path' | 'directory' | 'abstract';
   /**
    * 1 to 107 bytes of UTF-8 without NUL. `path` and `directory` begin with `/` and do not end with
    * one, but for the directory `/` itself; `abstract` has no `@`.
    */
   readonly text: string;
-  /** 1-based, 0 when the rule came from an option. */
-  readonly line: number;
 }
+
+/** What a UNIX rule, or a question about a socket, names. */
+export type UnixName = Pick<UnixRule, 'kind' | 'text'>;
 
 /** A name, or every name below it (`*.name`), that may have addresses of the inside (`[dns] private`). */
 export interface PrivateName {

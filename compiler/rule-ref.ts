@@ -70,7 +70,7 @@ export function formatRule({ text, source, line, column }: Omit<Written, 'action
   return `${formatPlace(source, line, column)} ${JSON.stringify(text)}`;
 }
 
-/** `policy.toml:4:3`; what came from an option has no line, and what is about a line no column. */
+/** `policy.toml:4:3`; what came from an option has no line, and who means the whole line gives no column. */
 export function formatPlace(source: string, line: number, column: number): string {
   if (line === 0) return source;
   return column === 0 ? `${source}:${line}` : `${source}:${line}:${column}`;

@@ -14,6 +14,8 @@ export interface Position {
 /** A named text. `name` is how the user called it. */
 export interface Source {
   readonly name: string;
+  /** The name without directories, as rules tell it. */
+  readonly fileName: string;
   readonly text: string;
   /** Line and column of a UTF-16 offset, 0..text.length. */
   position(offset: number): Position;
@@ -57,7 +59,7 @@ export function createSource(
     return createDiagnostic(place, column, local, extra);
   }
 
-  return { name, text, position, diagnose };
+  return { name, fileName: name.replace(/^.*\//, ''), text, position, diagnose };
 }
 
 function lineStarts(text: string): number[] {

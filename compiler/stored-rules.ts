@@ -7,6 +7,7 @@ import type {
   Dns,
   Facts,
   FamilyName,
+  Origin,
   PinnedName,
   PortRange,
   Protocol,
@@ -97,11 +98,10 @@ export function readFacts(reader: TableReader): Facts {
 export function readUnixRules(reader: TableReader): readonly UnixRule[] {
   const { count, offset } = sectionOf(reader, F.SECTION_UNIX_RULES);
   return Array.from({ length: count }, (_, index) => {
-    const rule = offset + index * F.UNIX_RULE_BYTES;
+    const at = offset + index * F.UNIX_RULE_BYTES;
     return {
-      kind: UNIX_KINDS[reader.view.getUint32(rule + F.UNIX_RULE_KIND, true)] ?? 'path',
-      text: readText(reader, rule + F.UNIX_RULE_TEXT),
-      line: reader.view.getUint32(rule + F.UNIX_RULE_LINE, true),
+      kind: UNIX_KINDS[reader.view.getUint32(at + F.UNIX_RULE_KIND, true)] ?? 'path',
+      ...readOrigin(reader, at + F.UNIX_RULE_ORIGIN),
     };
   });
 }
@@ -177,10 +177,16 @@ export function readRule(reader: TableReader, number: number, names: readonly Pi
     protocol: PROTOCOLS[view.getUint8(at + F.RULE_PROTOCOL)] ?? 'tcp',
     ports: readPorts(reader, view.getUint32(at + F.RULE_PORT_SET, true)),
     target: readTarget(reader, at, names),
-    text: readText(reader, at + F.RULE_TEXT),
-    source: readSource(reader, at + F.RULE_SOURCE),
-    line: view.getUint32(at + F.RULE_LINE, true),
-    column: view.getUint32(at + F.RULE_COLUMN, true),
+    ...readOrigin(reader, at + F.RULE_ORIGIN),
+  };
+}
+
+function readOrigin(reader: TableReader, at: number): Origin {
+  return {
+    text: readText(reader, at + F.ORIGIN_TEXT),
+    source: readSource(reader, at + F.ORIGIN_SOURCE),
+    line: reader.view.getUint32(at + F.ORIGIN_LINE, true),
+    column: reader.view.getUint32(at + F.ORIGIN_COLUMN, true),
   };
 }
 

@@ -6,7 +6,7 @@
  * files that a path leads to. Does not look whether a socket exists.
  */
 import type { Fault } from './diagnostic.ts';
-import type { UnixRule } from './model.ts';
+import type { UnixName, UnixRule } from './model.ts';
 import { type Placed, placeInString } from './placed.ts';
 import type { Source } from './source.ts';
 import type { TomlNode, TomlScalar } from './toml-tree.ts';
@@ -31,13 +31,16 @@ export function readUnixRules(
     if (item.kind !== 'string') continue;
     const parsed = parseUnixRule(String(item.value));
     if ('code' in parsed) errors.push(placeInString(source, item, parsed));
-    else rules.push({ rule: { ...parsed, line: source.position(item.start).line }, item });
+    else {
+      const rule = { ...parsed, source: source.fileName, ...source.position(item.start) };
+      rules.push({ rule, item });
+    }
   }
   return { rules, errors };
 }
 
-/** A rule without its line, or the first thing that is wrong with it. Offsets count from the start of `text`. */
-export function parseUnixRule(text: string): Omit<UnixRule, 'line'> | Fault {
+/** What a rule says, or the first thing that is wrong with it. Offsets count from the start of `text`. */
+export function parseUnixRule(text: string): UnixName | Fault {
   const whole = { start: 0, end: text.length };
   if (text === '') {
     const message = 'the socket is missing';
@@ -66,7 +69,7 @@ export function parseUnixRule(text: string): Omit<UnixRule, 'line'> | Fault {
 
 const FORM = 'an absolute path, a directory with a final `/`, or `@` and an abstract name';
 
-function parseAbstract(text: string): Omit<UnixRule, 'line'> | Fault {
+function parseAbstract(text: string): UnixName | Fault {
   const name = text.slice(1);
   if (name === '') {
     const message = 'the abstract name is missing behind `@`';

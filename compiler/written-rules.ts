@@ -51,14 +51,13 @@ export function readFileRules(
 ): WrittenRules {
   const rules: WrittenRule[] = [];
   const errors: Placed[] = [];
-  const sourceName = source.name.replace(/^.*\//, '');
   for (const [key, entry] of network?.keys ?? []) {
     const list = LISTS.get(key);
     if (list === undefined || entry.node.kind !== 'array') continue;
-    if (key === 'deny_bind') rules.push(...implyBinds(entry, source, sourceName));
+    if (key === 'deny_bind') rules.push(...implyBinds(entry, source));
     for (const [index, item] of entry.node.items.entries()) {
       if ((index + 1) % TELL_EVERY === 0) {
-        progress(`reading ${sourceName}`, index / entry.node.items.length);
+        progress(`reading ${source.fileName}`, index / entry.node.items.length);
       }
       if (item.kind !== 'string') continue;
       const text = String(item.value);
@@ -75,7 +74,7 @@ export function readFileRules(
         ports,
         target,
         text,
-        source: sourceName,
+        source: source.fileName,
         line,
         column,
       };
@@ -86,7 +85,7 @@ export function readFileRules(
 }
 
 /** What `deny_bind` means apart from its rules: everything else may be bound. */
-function implyBinds(entry: TomlEntry, source: Source, sourceName: string): WrittenRule[] {
+function implyBinds(entry: TomlEntry, source: Source): WrittenRule[] {
   const { line, column } = source.position(entry.start);
   const protocols: readonly Protocol[] = ['tcp-bind', 'udp-bind'];
   return protocols.map((protocol) => ({
@@ -96,7 +95,7 @@ function implyBinds(entry: TomlEntry, source: Source, sourceName: string): Writt
       ports: ALL_PORTS,
       target: { kind: 'any' },
       text: 'deny_bind',
-      source: sourceName,
+      source: source.fileName,
       line,
       column,
     },

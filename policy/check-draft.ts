@@ -26,6 +26,8 @@ import {
   NAME_COUNT,
   NAME_KIND,
   NAME_PINNED,
+  ORIGIN_TEXT,
+  ORIGIN_TEXT_BYTES,
   PRIVATE_BELOW,
   PRIVATE_NAME_BYTES,
   PRIVATE_NAME_KIND,
@@ -35,6 +37,7 @@ import {
   RULE_ACTION,
   RULE_BYTES,
   RULE_INDEX,
+  RULE_ORIGIN,
   RULE_PROTOCOL,
   RULE_TARGET,
   TARGET_NAME,
@@ -42,10 +45,10 @@ import {
   UNIX_ABSTRACT,
   UNIX_RULE_BYTES,
   UNIX_RULE_KIND,
-  UNIX_RULE_TEXT,
-  UNIX_RULE_TEXT_BYTES,
+  UNIX_RULE_ORIGIN,
 } from './format';
 import { isUnixText } from './verify-facts';
+import { isPlace } from './verify-rules';
 
 /** Fails with FAILURE_DRAFT unless every rule's fields are in range. */
 export function checkRules(draft: usize): void {
@@ -57,7 +60,7 @@ export function checkRules(draft: usize): void {
     if (load<u8>(rule, RULE_ACTION) > <u8>ACTION_ALLOW) fail(FAILURE_DRAFT);
     const protocol = <u32>load<u8>(rule, RULE_PROTOCOL);
     if (protocol >= PROTOCOLS) fail(FAILURE_DRAFT);
-    if (target > TARGET_SET) fail(FAILURE_DRAFT);
+    if (target > TARGET_SET || !isPlace(rule + RULE_ORIGIN)) fail(FAILURE_DRAFT);
     if (target == TARGET_NAME && protocol >= PROTOCOL_TCP_BIND) fail(FAILURE_DRAFT);
     if (target == TARGET_NAME && index >= load<u32>(draft, DRAFT_NAME_COUNT)) fail(FAILURE_DRAFT);
     if (target == TARGET_SET && index >= load<u32>(draft, DRAFT_SET_COUNT)) fail(FAILURE_DRAFT);
@@ -91,9 +94,11 @@ export function checkFacts(draft: usize): void {
   for (let i: u32 = 0; i < count; i++) {
     const rule = load<usize>(draft, DRAFT_UNIX_RULES) + <usize>i * UNIX_RULE_BYTES;
     const kind = load<u32>(rule, UNIX_RULE_KIND);
-    const text = load<usize>(draft, DRAFT_STRINGS) + load<u32>(rule, UNIX_RULE_TEXT);
-    const bytes = load<u32>(rule, UNIX_RULE_TEXT_BYTES);
+    const origin = rule + UNIX_RULE_ORIGIN;
+    const text = load<usize>(draft, DRAFT_STRINGS) + load<u32>(origin, ORIGIN_TEXT);
+    const bytes = load<u32>(origin, ORIGIN_TEXT_BYTES);
     if (kind > UNIX_ABSTRACT || !isUnixText(kind, text, bytes)) fail(FAILURE_DRAFT);
+    if (!isPlace(origin)) fail(FAILURE_DRAFT);
   }
   if (load<u32>(draft, DRAFT_RESOLVE) > RESOLVE_LIVE) fail(FAILURE_DRAFT);
   const privateNames = load<u32>(draft, DRAFT_PRIVATE_NAME_COUNT);

@@ -10,7 +10,7 @@
 export const MAGIC_LOW: u32 = 0x444e4153;
 /** Bytes 4..8 of a table, "LOCK". */
 export const MAGIC_HIGH: u32 = 0x4b434f4c;
-export const MAJOR: u32 = 1;
+export const MAJOR: u32 = 2;
 export const MINOR: u32 = 0;
 
 // Header (docs/format.md §2).
@@ -57,7 +57,7 @@ export const ADDRESS_BYTES: u32 = 16;
 export const STRING_BYTES: u32 = 1;
 export const CELL_BYTES: u32 = 8;
 export const FACTS_BYTES: u32 = 32;
-export const UNIX_RULE_BYTES: u32 = 16;
+export const UNIX_RULE_BYTES: u32 = 28;
 export const PRIVATE_NAME_BYTES: u32 = 16;
 export const ADDRESS_SET_BYTES: u32 = 24;
 export const MEMBER_BYTES: u32 = 2;
@@ -113,6 +113,14 @@ export const ADDRESS_SET_FIRST: u32 = 4;
 export const ADDRESS_SET_COUNT: u32 = 8;
 export const ADDRESS_SET_FAMILY_BYTES: u32 = 12;
 
+// Origin (§7): what rules and UNIX rules say of how and where they were written.
+export const ORIGIN_LINE: u32 = 0;
+export const ORIGIN_COLUMN: u32 = 4;
+export const ORIGIN_TEXT: u32 = 8;
+export const ORIGIN_TEXT_BYTES: u32 = 12;
+export const ORIGIN_SOURCE: u32 = 16;
+export const ORIGIN_SOURCE_BYTES: u32 = 20;
+
 // Rule (§7).
 export const RULE_ACTION: u32 = 0;
 export const RULE_PROTOCOL: u32 = 1;
@@ -120,12 +128,7 @@ export const RULE_TARGET: u32 = 2;
 export const RULE_PREFIX_BITS: u32 = 3;
 export const RULE_PORT_SET: u32 = 4;
 export const RULE_INDEX: u32 = 8;
-export const RULE_LINE: u32 = 12;
-export const RULE_COLUMN: u32 = 16;
-export const RULE_TEXT: u32 = 20;
-export const RULE_TEXT_BYTES: u32 = 24;
-export const RULE_SOURCE: u32 = 28;
-export const RULE_SOURCE_BYTES: u32 = 32;
+export const RULE_ORIGIN: u32 = 12;
 export const RULE_SET_NAME: u32 = 36;
 export const RULE_SET_NAME_BYTES: u32 = 40;
 export const RULE_RESERVED: u32 = 44;
@@ -186,9 +189,7 @@ export const FLAGS_ALL: u32 = 1;
 
 // UNIX rule (§8).
 export const UNIX_RULE_KIND: u32 = 0;
-export const UNIX_RULE_LINE: u32 = 4;
-export const UNIX_RULE_TEXT: u32 = 8;
-export const UNIX_RULE_TEXT_BYTES: u32 = 12;
+export const UNIX_RULE_ORIGIN: u32 = 4;
 export const UNIX_PATH: u32 = 0;
 export const UNIX_DIRECTORY: u32 = 1;
 export const UNIX_ABSTRACT: u32 = 2;
@@ -253,7 +254,7 @@ export const FAILURE_DRAFT: u32 = 3;
 export const DEFECT_SHORT: u32 = 1;
 /** the file does not begin with SANDLOCK, so it is not a table */
 export const DEFECT_MAGIC: u32 = 2;
-/** the table has a major version that this program does not know */
+/** the table has a major version that this program does not know; compile its policy anew */
 export const DEFECT_MAJOR: u32 = 3;
 /** the table has a newer minor version than this program */
 export const DEFECT_MINOR: u32 = 4;
@@ -363,3 +364,5 @@ export const DEFECT_SET_TRIE: u32 = 55;
 export const DEFECT_SET_MEMBERS: u32 = 56;
 /** the members of a set are not ascending, or no port sets of its trie */
 export const DEFECT_MEMBER: u32 = 57;
+/** a rule has a line and no column, or a column and no line */
+export const DEFECT_PLACE: u32 = 58;

@@ -20,6 +20,8 @@ import {
   FACTS_RESOLVE,
   FAMILIES_ALL,
   FLAGS_ALL,
+  ORIGIN_TEXT,
+  ORIGIN_TEXT_BYTES,
   PRIVATE_BELOW,
   PRIVATE_NAME_BYTES,
   PRIVATE_NAME_KIND,
@@ -34,12 +36,11 @@ import {
   UNIX_DIRECTORY,
   UNIX_RULE_BYTES,
   UNIX_RULE_KIND,
-  UNIX_RULE_TEXT,
-  UNIX_RULE_TEXT_BYTES,
+  UNIX_RULE_ORIGIN,
   UNIX_TEXT_MAX,
 } from './format';
 import { sectionCount, sectionOffset } from './section';
-import { checkText } from './verify-rules';
+import { checkOrigin, checkText } from './verify-rules';
 
 const SLASH: u8 = 0x2f;
 
@@ -70,10 +71,10 @@ export function checkUnixRules(table: usize): bool {
     const rule = table + offset;
     const kind = load<u32>(rule, UNIX_RULE_KIND);
     if (kind > UNIX_ABSTRACT) return report(DEFECT_UNIX_KIND, offset + UNIX_RULE_KIND);
-    if (!checkText(table, offset + UNIX_RULE_TEXT)) return false;
-    const text = strings + load<u32>(rule, UNIX_RULE_TEXT);
-    if (!isUnixText(kind, text, load<u32>(rule, UNIX_RULE_TEXT_BYTES))) {
-      return report(DEFECT_UNIX_TEXT, offset + UNIX_RULE_TEXT);
+    if (!checkOrigin(table, offset + UNIX_RULE_ORIGIN)) return false;
+    const text = strings + load<u32>(rule, UNIX_RULE_ORIGIN + ORIGIN_TEXT);
+    if (!isUnixText(kind, text, load<u32>(rule, UNIX_RULE_ORIGIN + ORIGIN_TEXT_BYTES))) {
+      return report(DEFECT_UNIX_TEXT, offset + UNIX_RULE_ORIGIN + ORIGIN_TEXT);
     }
   }
   return true;

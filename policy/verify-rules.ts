@@ -6,6 +6,7 @@ import {
   DEFECT_ADDRESS,
   DEFECT_NAME_ADDRESSES,
   DEFECT_NAME_KIND,
+  DEFECT_PLACE,
   DEFECT_RESERVED,
   DEFECT_RULE_ACTION,
   DEFECT_RULE_ADDRESS,
@@ -25,6 +26,10 @@ import {
   NAME_RESERVED,
   NAME_TEXT,
   NAME_TEXT_BYTES,
+  ORIGIN_COLUMN,
+  ORIGIN_LINE,
+  ORIGIN_SOURCE,
+  ORIGIN_TEXT,
   PORT_RANGE_BYTES,
   PORT_SET_BYTES,
   PROTOCOL_ICMP,
@@ -34,15 +39,14 @@ import {
   RULE_ADDRESS,
   RULE_BYTES,
   RULE_INDEX,
+  RULE_ORIGIN,
   RULE_PORT_SET,
   RULE_PREFIX_BITS,
   RULE_PROTOCOL,
   RULE_RESERVED,
   RULE_SET_NAME,
   RULE_SET_NAME_BYTES,
-  RULE_SOURCE,
   RULE_TARGET,
-  RULE_TEXT,
   SECTION_ADDRESSES,
   SECTION_NAMES,
   SECTION_PORT_RANGES,
@@ -95,8 +99,7 @@ function checkRule(table: usize, offset: u32): bool {
       return report(DEFECT_RULE_TARGET, offset + RULE_TARGET);
     }
   }
-  if (!checkText(table, offset + RULE_TEXT)) return false;
-  if (!checkText(table, offset + RULE_SOURCE)) return false;
+  if (!checkOrigin(table, offset + RULE_ORIGIN)) return false;
   if (target == TARGET_SET) {
     if (!checkText(table, offset + RULE_SET_NAME)) return false;
   } else {
@@ -151,6 +154,17 @@ function hasRuleAddress(rule: usize): bool {
 /** ::/128 or ::ffff:0.0.0.0/128, which no canonical form of a destination has. */
 function isUnspecified(hi: u64, lo: u64, bits: u32): bool {
   return bits == 128 && hi == 0 && (lo == 0 || lo == 0xffff00000000);
+}
+
+/** Checks how and where a rule or UNIX rule says that it was written. */
+export function checkOrigin(table: usize, origin: u32): bool {
+  if (!isPlace(table + origin)) return report(DEFECT_PLACE, origin + ORIGIN_COLUMN);
+  return checkText(table, origin + ORIGIN_TEXT) && checkText(table, origin + ORIGIN_SOURCE);
+}
+
+/** Whether the origin has a line and a column, or neither; the builder asks, too. */
+export function isPlace(origin: usize): bool {
+  return (load<u32>(origin, ORIGIN_LINE) != 0) == (load<u32>(origin, ORIGIN_COLUMN) != 0);
 }
 
 /** Checks the text whose offset stands at `field` and whose length follows it. */

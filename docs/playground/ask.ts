@@ -84,13 +84,8 @@ function verdictItem(verdict: Verdict, isAssumed: boolean, actions: Actions): HT
 
 function ruleLink({ text, source, line, column }: RuleRef, { goTo }: Actions): HTMLElement {
   if (line === 0) return element('code', '', `${source} “${text}”`);
-  const place = column > 0 ? `${source}:${line}` : `line ${line}`;
-  // A column points at the opening quote.
-  return button(
-    'link',
-    () => goTo(line, Math.max(1, column), text.length + 2),
-    `${place} “${text}”`,
-  );
+  // The column is that of the opening quote.
+  return button('link', () => goTo(line, column, text.length + 2), `${source}:${line} “${text}”`);
 }
 
 function joined(parts: readonly HTMLElement[]): (HTMLElement | string)[] {

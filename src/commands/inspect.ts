@@ -90,7 +90,7 @@ export function formatInspection(inspection: Inspection, nowMs: number): readonl
     `families   ${families.join(' ') || 'none'}`,
     `namespaces ${userns ? 'may be made' : 'not made'}`,
     ...(unix.length === 0 ? ['unix       no socket outside'] : ['unix']),
-    ...listed(unix),
+    ...listed(unix.map((rule) => rule.shown())),
     'sections',
     ...layout.sections.map(
       ({ name, count, bytes }) =>

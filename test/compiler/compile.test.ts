@@ -129,10 +129,11 @@ test.each([
 
 test('examples/verbose.toml: the table has the walls as written', async () => {
   const table = open((await example('verbose.toml')).table);
-  expect(table.unixRules().map(({ kind, text, line }) => [kind, text, line])).toEqual([
-    ['path', '/run/postgresql/.s.PGSQL.5432', 43],
-    ['directory', '/run/user/1000', 44],
-    ['abstract', 'abstract-name', 45],
+  const source = 'verbose.toml';
+  expect(table.unixRules()).toEqual([
+    { kind: 'path', text: '/run/postgresql/.s.PGSQL.5432', source, line: 43, column: 3 },
+    { kind: 'directory', text: '/run/user/1000', source, line: 44, column: 3 },
+    { kind: 'abstract', text: 'abstract-name', source, line: 45, column: 3 },
   ]);
   expect(table.facts()).toEqual({
     families: [

@@ -6,7 +6,7 @@ import type { TableDraft } from '../../compiler/model.ts';
 import { parsePorts } from '../../compiler/ports.ts';
 import type { Table } from '../../compiler/table.ts';
 import { formatDifference } from '../../src/commands/diff.ts';
-import { draftOf, FACTS, prefix, rule } from '../reference/drafts.ts';
+import { draftOf, FACTS, prefix, rule, unixRule } from '../reference/drafts.ts';
 import { createLargeDraft } from '../reference/large.ts';
 import { createModel, PROTOCOLS, toNumber } from '../reference/model.ts';
 import { opened, RELEASE, tableOf } from '../reference/modules.ts';
@@ -145,17 +145,14 @@ describe('the lines', () => {
   test('families close what rules open, and UNIX sockets and namespaces are told', () => {
     const rules = [rule('allow', 'tcp://*:443', 1)];
     const before = draftOf(rules, {
-      unixRules: [{ kind: 'directory', text: '/run', line: 1 }],
+      unixRules: [unixRule('directory', '/run', 1)],
     });
     const after = draftOf(rules, {
       facts: {
         families: FACTS.families.filter((one) => one !== 'inet6/stream'),
         allowUserns: true,
       },
-      unixRules: [
-        { kind: 'path', text: '/run/x', line: 1 },
-        { kind: 'abstract', text: 'name', line: 2 },
-      ],
+      unixRules: [unixRule('path', '/run/x', 1), unixRule('abstract', 'name', 2)],
     });
     expect(lines(before, after)).toEqual([
       '- tcp://[::/0]:443',

@@ -21,14 +21,23 @@ test('of a policy with everything, everything is counted', () => {
     ]),
   );
   expect(inspection.sets).toEqual([{ name: 'mirrors', number: 0, ranges4: 2, ranges6: 1 }]);
-  expect(inspection.unix).toEqual([
-    '/run/postgresql/.s.PGSQL.5432',
+  const [socket, ...others] = JSON.parse(JSON.stringify(inspection.unix));
+  expect(socket).toEqual({
+    action: 'allow',
+    text: '/run/postgresql/.s.PGSQL.5432',
+    source: 'polïcy.toml',
+    line: 10,
+    column: 3,
+  });
+  expect(others.map(({ text }: { text: string }) => text)).toEqual([
     '/run/üser/1000/',
     '@sandlock',
   ]);
   expect(inspection.userns).toBe(true);
   const lines = formatInspection(inspection, 0);
   expect(lines).toContain('  @mirrors  2 IPv4 ranges, 1 IPv6 ranges');
+  expect(lines).toContain('  polïcy.toml:11:3 "/run/üser/1000/"');
+  expect(lines).toContain('  second.toml:2:3 "@sandlock"');
 });
 
 test('walks of random tables end with the verdict, inside the boundary that they name', () => {

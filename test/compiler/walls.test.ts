@@ -10,7 +10,7 @@ function draftOf(text: string): Promise<TableDraft> {
   return goodDraft({ file: { name: 'policy.toml', text } });
 }
 
-test('UNIX rules are paths, directories and abstract names, with their lines', async () => {
+test('UNIX rules are paths, directories and abstract names, with their places', async () => {
   const { unixRules } = await draftOf(`[network]
 allow_unix = [
   "/run/postgresql/.s.PGSQL.5432",
@@ -18,16 +18,24 @@ allow_unix = [
   "/",
   "@@x", "/run/a b", "/run/üser", '/run/"q"',
 ]`);
-  expect(unixRules.map(({ kind, text, line }) => `${line} ${kind} ${text}`)).toEqual([
-    '3 path /run/postgresql/.s.PGSQL.5432',
-    '4 directory /run/user/1000',
-    '4 abstract abstract-name',
-    '5 directory /',
-    '6 abstract @x',
-    '6 path /run/a b',
-    '6 path /run/üser',
-    '6 path /run/"q"',
+  expect(
+    unixRules.map(({ kind, text, line, column }) => `${line}:${column} ${kind} ${text}`),
+  ).toEqual([
+    '3:3 path /run/postgresql/.s.PGSQL.5432',
+    '4:3 directory /run/user/1000',
+    '4:22 abstract abstract-name',
+    '5:3 directory /',
+    '6:3 abstract @x',
+    '6:10 path /run/a b',
+    '6:22 path /run/üser',
+    '6:35 path /run/"q"',
   ]);
+});
+
+test('UNIX rules tell the file without its directories', async () => {
+  const text = '[network]\nallow_unix = ["/x"]';
+  const { unixRules } = await goodDraft({ file: { name: 'some/where/p.toml', text } });
+  expect(unixRules).toEqual([{ kind: 'path', text: '/x', source: 'p.toml', line: 2, column: 15 }]);
 });
 
 test('107 bytes are not too many, with the final slash of a directory not counted', async () => {

@@ -230,6 +230,10 @@ describe.each(users)('as $name', (user) => {
         makeFile('policy.toml', policyOf(['127.0.0.1:*'])),
         'is not a compiled table; if it is a policy: sandlock compile',
       ],
+      [
+        makeFile('old.bin', readFileSync(join(import.meta.dirname, '../bad-data/major-1.bin'))),
+        /major version .*; compile its policy anew \(defect 3 at byte 8\)/,
+      ],
       [makeFile('damaged.bin', damaged), /checksum .* \(defect 7 at byte 24\)/],
       [
         makeFile('cut.bin', bytes.subarray(0, 100)),

@@ -168,10 +168,14 @@ describe.each(users)('as $name', (user) => {
       `sandlock: denied unix ${path} — socat[N]; no rule allows a unix socket; to allow: "${path}" in allow_unix\n`,
     ]);
     const allowing = `[network]\nallow_unix = ["${path}"]\n`;
-    const allowed = await runSandboxed(user, allowing, command, { options: ['--summary'] });
+    const log = join(makeDirectory(), 'log.json');
+    const options = ['--summary', '--log-allowed', '--log', log];
+    const allowed = await runSandboxed(user, allowing, command, { options });
     expect(allowed.stdout).toBe('hello\n');
+    const rule = { text: path, source: 'policy.toml', line: 2, column: 15 };
+    expect(readLog(log)).toMatchObject([{ verdict: 'allow', destination: path, rule }]);
     expect(allowed.stderr).toMatch(
-      `sandlock: reached 1× unix ${path} — socat: allow_unix:2 "${path}"`,
+      `sandlock: reached 1× unix ${path} — socat: policy.toml:2 "${path}"`,
     );
   });
 

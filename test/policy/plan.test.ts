@@ -6,7 +6,7 @@
 import { describe, expect, test } from 'vitest';
 import type { Facts, FamilyName, Protocol, Rule, TableDraft } from '../../compiler/model.ts';
 import { explainPlan, formatPlan } from '../../compiler/plan.ts';
-import { draftOf, FACTS, rule } from '../reference/drafts.ts';
+import { draftOf, FACTS, rule, unixRule } from '../reference/drafts.ts';
 import { createModel, PROTOCOLS, toNumber } from '../reference/model.ts';
 import { opened, RELEASE, tableOf } from '../reference/modules.ts';
 import { createRandom, randomDraft } from '../reference/random.ts';
@@ -130,7 +130,7 @@ test.each([
 });
 
 test('a UNIX socket outside has everything looked at: who is behind it could hand any socket in', () => {
-  const unixRules = [{ kind: 'path', text: '/run/x', line: 1 }] as const;
+  const unixRules = [unixRule('path', '/run/x', 1)];
   expect(planOf(['tcp://*:443', 'udp://*:*'], PAIRS, { unixRules })).toEqual([
     'supervised',
     'supervised',

@@ -7,7 +7,7 @@ import * as F from '../../compiler/format.gen.ts';
 import type { Rule, TableDraft } from '../../compiler/model.ts';
 import { buildTable, openTable } from '../../compiler/table.ts';
 import { loadPolicyModule } from '../../compiler/wasm.ts';
-import { draftOf, EXAMPLE, MIXED, OPEN, prefix, rule, set } from '../reference/drafts.ts';
+import { draftOf, EXAMPLE, MIXED, OPEN, prefix, rule, set, unixRule } from '../reference/drafts.ts';
 import { edit, seal } from '../reference/edit.ts';
 import { parseIp } from '../reference/ip.ts';
 import { BUILDS, opened, tableOf } from '../reference/modules.ts';
@@ -290,14 +290,29 @@ describe.each(BUILDS)('$build', ({ module }) => {
     ['the root as a path', 'path', '/'],
     ['a directory that ends with a slash', 'directory', '/run/'],
   ] as const)('a UNIX rule with %s is misuse', (_, kind, text) => {
-    const draft = draftOf([], { unixRules: [{ kind, text, line: 1 }] });
+    const draft = draftOf([], { unixRules: [unixRule(kind, text, 1)] });
     expect(() => buildTable(module, draft)).toThrow(
       new TypeError('the draft breaks the rules of its layout'),
     );
   });
 
+  test.each([
+    ['no column', { column: 0 }],
+    ['no line', { line: 0 }],
+  ])('a rule or UNIX rule of half a place, %s, is misuse', (_, part) => {
+    const drafts = [
+      draftOf([{ ...rule('allow', 'icmp://*', 1), ...part }]),
+      draftOf([], { unixRules: [{ ...unixRule('path', '/x', 1), ...part }] }),
+    ];
+    for (const draft of drafts) {
+      expect(() => buildTable(module, draft)).toThrow(
+        new TypeError('the draft breaks the rules of its layout'),
+      );
+    }
+  });
+
   test('a UNIX rule may have 107 bytes', () => {
-    const unixRules = [{ kind: 'path', text: `/${'x'.repeat(106)}`, line: 7 }] as const;
+    const unixRules = [unixRule('path', `/${'x'.repeat(106)}`, 7)];
     expect(open(draftOf([], { unixRules })).unixRules()).toEqual(unixRules);
   });
 

@@ -4,10 +4,12 @@ import type {
   AddressSet,
   Dns,
   Facts,
+  Origin,
   PortRange,
   Prefix,
   Rule,
   TableDraft,
+  UnixRule,
 } from '../../compiler/model.ts';
 import { parseIp } from './ip.ts';
 
@@ -48,11 +50,22 @@ export function rule(action: Action, text: string, line: number, source = 'polic
     protocol: protocol as Rule['protocol'],
     ports: ports === '*' ? ALL_PORTS : ports.split(',').map(range),
     target: targetOf(target),
-    text,
-    source,
-    line,
-    column: 3,
+    ...originOf(text, line, source),
   };
+}
+
+/** A UNIX rule on a line of a file; line 0: not from one. */
+export function unixRule(
+  kind: UnixRule['kind'],
+  text: string,
+  line: number,
+  source = 'policy.toml',
+): UnixRule {
+  return { kind, ...originOf(text, line, source) };
+}
+
+function originOf(text: string, line: number, source: string): Origin {
+  return { text, source, line, column: line === 0 ? 0 : 3 };
 }
 
 function range(text: string): PortRange {
@@ -97,9 +110,9 @@ export const EXAMPLE: TableDraft = draftOf([rule('allow', 'tcp://10.0.0.0/8:443'
 export const MIXED: TableDraft = {
   facts: { families: ['unix/stream', 'inet/stream', 'inet6/stream', 'alg'], allowUserns: true },
   unixRules: [
-    { kind: 'path', text: '/run/postgresql/.s.PGSQL.5432', line: 10 },
-    { kind: 'directory', text: '/run/üser/1000', line: 11 },
-    { kind: 'abstract', text: 'sandlock', line: 0 },
+    unixRule('path', '/run/postgresql/.s.PGSQL.5432', 10, 'polïcy.toml'),
+    unixRule('directory', '/run/üser/1000', 11, 'polïcy.toml'),
+    unixRule('abstract', 'sandlock', 2, 'second.toml'),
   ],
   rules: [
     rule('allow', 'tcp://10.0.0.0/8:443,8000-8010', 4, 'polïcy.toml'),
@@ -179,7 +192,7 @@ export const KERNEL: TableDraft = draftOf(
  */
 export const OPEN: TableDraft = {
   facts: { families: [], allowUserns: false },
-  unixRules: [{ kind: 'directory', text: '/', line: 1 }],
+  unixRules: [unixRule('directory', '/', 0, '')],
   rules: [
     rule('allow', 'tcp://*:*', 1),
     rule('allow', 'udp://*:*', 2),

@@ -13,7 +13,7 @@ import type {
   TableDraft,
   UnixRule,
 } from '../../compiler/model.ts';
-import { FACTS } from './drafts.ts';
+import { FACTS, unixRule } from './drafts.ts';
 import { PROTOCOLS, toNumber } from './model.ts';
 
 /** A sequence of numbers. */
@@ -108,11 +108,11 @@ function randomDns(random: Random): Dns {
 function randomUnixRule(random: Random, index: number): UnixRule {
   const name = 'x'.repeat(random.pick([1, 8, 100]));
   return random.pick([
-    { kind: 'path', text: `/${name}`, line: index },
-    { kind: 'directory', text: `/${name}`, line: index },
-    { kind: 'directory', text: '/', line: 0 },
-    { kind: 'abstract', text: `/${name}/`, line: index },
-  ] as const);
+    unixRule('path', `/${name}`, index, 'unix.toml'),
+    unixRule('directory', `/${name}`, index),
+    unixRule('directory', '/', 0, ''),
+    unixRule('abstract', `/${name}/`, index),
+  ]);
 }
 
 function randomRule(
@@ -138,7 +138,7 @@ function randomRule(
     text: `rule ${index}`,
     source: random.oneIn(4) ? '--allow' : 'policy.toml',
     line: index + 1,
-    column: random.below(80),
+    column: 1 + random.below(80),
   };
 }
 

@@ -38,7 +38,18 @@ const LIVE = [
   ['tcp', 80],
   ['udp', 443],
 ] as const;
-const SOCKETS = ['/run/x.sock', '/run/dir/deep/x', '@sandlock', '@other', '/', '', '/rün/"x"'];
+const SOCKETS = [
+  '/run/x.sock',
+  '/run/dir/deep/x',
+  '/run/postgresql/.s.PGSQL.5432',
+  '/run/üser/1000',
+  '/run/üser/1000/bus',
+  '@sandlock',
+  '@other',
+  '/',
+  '',
+  '/rün/"x"',
+];
 
 const NAME = {
   kind: 'name',

@@ -109,30 +109,33 @@ test.each([
     ],
   ],
   ['bind:[::]:3000', ['allow bind:[::]:3000 — policy.toml:3:33 ":3000"']],
-  ['unix:/run/x.sock', ['allow unix:/run/x.sock — policy.toml:4 "/run/x.sock"']],
+  ['unix:/run/x.sock', ['allow unix:/run/x.sock — policy.toml:4:15 "/run/x.sock"']],
   [
     'unix:/run/x.sock2',
     [
       'deny  unix:/run/x.sock2 — no unix rule for this socket',
-      '      near: policy.toml:4 "/run/x.sock" (similar name)',
+      '      near: policy.toml:4:15 "/run/x.sock" (similar name)',
       '      to allow: "/run/x.sock2" in `allow_unix`, after policy.toml:4',
     ],
   ],
-  ['unix:/run/user/1000/a/b', ['allow unix:/run/user/1000/a/b — policy.toml:4 "/run/user/1000/"']],
+  [
+    'unix:/run/user/1000/a/b',
+    ['allow unix:/run/user/1000/a/b — policy.toml:4:30 "/run/user/1000/"'],
+  ],
   [
     'unix:/run/user/1000',
     [
       'deny  unix:/run/user/1000 — no unix rule for this socket',
-      '      near: policy.toml:4 "/run/user/1000/" (similar name)',
+      '      near: policy.toml:4:30 "/run/user/1000/" (similar name)',
       '      to allow: "/run/user/1000" in `allow_unix`, after policy.toml:4',
     ],
   ],
-  ['unix:@name', ['allow unix:@name — policy.toml:4 "@name"']],
+  ['unix:@name', ['allow unix:@name — policy.toml:4:49 "@name"']],
   [
     'unix:/name',
     [
       'deny  unix:/name — no unix rule for this socket',
-      '      near: policy.toml:4 "@name" (similar name)',
+      '      near: policy.toml:4:49 "@name" (similar name)',
       '      to allow: "/name" in `allow_unix`, after policy.toml:4',
     ],
   ],
@@ -142,7 +145,7 @@ test.each([
 
 test('every UNIX path lies below the directory /', async () => {
   const table = await tableOf('[network]\nallow_unix = ["/"]');
-  expect(answer(table, 'unix:/run/x')).toBe('allow unix:/run/x — allow_unix:2 "/"\n');
+  expect(answer(table, 'unix:/run/x')).toBe('allow unix:/run/x — policy.toml:2:15 "/"\n');
   expect(answer(table, 'unix:@run')).toMatch(/^deny {2}unix:@run — no unix rule for this socket\n/);
 });
 

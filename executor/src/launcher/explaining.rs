@@ -85,7 +85,7 @@ impl Explained {
     }
 }
 
-/// `policy.toml:4:3`; what came from an option has no line, and what is about a line no column.
+/// `policy.toml:4:3`; what came from an option has no line, and who means the whole line gives no column.
 fn place(Written { source, line, .. }: &Written, column: u32) -> String {
     match (line, column) {
         (0, _) => source.to_string(),

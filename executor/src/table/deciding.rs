@@ -8,10 +8,10 @@ use super::by_prefix::ByPrefix;
 use super::bytes::View;
 use super::covering::{carried_ipv4, covers, denies, has_family, ranges, text};
 use super::format_gen::{
-    ACTION_ALLOW, NAME_BYTES, NAME_KIND, NAME_TEXT, NAME_WILDCARD, RULE_ACTION, RULE_BYTES, RULE_COLUMN,
-    RULE_INDEX, RULE_LINE, RULE_PORT_SET, RULE_PROTOCOL, RULE_SOURCE, RULE_TARGET, RULE_TEXT, SECTION_NAMES,
-    SECTION_RULES, SECTION_UNIX_RULES, TARGET_NAME, UNIX_ABSTRACT, UNIX_DIRECTORY, UNIX_RULE_BYTES,
-    UNIX_RULE_KIND, UNIX_RULE_LINE, UNIX_RULE_TEXT,
+    ACTION_ALLOW, NAME_BYTES, NAME_KIND, NAME_TEXT, NAME_WILDCARD, ORIGIN_COLUMN, ORIGIN_LINE, ORIGIN_SOURCE,
+    ORIGIN_TEXT, RULE_ACTION, RULE_BYTES, RULE_INDEX, RULE_ORIGIN, RULE_PORT_SET, RULE_PROTOCOL, RULE_TARGET,
+    SECTION_NAMES, SECTION_RULES, SECTION_UNIX_RULES, TARGET_NAME, UNIX_ABSTRACT, UNIX_DIRECTORY,
+    UNIX_RULE_BYTES, UNIX_RULE_KIND, UNIX_RULE_ORIGIN,
 };
 use super::{Defect, Protocol, Verdict};
 
@@ -37,7 +37,7 @@ pub struct Written {
     pub source: Box<str>,
     /// 1-based; 0: not from a file.
     pub line: u32,
-    /// 1-based; 0: not told.
+    /// 1-based; 0: not from a file.
     pub column: u32,
 }
 
@@ -76,7 +76,7 @@ pub(super) fn decided(
             }
         };
         if is_enough {
-            return Ok(Decided::By(written(view, rule)?));
+            return Ok(Decided::By(written(view, rule + u64::from(RULE_ORIGIN))?));
         }
     }
     Ok(nearest)
@@ -126,7 +126,7 @@ pub(super) fn opened_by_name(
                 && view.u8(field(RULE_PROTOCOL))? == protocol as u32
                 && has_port(view, rule, port)?
             {
-                return written(view, rule).map(Some);
+                return written(view, field(RULE_ORIGIN)).map(Some);
             }
         }
     }
@@ -156,12 +156,13 @@ fn refuses(
     Ok(has_family(view, rule, false)? || address.is_ipv6() && has_family(view, rule, true)?)
 }
 
-fn written(view: View<'_>, rule: u64) -> Result<Written, Defect> {
+/// The origin of a rule or UNIX rule.
+fn written(view: View<'_>, origin: u64) -> Result<Written, Defect> {
     Ok(Written {
-        text: text(view, rule + u64::from(RULE_TEXT))?,
-        source: text(view, rule + u64::from(RULE_SOURCE))?,
-        line: view.u32(rule + u64::from(RULE_LINE))?,
-        column: view.u32(rule + u64::from(RULE_COLUMN))?,
+        text: text(view, origin + u64::from(ORIGIN_TEXT))?,
+        source: text(view, origin + u64::from(ORIGIN_SOURCE))?,
+        line: view.u32(origin + u64::from(ORIGIN_LINE))?,
+        column: view.u32(origin + u64::from(ORIGIN_COLUMN))?,
     })
 }
 
@@ -171,7 +172,8 @@ pub(super) fn decided_unix(bytes: &[u8], name: &str, is_abstract: bool) -> Resul
     let section = view.section(SECTION_UNIX_RULES)?;
     for index in 0..section.count {
         let rule = section.at(index, UNIX_RULE_BYTES);
-        let own = text(view, rule + u64::from(UNIX_RULE_TEXT))?;
+        let origin = rule + u64::from(UNIX_RULE_ORIGIN);
+        let own = text(view, origin + u64::from(ORIGIN_TEXT))?;
         let (is_covered, text) = match view.u32(rule + u64::from(UNIX_RULE_KIND))? {
             UNIX_ABSTRACT => (is_abstract && *own == *name, format!("@{own}")),
             UNIX_DIRECTORY => {
@@ -181,21 +183,8 @@ pub(super) fn decided_unix(bytes: &[u8], name: &str, is_abstract: bool) -> Resul
             _ => (!is_abstract && *own == *name, own.into()),
         };
         if is_covered {
-            let (text, line) = (text.into(), view.u32(rule + u64::from(UNIX_RULE_LINE))?);
-            return Ok(Decided::By(Written { text, source: file(view)?, line, column: 0 }));
+            return Ok(Decided::By(Written { text: text.into(), ..written(view, origin)? }));
         }
     }
     Ok(if section.count == 0 { Decided::NoRule } else { Decided::OtherAddress })
-}
-
-/// The table keeps the lines of UNIX rules; the file is that of its other rules.
-fn file(view: View<'_>) -> Result<Box<str>, Defect> {
-    let section = view.section(SECTION_RULES)?;
-    for index in 0..section.count {
-        let rule = section.at(index, RULE_BYTES);
-        if view.u32(rule + u64::from(RULE_LINE))? > 0 {
-            return text(view, rule + u64::from(RULE_SOURCE));
-        }
-    }
-    Ok("allow_unix".into())
 }

@@ -5,8 +5,8 @@ use super::Defect;
 use super::bytes::View;
 use super::format_gen::{
     FACTS_FAMILIES, FACTS_FLAGS, FACTS_MAX_AGE, FLAG_ALLOW_USERNS, NAME_AT_START, NAME_BYTES, NAME_KIND,
-    SECTION_FACTS, SECTION_NAMES, SECTION_STRINGS, SECTION_UNIX_RULES, UNIX_ABSTRACT, UNIX_DIRECTORY,
-    UNIX_PATH, UNIX_RULE_BYTES,
+    ORIGIN_TEXT, ORIGIN_TEXT_BYTES, SECTION_FACTS, SECTION_NAMES, SECTION_STRINGS, SECTION_UNIX_RULES,
+    UNIX_ABSTRACT, UNIX_DIRECTORY, UNIX_PATH, UNIX_RULE_BYTES, UNIX_RULE_KIND, UNIX_RULE_ORIGIN,
 };
 use super::lookup::place;
 
@@ -79,11 +79,11 @@ pub fn names_are_to_be_seen_to(bytes: &[u8]) -> bool {
 }
 
 fn read_rule<'a>(cell: &[u8; UNIX_RULE_BYTES as usize], strings: &'a [u8]) -> Option<UnixRule<'a>> {
-    let ([kind, _line, offset, length], _) = cell.as_chunks::<4>() else { return None };
-    let from = usize::try_from(u32::from_le_bytes(*offset)).ok()?;
-    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
-    let text = strings.get(from..from.checked_add(length)?)?;
-    match u32::from_le_bytes(*kind) {
+    let field = |offset: u32| View(cell).u32(offset.into()).ok();
+    let from = u64::from(field(UNIX_RULE_ORIGIN + ORIGIN_TEXT)?);
+    let length = u64::from(field(UNIX_RULE_ORIGIN + ORIGIN_TEXT_BYTES)?);
+    let text = View(strings).range(from, from + length).ok()?;
+    match field(UNIX_RULE_KIND)? {
         UNIX_PATH => Some(UnixRule::Path(text)),
         UNIX_DIRECTORY => Some(UnixRule::Directory(text)),
         UNIX_ABSTRACT => Some(UnixRule::Abstract(text)),

@@ -7,7 +7,7 @@
 pub(crate) const MAGIC_LOW: u32 = 0x444e_4153;
 /// Bytes 4..8 of a table, "LOCK".
 pub(crate) const MAGIC_HIGH: u32 = 0x4b43_4f4c;
-pub(crate) const MAJOR: u32 = 1;
+pub(crate) const MAJOR: u32 = 2;
 pub(crate) const MINOR: u32 = 0;
 pub(crate) const HEADER_BYTES: u32 = 64;
 pub(crate) const HEADER_MAJOR: u32 = 8;
@@ -46,7 +46,7 @@ pub(crate) const ADDRESS_BYTES: u32 = 16;
 pub(crate) const STRING_BYTES: u32 = 1;
 pub(crate) const CELL_BYTES: u32 = 8;
 pub(crate) const FACTS_BYTES: u32 = 32;
-pub(crate) const UNIX_RULE_BYTES: u32 = 16;
+pub(crate) const UNIX_RULE_BYTES: u32 = 28;
 pub(crate) const PRIVATE_NAME_BYTES: u32 = 16;
 pub(crate) const ADDRESS_SET_BYTES: u32 = 24;
 pub(crate) const MEMBER_BYTES: u32 = 2;
@@ -92,18 +92,19 @@ pub(crate) const ADDRESS_SET_TRIE: u32 = 0;
 pub(crate) const ADDRESS_SET_FIRST: u32 = 4;
 pub(crate) const ADDRESS_SET_COUNT: u32 = 8;
 pub(crate) const ADDRESS_SET_FAMILY_BYTES: u32 = 12;
+pub(crate) const ORIGIN_LINE: u32 = 0;
+pub(crate) const ORIGIN_COLUMN: u32 = 4;
+pub(crate) const ORIGIN_TEXT: u32 = 8;
+pub(crate) const ORIGIN_TEXT_BYTES: u32 = 12;
+pub(crate) const ORIGIN_SOURCE: u32 = 16;
+pub(crate) const ORIGIN_SOURCE_BYTES: u32 = 20;
 pub(crate) const RULE_ACTION: u32 = 0;
 pub(crate) const RULE_PROTOCOL: u32 = 1;
 pub(crate) const RULE_TARGET: u32 = 2;
 pub(crate) const RULE_PREFIX_BITS: u32 = 3;
 pub(crate) const RULE_PORT_SET: u32 = 4;
 pub(crate) const RULE_INDEX: u32 = 8;
-pub(crate) const RULE_LINE: u32 = 12;
-pub(crate) const RULE_COLUMN: u32 = 16;
-pub(crate) const RULE_TEXT: u32 = 20;
-pub(crate) const RULE_TEXT_BYTES: u32 = 24;
-pub(crate) const RULE_SOURCE: u32 = 28;
-pub(crate) const RULE_SOURCE_BYTES: u32 = 32;
+pub(crate) const RULE_ORIGIN: u32 = 12;
 pub(crate) const RULE_SET_NAME: u32 = 36;
 pub(crate) const RULE_SET_NAME_BYTES: u32 = 40;
 pub(crate) const RULE_RESERVED: u32 = 44;
@@ -158,9 +159,7 @@ pub(crate) const FLAG_ALLOW_USERNS: u32 = 1;
 /// All flags that there are.
 pub(crate) const FLAGS_ALL: u32 = 1;
 pub(crate) const UNIX_RULE_KIND: u32 = 0;
-pub(crate) const UNIX_RULE_LINE: u32 = 4;
-pub(crate) const UNIX_RULE_TEXT: u32 = 8;
-pub(crate) const UNIX_RULE_TEXT_BYTES: u32 = 12;
+pub(crate) const UNIX_RULE_ORIGIN: u32 = 4;
 pub(crate) const UNIX_PATH: u32 = 0;
 pub(crate) const UNIX_DIRECTORY: u32 = 1;
 pub(crate) const UNIX_ABSTRACT: u32 = 2;
@@ -181,7 +180,7 @@ pub(crate) const QUERY_ADDRESS: u32 = 8;
 pub(crate) const DEFECT_SHORT: u32 = 1;
 /// the file does not begin with SANDLOCK, so it is not a table
 pub(crate) const DEFECT_MAGIC: u32 = 2;
-/// the table has a major version that this program does not know
+/// the table has a major version that this program does not know; compile its policy anew
 pub(crate) const DEFECT_MAJOR: u32 = 3;
 /// the table has a newer minor version than this program
 pub(crate) const DEFECT_MINOR: u32 = 4;
@@ -291,13 +290,15 @@ pub(crate) const DEFECT_SET_TRIE: u32 = 55;
 pub(crate) const DEFECT_SET_MEMBERS: u32 = 56;
 /// the members of a set are not ascending, or no port sets of its trie
 pub(crate) const DEFECT_MEMBER: u32 = 57;
+/// a rule has a line and no column, or a column and no line
+pub(crate) const DEFECT_PLACE: u32 = 58;
 
 /// What each refusal means, by code.
 #[rustfmt::skip]
 pub(crate) const DEFECT_TEXTS: &[(u32, &str)] = &[
     (DEFECT_SHORT, "the file is shorter than a table's header"),
     (DEFECT_MAGIC, "the file does not begin with SANDLOCK, so it is not a table"),
-    (DEFECT_MAJOR, "the table has a major version that this program does not know"),
+    (DEFECT_MAJOR, "the table has a major version that this program does not know; compile its policy anew"),
     (DEFECT_MINOR, "the table has a newer minor version than this program"),
     (DEFECT_SECTIONS, "the number of sections is not that of the version"),
     (DEFECT_FILE_BYTES, "the file is not as long as its header says"),
@@ -352,4 +353,5 @@ pub(crate) const DEFECT_TEXTS: &[(u32, &str)] = &[
     (DEFECT_SET_TRIE, "a set has a trie that does not exist or is of the other family"),
     (DEFECT_SET_MEMBERS, "the members of a set do not follow those of its predecessor"),
     (DEFECT_MEMBER, "the members of a set are not ascending, or no port sets of its trie"),
+    (DEFECT_PLACE, "a rule has a line and no column, or a column and no line"),
 ];

@@ -7,12 +7,12 @@ use super::bytes::{View, ensure};
 use super::format_gen::{
     DEFECT_FAMILIES, DEFECT_FLAGS, DEFECT_PRIVATE_KIND, DEFECT_RESERVED, DEFECT_RESOLVE, DEFECT_TEXT,
     DEFECT_UNIX_KIND, DEFECT_UNIX_TEXT, FACTS_BYTES, FACTS_FAMILIES, FACTS_FLAGS, FACTS_RESERVED,
-    FACTS_RESOLVE, FAMILIES_ALL, FLAGS_ALL, PRIVATE_BELOW, PRIVATE_NAME_BYTES, PRIVATE_NAME_KIND,
-    PRIVATE_NAME_TEXT, PRIVATE_NAME_TEXT_BYTES, RESOLVE_LIVE, SECTION_FACTS, SECTION_PRIVATE_NAMES,
-    SECTION_STRINGS, SECTION_UNIX_RULES, UNIX_ABSTRACT, UNIX_DIRECTORY, UNIX_RULE_BYTES, UNIX_RULE_KIND,
-    UNIX_RULE_TEXT, UNIX_RULE_TEXT_BYTES, UNIX_TEXT_MAX,
+    FACTS_RESOLVE, FAMILIES_ALL, FLAGS_ALL, ORIGIN_TEXT, ORIGIN_TEXT_BYTES, PRIVATE_BELOW,
+    PRIVATE_NAME_BYTES, PRIVATE_NAME_KIND, PRIVATE_NAME_TEXT, PRIVATE_NAME_TEXT_BYTES, RESOLVE_LIVE,
+    SECTION_FACTS, SECTION_PRIVATE_NAMES, SECTION_STRINGS, SECTION_UNIX_RULES, UNIX_ABSTRACT, UNIX_DIRECTORY,
+    UNIX_RULE_BYTES, UNIX_RULE_KIND, UNIX_RULE_ORIGIN, UNIX_TEXT_MAX,
 };
-use super::verify_rules::check_text;
+use super::verify_rules::{check_origin, check_text};
 
 pub(super) fn check_facts(view: View<'_>) -> Result<(), Defect> {
     let facts = view.section(SECTION_FACTS)?;
@@ -34,11 +34,11 @@ pub(super) fn check_unix_rules(view: View<'_>) -> Result<(), Defect> {
         let field = |offset: u32| rules.at(index, UNIX_RULE_BYTES) + u64::from(offset);
         let kind = view.u32(field(UNIX_RULE_KIND))?;
         ensure(kind <= UNIX_ABSTRACT, DEFECT_UNIX_KIND, field(UNIX_RULE_KIND))?;
-        check_text(view, strings, field(UNIX_RULE_TEXT))?;
-        let start = strings.offset + u64::from(view.u32(field(UNIX_RULE_TEXT))?);
-        let length = u64::from(view.u32(field(UNIX_RULE_TEXT_BYTES))?);
+        check_origin(view, strings, field(UNIX_RULE_ORIGIN))?;
+        let start = strings.offset + u64::from(view.u32(field(UNIX_RULE_ORIGIN + ORIGIN_TEXT))?);
+        let length = u64::from(view.u32(field(UNIX_RULE_ORIGIN + ORIGIN_TEXT_BYTES))?);
         let fits = is_unix_text(kind, view.range(start, start + length)?);
-        ensure(fits, DEFECT_UNIX_TEXT, field(UNIX_RULE_TEXT))?;
+        ensure(fits, DEFECT_UNIX_TEXT, field(UNIX_RULE_ORIGIN + ORIGIN_TEXT))?;
     }
     Ok(())
 }

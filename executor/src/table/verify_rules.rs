@@ -4,15 +4,15 @@
 use super::Defect;
 use super::bytes::{Section, View, ensure};
 use super::format_gen::{
-    ACTION_ALLOW, ADDRESS_BYTES, DEFECT_ADDRESS, DEFECT_NAME_ADDRESSES, DEFECT_NAME_KIND, DEFECT_RESERVED,
-    DEFECT_RULE_ACTION, DEFECT_RULE_ADDRESS, DEFECT_RULE_INDEX, DEFECT_RULE_PORTS, DEFECT_RULE_PREFIX,
-    DEFECT_RULE_PROTOCOL, DEFECT_RULE_TARGET, DEFECT_TEXT, DEFECT_UTF8, NAME_AT_START, NAME_BYTES,
-    NAME_COUNT, NAME_FIRST, NAME_KIND, NAME_PINNED, NAME_RESERVED, NAME_TEXT, NAME_TEXT_BYTES,
-    PORT_RANGE_BYTES, PORT_SET_BYTES, PROTOCOL_ICMP, PROTOCOL_TCP_BIND, PROTOCOLS, RULE_ACTION, RULE_ADDRESS,
-    RULE_BYTES, RULE_INDEX, RULE_PORT_SET, RULE_PREFIX_BITS, RULE_PROTOCOL, RULE_RESERVED, RULE_SET_NAME,
-    RULE_SET_NAME_BYTES, RULE_SOURCE, RULE_TARGET, RULE_TEXT, SECTION_ADDRESSES, SECTION_NAMES,
-    SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_RULES, SECTION_SETS, SECTION_STRINGS, TARGET_IPV4,
-    TARGET_IPV6, TARGET_NAME, TARGET_SET,
+    ACTION_ALLOW, ADDRESS_BYTES, DEFECT_ADDRESS, DEFECT_NAME_ADDRESSES, DEFECT_NAME_KIND, DEFECT_PLACE,
+    DEFECT_RESERVED, DEFECT_RULE_ACTION, DEFECT_RULE_ADDRESS, DEFECT_RULE_INDEX, DEFECT_RULE_PORTS,
+    DEFECT_RULE_PREFIX, DEFECT_RULE_PROTOCOL, DEFECT_RULE_TARGET, DEFECT_TEXT, DEFECT_UTF8, NAME_AT_START,
+    NAME_BYTES, NAME_COUNT, NAME_FIRST, NAME_KIND, NAME_PINNED, NAME_RESERVED, NAME_TEXT, NAME_TEXT_BYTES,
+    ORIGIN_COLUMN, ORIGIN_LINE, ORIGIN_SOURCE, ORIGIN_TEXT, PORT_RANGE_BYTES, PORT_SET_BYTES, PROTOCOL_ICMP,
+    PROTOCOL_TCP_BIND, PROTOCOLS, RULE_ACTION, RULE_ADDRESS, RULE_BYTES, RULE_INDEX, RULE_ORIGIN,
+    RULE_PORT_SET, RULE_PREFIX_BITS, RULE_PROTOCOL, RULE_RESERVED, RULE_SET_NAME, RULE_SET_NAME_BYTES,
+    RULE_TARGET, SECTION_ADDRESSES, SECTION_NAMES, SECTION_PORT_RANGES, SECTION_PORT_SETS, SECTION_RULES,
+    SECTION_SETS, SECTION_STRINGS, TARGET_IPV4, TARGET_IPV6, TARGET_NAME, TARGET_SET,
 };
 
 /// All ports, as the one range of a port set.
@@ -56,8 +56,7 @@ fn check_rule(view: View<'_>, strings: Section, rule: u64) -> Result<(), Defect>
         let pinned = view.u32(name + u64::from(NAME_KIND))? == NAME_PINNED;
         ensure(pinned, DEFECT_RULE_TARGET, field(RULE_TARGET))?;
     }
-    check_text(view, strings, field(RULE_TEXT))?;
-    check_text(view, strings, field(RULE_SOURCE))?;
+    check_origin(view, strings, field(RULE_ORIGIN))?;
     if target == TARGET_SET {
         check_text(view, strings, field(RULE_SET_NAME))?;
     } else {
@@ -105,6 +104,16 @@ fn is_canonical_prefix(address: u128, bits: u32, bind: bool) -> bool {
 
 fn is_unspecified(address: u128) -> bool {
     address == 0 || address == MAPPED
+}
+
+/// Checks how and where a rule or UNIX rule says that it was written: in a line and a column, or in neither.
+pub(super) fn check_origin(view: View<'_>, strings: Section, origin: u64) -> Result<(), Defect> {
+    let field = |offset: u32| origin + u64::from(offset);
+    let has_line = view.u32(field(ORIGIN_LINE))? != 0;
+    let has_column = view.u32(field(ORIGIN_COLUMN))? != 0;
+    ensure(has_line == has_column, DEFECT_PLACE, field(ORIGIN_COLUMN))?;
+    check_text(view, strings, field(ORIGIN_TEXT))?;
+    check_text(view, strings, field(ORIGIN_SOURCE))
 }
 
 /// Checks the text whose offset stands at `field` and whose length follows it: inside the section, whole characters.

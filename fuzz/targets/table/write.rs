@@ -198,7 +198,7 @@ impl Boundaries {
 
 /// Header, directory and sections; the offsets of the tries' arrays become those of the file.
 fn assemble(mut sections: [Vec<u8>; 14]) -> Vec<u8> {
-    const CELL_BYTES: [usize; 14] = [8, 40, 4, 4, 64, 24, 16, 1, 8, 32, 16, 16, 24, 2];
+    const CELL_BYTES: [usize; 14] = [8, 40, 4, 4, 64, 24, 16, 1, 8, 32, 28, 16, 24, 2];
     let mut offset = 64 + 14 * 16;
     let mut offsets = [0; 14];
     for (place, section) in offsets.iter_mut().zip(&sections) {
@@ -211,7 +211,7 @@ fn assemble(mut sections: [Vec<u8>; 14]) -> Vec<u8> {
             *field = (u32::from_le_bytes(*field) + offsets[8] as u32).to_le_bytes();
         }
     }
-    let mut file = b"SANDLOCK\x01\0\0\0\x0e\0\0\0".to_vec();
+    let mut file = b"SANDLOCK\x02\0\0\0\x0e\0\0\0".to_vec();
     file.resize(64, 0);
     for (kind, ((section, cell), offset)) in (1u32..).zip(sections.iter().zip(CELL_BYTES).zip(offsets)) {
         for word in [kind, (section.len() / cell) as u32, offset as u32, section.len() as u32] {

@@ -19,9 +19,10 @@ export function layoutDefects(add: Add, build: Builder): void {
     table.set8(7, 0x6b);
     return 0;
   });
-  add('major-2', F.DEFECT_MAJOR, 'version 2.0', put8(header(F.HEADER_MAJOR), 2));
+  add('major-3', F.DEFECT_MAJOR, 'version 3.0', put8(header(F.HEADER_MAJOR), 3));
+  add('major-1', F.DEFECT_MAJOR, 'version 1.0', put8(header(F.HEADER_MAJOR), 1));
   add('major-0', F.DEFECT_MAJOR, 'version 0.0', put8(header(F.HEADER_MAJOR), 0));
-  add('minor-newer', F.DEFECT_MINOR, 'version 1.1', put8(header(F.HEADER_MINOR), 1));
+  add('minor-newer', F.DEFECT_MINOR, 'version 2.1', put8(header(F.HEADER_MINOR), 1));
   add('sections-15', F.DEFECT_SECTIONS, 'fifteen sections', put(header(F.HEADER_SECTIONS), 15));
   add(
     'file-bytes-wrong',

@@ -2,7 +2,16 @@
 import * as F from '../../../compiler/format.gen.ts';
 import { draftOf, rule as ruleOf } from '../drafts.ts';
 import type { Editor } from '../edit.ts';
-import { type Add, type Builder, type Edit, field, put, put8, rule } from './editing.ts';
+import {
+  type Add,
+  type Builder,
+  type Edit,
+  field,
+  type Place,
+  put,
+  put8,
+  rule,
+} from './editing.ts';
 
 /** In the order of the checks. */
 export function ruleDefects(add: Add, build: Builder): void {
@@ -77,16 +86,7 @@ export function ruleDefects(add: Add, build: Builder): void {
     'a prefix with an index',
     put(rule(0, F.RULE_INDEX), 1),
   );
-  add('rule-text-outside', F.DEFECT_TEXT, 'a text that is longer than the strings', (table) => {
-    const at = table.cell(F.SECTION_RULES, 0) + F.RULE_TEXT;
-    table.set(at + 4, 0xffffffff);
-    return at;
-  });
-  add('rule-text-cut', F.DEFECT_TEXT, 'a file name that ends inside ï', (table) => {
-    const at = table.cell(F.SECTION_RULES, 0) + F.RULE_SOURCE;
-    table.set(at + 4, 4);
-    return at;
-  });
+  originDefects(add, 'rule', (table) => table.cell(F.SECTION_RULES, 0) + F.RULE_ORIGIN);
   add(
     'rule-set-name-without-set',
     F.DEFECT_RESERVED,
@@ -254,27 +254,29 @@ export function ruleDefects(add: Add, build: Builder): void {
   );
   const unix = (index: number, at: number): ((table: Editor) => number) =>
     field(F.SECTION_UNIX_RULES, index, at);
+  const unixText = (index: number): ((table: Editor) => number) =>
+    unix(index, F.UNIX_RULE_ORIGIN + F.ORIGIN_TEXT);
   /** Gives the text of a UNIX rule another place and reports it. */
   const place =
     (index: number, move: number, bytes: number): Edit =>
     (table) => {
-      const at = unix(index, F.UNIX_RULE_TEXT)(table);
+      const at = unixText(index)(table);
       table.set(at, table.get(at) + move);
       table.set(at + 4, bytes);
       return at;
     };
   add('unix-kind', F.DEFECT_UNIX_KIND, 'kind 3', put(unix(1, F.UNIX_RULE_KIND), 3));
-  add('unix-outside', F.DEFECT_TEXT, 'a path longer than the strings', place(0, 0, 0xffffffff));
+  originDefects(add, 'unix', unix(0, F.UNIX_RULE_ORIGIN));
   add('unix-cut', F.DEFECT_TEXT, 'a directory that ends inside ü', place(1, 0, 6));
   add('unix-empty', F.DEFECT_UNIX_TEXT, 'an abstract name of no letters', place(2, 0, 0));
   add('unix-long', F.DEFECT_UNIX_TEXT, 'a name of 108 bytes', (table) => {
-    const at = unix(2, F.UNIX_RULE_TEXT)(table);
+    const at = unixText(2)(table);
     table.set(at, 0);
     table.set(at + 4, F.UNIX_TEXT_MAX + 1);
     return at;
   });
   add('unix-nul', F.DEFECT_UNIX_TEXT, 'an abstract name with a NUL', (table) => {
-    const at = unix(2, F.UNIX_RULE_TEXT)(table);
+    const at = unixText(2)(table);
     table.set8(table.cell(F.SECTION_STRINGS, table.get(at)) + 3, 0);
     return at;
   });
@@ -282,4 +284,31 @@ export function ruleDefects(add: Add, build: Builder): void {
   add('unix-path-slash', F.DEFECT_UNIX_TEXT, 'the path /run/', place(0, 0, 5));
   add('unix-path-root', F.DEFECT_UNIX_TEXT, 'the path /', place(0, 0, 1));
   add('unix-directory-slash', F.DEFECT_UNIX_TEXT, 'the directory /run/', place(1, 0, 5));
+}
+
+/** Defects of an origin, of a rule of MIXED or a UNIX rule: its file is polïcy.toml. */
+function originDefects(add: Add, name: string, origin: Place): void {
+  const at =
+    (field: number): Place =>
+    (table) =>
+      origin(table) + field;
+  add(`${name}-without-column`, F.DEFECT_PLACE, 'a line, no column', put(at(F.ORIGIN_COLUMN), 0));
+  add(`${name}-without-line`, F.DEFECT_PLACE, 'a column, no line', (table) => {
+    table.set(at(F.ORIGIN_LINE)(table), 0);
+    return at(F.ORIGIN_COLUMN)(table);
+  });
+  const texts = [
+    ['text-outside', 'a text that is longer than the strings', F.ORIGIN_TEXT, 0xffffffff],
+    ['source-outside', 'a file name that is longer than the strings', F.ORIGIN_SOURCE, 0xffffffff],
+    ['source-cut', 'a file name that ends inside ï', F.ORIGIN_SOURCE, 4],
+  ] as const;
+  for (const [what, why, field, bytes] of texts) {
+    add(`${name}-${what}`, F.DEFECT_TEXT, why, (table) => {
+      table.set(at(field + 4)(table), bytes);
+      return at(field)(table);
+    });
+  }
+  add(`${name}-source-behind`, F.DEFECT_TEXT, 'a file name behind the strings', (table) =>
+    put(at(F.ORIGIN_SOURCE), table.get(table.record(F.SECTION_STRINGS, F.DIRECTORY_SIZE)))(table),
+  );
 }
