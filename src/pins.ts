@@ -1,7 +1,8 @@
 /**
  * What `exec` has to know of a table's names before it runs under it: whether some are still to be
  * resolved, and how old the pins are. Reads a few fields in place, without the compiler. The bytes
- * are not verified yet: where they make no sense nothing is said, and the executor refuses them.
+ * are not verified yet: where they make no sense or are of another version nothing is said, and the
+ * executor refuses them.
  */
 import * as F from '../compiler/format.gen.ts';
 
@@ -23,6 +24,7 @@ const NONE: Pins = { areMissing: false, areThere: false, pinnedAt: 0, maxAge: 0 
 export function readPins(table: Buffer): Pins {
   try {
     const view = new DataView(table.buffer, table.byteOffset, table.byteLength);
+    if (view.getUint16(F.HEADER_MAJOR, true) !== F.MAJOR) return NONE;
     const names = section(view, F.SECTION_NAMES);
     if (names.count === 0) return NONE;
     const facts = section(view, F.SECTION_FACTS);

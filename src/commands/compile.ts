@@ -5,7 +5,7 @@
 import { basename } from 'node:path';
 import { formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { formatPlan } from '../../compiler/plan.ts';
-import { compileSources, countErrors, refreshNames } from '../compiling.ts';
+import { compileSources, countErrors, openShipped, refreshNames } from '../compiling.ts';
 import { SandlockError } from '../errors.ts';
 import { isTable, readWhole, replaceFile } from '../files.ts';
 import type { Format } from '../output.ts';
@@ -46,6 +46,8 @@ export async function compileToFile(
     throw new SandlockError('usage', `${path} is a table already; ${fix}`);
   }
   if (isTable(bytes) && !readPins(bytes).areThere) {
+    // Says so first when it is none that can be read.
+    openShipped(path, bytes);
     const reason = 'its names, if it has any, are looked up when a command runs';
     throw new SandlockError('usage', `${path} has no pinned names to look up again: ${reason}`);
   }

@@ -2,6 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import {
   closeSync,
+  copyFileSync,
   mkdirSync,
   mkdtempSync,
   openSync,
@@ -403,6 +404,23 @@ describe('check', () => {
   });
 });
 
+describe('a table of an older major version', () => {
+  it.each([
+    ['check', 'old.bin', '10.0.0.1:443'],
+    ['inspect', 'old.bin'],
+    ['exec', 'old.bin', '--', 'true'],
+    ['compile', '--refresh', 'old.bin', '-o', 'new.bin'],
+  ])('is refused by %s, and nothing is read of it', (...args) => {
+    copyFileSync(join(import.meta.dirname, '../bad-data/major-1.bin'), join(folder, 'old.bin'));
+    expect(sandlock(...args)).toEqual({
+      status: 2,
+      stdout: '',
+      stderr:
+        'sandlock: old.bin is not a table that can be used: the table has a major version that this program does not know; compile its policy anew (defect 3 at byte 8)\n',
+    });
+  });
+});
+
 describe('fmt', () => {
   const untidy = '[network]\nallow=["10.0.0.0/8:443"] # all\n';
   const tidy = '[network]\nallow = ["10.0.0.0/8:443"]  # all\n';
@@ -435,7 +453,7 @@ describe('inspect', () => {
     const { status, stdout } = sandlock('inspect', 'p.bin', '--explain', '10.9.1.1:443');
     expect(status).toBe(0);
     expect(stdout).toMatch(
-      /^table {6}[\d,]+ bytes, format 1\.0, 3 rules, \d port sets\ntcp {8}2 allow, 1 deny; /,
+      /^table {6}[\d,]+ bytes, format 2\.0, 3 rules, \d port sets\ntcp {8}2 allow, 1 deny; /,
     );
     expect(stdout).toMatch(/\nnames {6}1, 1 pinned \d+ seconds ago \(.*Z\), resolve = "compile"/);
     expect(stdout).toContain('\n  localhost  127.0.0.1');
@@ -456,7 +474,7 @@ describe('inspect', () => {
       sets: [],
       userns: false,
       unix: [],
-      layout: { version: '1.0' },
+      layout: { version: '2.0' },
       walks: [{ address: '10.1.1.1', ports: '443', verdict: 'allow' }],
     });
     expect(data.protocols[0]).toMatchObject({ protocol: 'tcp', allow: 2, deny: 1 });

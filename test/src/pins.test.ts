@@ -1,5 +1,6 @@
 /** What `exec` reads of names from a table that nobody has verified yet, and what it says of their age. */
 import { expect, test } from 'vitest';
+import * as F from '../../compiler/format.gen.ts';
 import { describeAge, formatDuration, readPins } from '../../src/pins.ts';
 import { draftOf, rule } from '../reference/drafts.ts';
 import { BUILDS, tableOf } from '../reference/modules.ts';
@@ -20,6 +21,15 @@ test.each([
   const draft = draftOf([rule('allow', 'tcp://#a.example:1', 1)], { names: [name], dns });
   const pins = readPins(Buffer.from(tableOf(policy, draft)));
   expect(pins).toEqual({ ...expected, pinnedAt: 2 ** 33, maxAge: 7 * DAY });
+});
+
+test('of a table of another major version nothing is read', () => {
+  const dns = { resolve: 'compile', pinnedAt: 1, maxAge: DAY, privateNames: [] } as const;
+  const draft = draftOf([rule('allow', 'tcp://#a.example:1', 1)], { names: [pinned], dns });
+  const table = Buffer.from(tableOf(policy, draft));
+  expect(readPins(table).areThere).toBe(true);
+  table.writeUInt16LE(1, F.HEADER_MAJOR);
+  expect(readPins(table)).toEqual({ areThere: false, areMissing: false, pinnedAt: 0, maxAge: 0 });
 });
 
 test('a table without names, and what is no table, have nothing to say', () => {
