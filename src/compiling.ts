@@ -108,8 +108,7 @@ export async function refreshForExec(
 }
 
 function nameTools(resolve: Resolver): NameTools {
-  const resolveProgress = createProgress();
-  return { resolve, ...(resolveProgress === undefined ? {} : { resolveProgress }) };
+  return { resolve, resolveProgress: createProgress() };
 }
 
 const publicSuffixOf: PublicSuffixFinder = async (name) =>

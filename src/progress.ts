@@ -7,6 +7,9 @@ import type { ResolveProgress } from '../compiler/resolve.ts';
 import { printable, writeError } from './standard-error.ts';
 import { isTerminal } from './terminal.ts';
 
+/** File descriptor of standard error. */
+const STDERR = 2;
+
 /** A wait that nobody needs explained. */
 const PATIENCE_MS = 700;
 
@@ -32,21 +35,23 @@ export function formatProgress(
   return line.length > width ? `${line.slice(0, Math.max(0, width - 1))}…` : line;
 }
 
-/** A reporter for one compilation; undefined where nobody watches. */
-export function createProgress(descriptor = 2): ResolveProgress | undefined {
-  if (!isTerminal(descriptor)) return undefined;
+/** A reporter for one compilation, on standard error if that is a terminal, which is asked about after the wait. */
+export function createProgress(
+  isWatched: () => boolean = () => isTerminal(STDERR),
+  write: (text: string) => void = writeError,
+): ResolveProgress {
   let line = '';
   let isShown = false;
   let timer: NodeJS.Timeout | undefined;
   const show = (): void => {
-    isShown = true;
-    writeError(ERASE_LINE + line);
+    isShown ||= isWatched();
+    if (isShown) write(ERASE_LINE + line);
   };
   return (done, all, asked) => {
     line = formatProgress(done, all, asked, WIDTH);
     if (done === all) {
       clearTimeout(timer);
-      if (isShown) writeError(ERASE_LINE);
+      if (isShown) write(ERASE_LINE);
       isShown = false;
     } else if (isShown) show();
     else timer ??= setTimeout(show, PATIENCE_MS).unref();

@@ -18,9 +18,9 @@ export interface ShownWork {
   end(): void;
 }
 
-/** Progress on standard error, if that is a terminal. */
+/** Progress on standard error, if that is a terminal, which is asked about after the first while. */
 export function showWork(
-  isWatched: boolean = isTerminal(STDERR),
+  isWatched: () => boolean = () => isTerminal(STDERR),
   write: (text: string) => void = writeError,
   // Not `performance`, which Node loads when it is first named.
   now: () => number = () => process.uptime() * 1000,
@@ -29,9 +29,10 @@ export function showWork(
   let isShown = false;
   return {
     tell(work, done) {
-      if (!isWatched || now() < next) return;
-      next = now() + AGAIN_AFTER_MS;
-      isShown = true;
+      if (now() < next) return;
+      isShown ||= isWatched();
+      next = isShown ? now() + AGAIN_AFTER_MS : Number.POSITIVE_INFINITY;
+      if (!isShown) return;
       const share = done === undefined ? '' : ` ${Math.floor(done * 100)} %`;
       write(`${ERASE_LINE}${printable(work)} …${share}`);
     },

@@ -9,7 +9,7 @@ function written(isTerminal: boolean, stepMs: number, tellings: number): readonl
   const texts: string[] = [];
   let time = 0;
   const progress = showWork(
-    isTerminal,
+    () => isTerminal,
     (text) => texts.push(text),
     () => time,
   );
@@ -35,6 +35,20 @@ test('nothing is written about short work, nor to what is no terminal', () => {
   expect(written(false, 1000, 10)).toEqual([]);
 });
 
+test('work that is soon done asks nothing about terminals', () => {
+  const asked: string[] = [];
+  let time = 0;
+  const progress = showWork(
+    () => asked.push('asked') < 0,
+    () => {},
+    () => time,
+  );
+  for (time = 0; time < 500; time += 100) progress.tell('reading list.txt', undefined);
+  expect(asked).toEqual([]);
+  for (time = 500; time < 900; time += 100) progress.tell('reading list.txt', undefined);
+  expect(asked).toEqual(['asked']);
+});
+
 test('it is not written more than ten times a second', () => {
   expect(written(true, 10, 100).length).toBe(1 + 5 + 1);
 });
@@ -43,7 +57,7 @@ test('a name can not reach the terminal as a command', () => {
   const texts: string[] = [];
   let time = 0;
   const progress = showWork(
-    true,
+    () => true,
     (text) => texts.push(text),
     () => time,
   );
