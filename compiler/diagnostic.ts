@@ -164,10 +164,11 @@ function excerpt(diagnostic: Diagnostic): string[] {
   ];
 }
 
-const UNPRINTABLE = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+// Patterns with classes of Unicode stand where they are used: to make one takes longer than to compile a small policy.
 
 function printable(text: string): string {
-  return text.replace(UNPRINTABLE, (character) => (character === '\t' ? '\t' : '\ufffd'));
+  const unprintable = /[\p{Cc}\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/gu;
+  return text.replace(unprintable, (character) => (character === '\t' ? '\t' : '\ufffd'));
 }
 
 /** Cells of a terminal: 0 for combining marks, 2 for East Asian wide characters and emoji. */
@@ -175,12 +176,11 @@ function displayWidth(character: string): number {
   const point = character.codePointAt(0) ?? 0;
   if (point < 0x300) return 1;
   if (/^[\p{Mn}\p{Me}\p{Cf}]/u.test(character)) return 0;
-  return WIDE.test(character) ? 2 : 1;
+  // Blocks that Unicode's EastAsianWidth.txt marks W or F, in whole blocks.
+  const wide =
+    /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]/u;
+  return wide.test(character) ? 2 : 1;
 }
-
-/** Blocks that Unicode's EastAsianWidth.txt marks W or F, in whole blocks. */
-const WIDE =
-  /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1f64f}\u{1f680}-\u{1f6ff}\u{1f900}-\u{1f9ff}\u{20000}-\u{3fffd}]/u;
 
 function clip(text: string): string {
   return text.length > LONGEST_TEXT ? `${text.slice(0, toBoundary(text, LONGEST_TEXT))}…` : text;

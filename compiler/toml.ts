@@ -17,11 +17,9 @@ export type ParsedToml =
 
 /** Parses a document. Bytes must be UTF-8; a leading byte order mark is dropped. `name` is used in diagnostics. */
 export function parseToml(name: string, input: string | Uint8Array): ParsedToml {
-  const decoded = typeof input === 'string' ? input : new TextDecoder().decode(input);
-  const source = createSource(name, decoded.replace(/^\ufeff/, ''));
-  const fault =
-    (typeof input === 'string' ? undefined : findInvalidUtf8(input, source.text)) ??
-    findBareReturn(source.text);
+  const { text, bad } = typeof input === 'string' ? { text: input } : decode(input);
+  const source = createSource(name, text.replace(/^\ufeff/, ''));
+  const fault = bad === undefined ? findBareReturn(source.text) : invalidUtf8(bad, source.text);
   if (fault !== undefined) return { ok: false, diagnostic: source.diagnose(fault) };
   const runs = new StringRuns(source.text);
   try {
@@ -46,21 +44,26 @@ const TOO_LARGE: Fault = {
   end: 0,
 };
 
-function findInvalidUtf8(bytes: Uint8Array, text: string): Fault | undefined {
+/** The text of a file, and its bytes once more where they are no UTF-8. */
+function decode(bytes: Uint8Array): { readonly text: string; readonly bad?: Uint8Array } {
   try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return undefined;
+    return { text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
   } catch {
-    // A replacement character that the file itself holds has its three bytes there.
-    let at = text.indexOf('\ufffd');
-    const mark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
-    for (; at >= 0; at = text.indexOf('\ufffd', at + 1)) {
-      const offset = mark + new TextEncoder().encode(text.slice(0, at)).length;
-      if (bytes[offset] !== 0xef || bytes[offset + 1] !== 0xbf || bytes[offset + 2] !== 0xbd) break;
-    }
-    const start = Math.max(0, at);
-    return { code: 'SL1002', message: 'the file is not UTF-8 here', start, end: start + 1 };
+    return { text: new TextDecoder().decode(bytes), bad: bytes };
   }
+}
+
+/** Where they are none, by the replacement characters in what was made of them. */
+function invalidUtf8(bytes: Uint8Array, text: string): Fault {
+  // A replacement character that the file itself holds has its three bytes there.
+  let at = text.indexOf('\ufffd');
+  const mark = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0;
+  for (; at >= 0; at = text.indexOf('\ufffd', at + 1)) {
+    const offset = mark + new TextEncoder().encode(text.slice(0, at)).length;
+    if (bytes[offset] !== 0xef || bytes[offset + 1] !== 0xbf || bytes[offset + 2] !== 0xbd) break;
+  }
+  const start = Math.max(0, at);
+  return { code: 'SL1002', message: 'the file is not UTF-8 here', start, end: start + 1 };
 }
 
 /** TOML 1.0 knows LF and CRLF only; the parser takes a lone CR for a line end. */
