@@ -3,12 +3,13 @@
 //   policy     policy/ → build/policy.{release,debug}.wasm, dist/policy.wasm
 //   generated  the copies of shared facts (constants, schema, error codes, manual)
 //   native     executor/ → dist/libsandlock.so, dist/sandlock-exec
-//   bundle     src/ and compiler/ → dist/*.cjs, dist/index.js, dist/types
+//   bundle     src/ and compiler/ → dist/*.cjs and what V8 makes of them (*.cache), dist/index.js, dist/types
 //   playground docs/playground/ → dist/playground, a page with the compiler in it
 //
 // A file of dist/ is replaced by renaming, never written in place: a running sandlock may have it mapped.
 
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   existsSync,
@@ -158,9 +159,16 @@ async function buildBundle() {
       },
     }),
   ]);
-  for (const file of outputs.flatMap((output) => output.outputFiles)) {
-    replaceFile(file.path, file.contents, file.path.endsWith('sandlock.cjs') ? 0o755 : 0o644);
+  // The first line of what is loaded by src/bundle-file.ts says which text it is.
+  for (const { path, contents, text } of outputs.flatMap((output) => output.outputFiles)) {
+    const isLazy = LAZY.some((name) => path.endsWith(`/${basename(name)}.cjs`));
+    if (isLazy && contents.length > text.length) throw new ScriptError(`${path} is not ASCII`);
+    const bytes = isLazy
+      ? `//${createHash('sha256').update(text).digest('hex')}\n${text}`
+      : contents;
+    replaceFile(path, bytes, path.endsWith('sandlock.cjs') ? 0o755 : 0o644);
   }
+  run(process.execPath, ['scripts/code-cache.mjs']);
   run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json']);
 }
 
@@ -202,10 +210,12 @@ const ownFile = {
   setup(bundler) {
     const filter = new RegExp(`/(${LAZY.join('|')})\\.ts$`);
     bundler.onResolve({ filter }, ({ kind, path }) =>
-      kind === 'entry-point'
-        ? undefined
-        : { path: `./${basename(path, '.ts')}.cjs`, external: true },
+      kind === 'entry-point' ? undefined : { path: basename(path, '.ts'), namespace: 'own-file' },
     );
+    bundler.onLoad({ filter: /./, namespace: 'own-file' }, ({ path }) => ({
+      contents: `module.exports = require('./bundle-file.ts').loadBundleFile('${path}');`,
+      resolveDir: join(root, 'src'),
+    }));
   },
 };
 
