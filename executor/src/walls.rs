@@ -14,6 +14,8 @@ pub struct Walls {
     pub families: u32,
     /// By what destinations of TCP are held.
     pub tcp: Mode,
+    /// TCP has destinations, whatever holds them.
+    pub tcp_opens: bool,
     /// The same of UDP.
     pub udp: Mode,
     /// The same of ICMP.
@@ -59,11 +61,12 @@ impl Walls {
             Mode::Kernel | Mode::Open if is_forced => Mode::Supervised,
             mode => mode,
         };
-        // Without Landlock nothing holds a connect that is not looked at.
+        // Without Landlock nothing holds a connect that is not looked at, where TCP is closed neither.
         let tcp = if is_forced || !abi.has_tcp() { Mode::Supervised } else { mode(Protocol::Tcp) };
         let walls = Self {
             families: table.families(),
             tcp,
+            tcp_opens: observes || table.plan(Protocol::Tcp) != Mode::Closed,
             udp: mode(Protocol::Udp),
             icmp: mode(Protocol::Icmp),
             tcp_bind: table.plan(Protocol::TcpBind) != Mode::Closed,
@@ -105,7 +108,7 @@ impl Walls {
     pub fn has_mute_udp_sockets(self) -> bool {
         let has_datagrams = self.has(families::INET_DGRAM | families::INET6_DGRAM);
         // It could be bound, and then hear, where nobody looks at that.
-        has_datagrams && !self.has_udp_sockets() && self.tcp != Mode::Closed && self.inspected
+        has_datagrams && !self.has_udp_sockets() && self.tcp_opens && self.inspected
     }
 
     /// A message can carry a destination that has to be looked at: then sendmsg, sendmmsg and sendto with an
@@ -174,7 +177,13 @@ mod tests {
             families::UNIX_STREAM | families::UNIX_SEQPACKET,
             families::UNIX_STREAM | families::UNIX_DGRAM | families::UNIX_SEQPACKET | families::UNIX_PAIR,
         ];
-        let tcp = [Mode::Closed, Mode::Supervised, Mode::Kernel, Mode::Open];
+        let tcp = [
+            (Mode::Closed, false),
+            (Mode::Supervised, false),
+            (Mode::Supervised, true),
+            (Mode::Kernel, true),
+            (Mode::Open, true),
+        ];
         (0..tcp.len() * 9 * unix.len() * 128).map(move |mut index| {
             let mut next = |count| {
                 let value = index % count;
@@ -186,9 +195,11 @@ mod tests {
                 | families::INET6_STREAM
                 | families::INET6_DGRAM
                 | families::NETLINK_ROUTE;
+            let (tcp, tcp_opens) = tcp[next(tcp.len())];
             let mut walls = Walls {
                 families: internet | unix[next(unix.len())],
-                tcp: tcp[next(tcp.len())],
+                tcp,
+                tcp_opens,
                 udp: MODES[next(3)],
                 icmp: MODES[next(3)],
                 tcp_bind: next(2) == 1,
@@ -284,5 +295,16 @@ mod tests {
         assert_eq!(looks(3, false, false), (true, false, true));
         assert_eq!(looks(7, true, false), (true, true, true));
         assert_eq!(looks(7, true, true), (true, true, true));
+    }
+
+    #[test]
+    fn where_tcp_is_closed_nobody_has_a_mute_socket_however_it_is_held() {
+        let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../test/vectors/empty.bin")).unwrap();
+        let table = Table::open(bytes).unwrap();
+        for (abi, is_forced) in [(7, false), (7, true), (3, false), (0, false)] {
+            let walls = Walls::of(&table, Abi(abi), is_forced, false, false);
+            assert!(!walls.has_mute_udp_sockets(), "{walls:?}");
+            assert!(walls.looks_at_connects());
+        }
     }
 }

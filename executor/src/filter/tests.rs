@@ -8,6 +8,7 @@ use crate::bpf::{Question, Sample, interpret};
 const CLOSED: Walls = Walls {
     families: 0xff & !families::UNIX_DGRAM,
     tcp: Mode::Supervised,
+    tcp_opens: true,
     udp: Mode::Closed,
     icmp: Mode::Closed,
     tcp_bind: false,
@@ -208,7 +209,7 @@ fn sockets_are_an_allowlist_by_family_type_and_protocol() {
         (CLOSED, [2, 2, 0], Action::Notify.code()),
         (CLOSED, [10, 2, 17], Action::Notify.code()),
         (KERNEL, [10, 2, 17], Action::Notify.code()),
-        (Walls { tcp: Mode::Closed, ..CLOSED }, [2, 2, 0], refuse(libc::EACCES)),
+        (Walls { tcp_opens: false, ..CLOSED }, [2, 2, 0], refuse(libc::EACCES)),
         (Walls { inspected: false, ..KERNEL }, [2, 2, 0], refuse(libc::EACCES)),
         (CLOSED, [2, 2, 1], refuse(libc::EACCES)),
         (CLOSED, [2, 2, 136], refuse(libc::EPROTONOSUPPORT)),
@@ -377,7 +378,7 @@ fn a_send_is_trapped_exactly_when_it_can_carry_a_destination() {
 #[test]
 fn a_connect_is_trapped_unless_the_kernel_holds_every_socket_that_could_make_one() {
     let open = Walls { tcp: Mode::Open, udp: Mode::Open, icmp: Mode::Open, ..KERNEL };
-    let none = Walls { tcp: Mode::Closed, ..KERNEL };
+    let none = Walls { tcp: Mode::Closed, tcp_opens: false, ..KERNEL };
     for walls in [KERNEL, open, none, Walls { families: 0x78, ..KERNEL }] {
         let connect = |length| run(walls, libc::SYS_connect, [3, 1, length, 0, 0, 0]);
         for length in [16, 28, 110, 128, 129, u64::from(u32::MAX), 1 << 33 | 16] {
