@@ -296,8 +296,14 @@ fn keeps_processes() -> Result<()> {
     })
 }
 
-/// A user namespace, and inside it the rights that make one useful: AppArmor may give the first without the second.
+/// A user namespace, and inside it the rights that make one useful: AppArmor may give the first without the
+/// second, and so does the domain that a command has where Landlock has no TCP: nobody mounts in it.
 fn makes_namespaces() -> Result<()> {
+    let abi = Abi::of_kernel();
+    if abi.has_domains() && !abi.has_tcp() {
+        process::prctl(libc::PR_SET_NO_NEW_PRIVS, 1)?;
+        landlock::enter(&landlock::processes(abi)?)?;
+    }
     process::unshare(libc::CLONE_NEWUSER)?;
     mounts::own_namespace().map(drop)
 }

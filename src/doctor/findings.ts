@@ -30,6 +30,9 @@ export interface Finding {
 /** What each version of Landlock's interface brought (landlock(7)). */
 const LANDLOCK = ['files', 'renames', 'truncation', 'TCP', 'device ioctl', 'scopes', 'audit log'];
 
+/** The version that brought TCP: a domain of an older one handles files. */
+const TCP_ABI = 4;
+
 const ENOSYS = 38;
 /** A probe's word for a wall that let a call pass. */
 const EPROTO = 71;
@@ -51,7 +54,7 @@ export function judge(answers: Answers, around: Surroundings): Finding[] {
     ),
     ...USEFUL.filter(
       ({ needsListener }) => needsListener !== true || value('seccomp-listener') >= 0,
-    ).map((use) => useful(use, value(use.name), around)),
+    ).map((use) => useful(use, value(use.name), around, abi)),
     ...surroundingNotes(around),
   ];
 }
@@ -261,7 +264,7 @@ interface Use {
   readonly works: string;
   readonly fails: string;
   readonly state: 'fallback' | 'note';
-  readonly instead: (around: Surroundings) => string;
+  readonly instead: (around: Surroundings, abi: number) => string;
   /** Can not be tried without a listener. */
   readonly needsListener?: true;
 }
@@ -324,18 +327,23 @@ const USEFUL: readonly Use[] = [
     works: 'programs with sandboxes of their own can have namespaces, where allow_userns says so',
     fails: 'no user namespace with rights in it',
     state: 'note',
-    instead: ({ namespaceLimits }) =>
-      namespaceLimits.length === 0
-        ? 'only allow_userns would need them'
-        : `only allow_userns would need them; ${namespaceLimits.join(', ')}`,
+    instead: ({ namespaceLimits }, abi) => {
+      const why = [...namespaceLimits];
+      if (abi >= 1 && abi < TCP_ABI) {
+        why.push(
+          'before Linux 6.7 nobody mounts in a Landlock domain, and --allow-degraded other-processes leaves it out',
+        );
+      }
+      return ['only allow_userns would need them', ...why].join('; ');
+    },
   },
 ];
 
-function useful(use: Use, answer: number, around: Surroundings): Finding {
+function useful(use: Use, answer: number, around: Surroundings, abi: number): Finding {
   const { name, works, fails, state, instead } = use;
   if (answer >= 0) return { name, state: 'ok', found: works, consequence: '' };
   const found = `${fails} (${errnoName(-answer)})`;
-  return { name, state, found, consequence: instead(around) };
+  return { name, state, found, consequence: instead(around, abi) };
 }
 
 function surroundingNotes(around: Surroundings): Finding[] {

@@ -105,6 +105,19 @@ describe.each(users)('as $name', (user) => {
     expect(report.options).toEqual(isRoot ? ['--allow-degraded', 'kernel-settings'] : []);
   });
 
+  test('Landlock 3: a domain of files, in which nobody mounts, as programs find under allow_userns', async () => {
+    const note = async (host: Host) => {
+      const { report } = await examine(user, host);
+      return report.findings.find(({ name }) => name === 'user-namespaces');
+    };
+    expect(await note([])).toMatchObject({ state: 'ok' });
+    expect(await note(landlock(3))).toMatchObject({
+      state: 'note',
+      found: expect.stringContaining('EPERM'),
+      consequence: expect.stringContaining('--allow-degraded other-processes'),
+    });
+  });
+
   test('no Landlock: other processes are to be given up', async () => {
     const { status, report } = await examine(user, noLandlock);
     const fallbacks = ['fallback landlock-scopes', 'fallback landlock-tcp'];
