@@ -1,17 +1,20 @@
 // `npm run kernels -- PACKAGE SUITE [vitest arguments]`: runs a suite of test/ on another kernel,
-// that of a Debian package (for example linux-image-6.1.0-56-cloud-amd64), in an emulated machine:
-// with what this machine has in /usr and /etc, the repository as it was built, and no network.
-// Emulation is some ten times slower, so the tests' own time limits are wider there. Needs apt-get,
-// dpkg, cpio, xz, mke2fs and qemu-system-x86_64, and root for a copy that keeps owners. It knows
-// nothing of what is tested.
+// that of a Debian package (for example linux-image-6.1.0-56-cloud-amd64), in a virtual machine with
+// what this machine has in /usr and /etc, the repository as it was built, and no network. KVM runs
+// it where a trial shows that it can (a device is no proof: there are some that boot no kernel as it
+// is). Otherwise it is emulated, some ten times slower, and the tests' own time limits are wider.
+// On a kernel without Landlock sandlock runs nothing unless that is accepted, so the tests' launcher
+// accepts it. Needs apt-get, dpkg, cpio, xz, mke2fs and qemu-system-x86_64, and root for a copy that
+// keeps owners. It knows nothing of what is tested.
 
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import {
   chmodSync,
   copyFileSync,
   existsSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -28,20 +31,21 @@ const TOOLS = ['apt-get', 'cpio', 'dpkg', 'mke2fs', 'qemu-system-x86_64', 'xz'];
 const LIBRARIES = ['x86_64-linux-gnu', 'python3', 'python3.11', 'git-core', 'gcc', 'ssl', 'locale'];
 
 /**
- * Of the kernel's modules: the disk's are loaded before there is a root, in this order, the others before the tests.
+ * Of the kernel's modules, as far as it has them and not built in: the disk's are loaded before
+ * there is a root, then what would be loaded by itself when a test asks for it.
  */
-const DISK = [
-  'virtio_ring',
-  'virtio',
-  'virtio_pci_modern_dev',
-  'virtio_pci_legacy_dev',
-  'virtio_pci',
-  'virtio_blk',
+const MODULES = [
+  ...['virtio_pci', 'virtio_blk', 'veth', 'tun', 'overlay', 'binfmt_misc'],
+  ...['unix_diag', 'tcp_diag', 'nfnetlink', 'af_alg', 'algif_hash', 'vsock'],
+  ...['sctp', 'dccp_ipv4', 'tipc', 'kcm', 'rds', 'smc', 'l2tp_ip'],
 ];
-const OTHERS = ['veth', 'unix_diag'];
 
 const MEBIBYTES = 6000;
 const LIMIT_MS = 3_600_000;
+/** KVM boots the trial in one or two seconds. */
+const TRIAL_MS = 10_000;
+/** How much slower than this machine an emulated one may be. */
+const PATIENCE = 10;
 
 /** For programs that write a lot. */
 const BIG = { maxBuffer: 1 << 28 };
@@ -50,25 +54,32 @@ const INIT = `#!/busybox sh
 PATH=/
 busybox mkdir -p /proc /sys /dev /new
 busybox mount -t proc proc /proc; busybox mount -t sysfs sys /sys; busybox mount -t devtmpfs dev /dev
-for name in ${[...DISK, ...OTHERS].join(' ')}; do
-  [ -f /modules/$name.ko ] && busybox insmod /modules/$name.ko
-done
+busybox grep -q trial /proc/cmdline && { echo trial > /dev/ttyS0; busybox poweroff -f; }
+while read name; do busybox insmod /modules/$name.ko; done < /modules/order
 busybox mount -t ext4 /dev/vda /new || busybox poweroff -f
 for name in proc sys dev; do busybox mount --move /$name /new/$name; done
 exec /busybox switch_root /new /bin/sh /start
 `;
 
-const START = `export PATH=/usr/local/bin:/usr/bin:/usr/sbin HOME=/root TERM=dumb CI=true
+// A program without rights may measure itself with perf where the setting is 2 at most; Debian's is 3.
+const START = `export PATH=/usr/local/bin:/usr/bin:/usr/sbin HOME=/root TERM=dumb CI=true SANDLOCK_BUILT=1
 mount -t tmpfs -o mode=1777 tmpfs /tmp; mkdir -p /dev/pts /dev/shm
 mount -t devpts devpts /dev/pts; mount -t tmpfs tmpfs /dev/shm
-# Debian's kernels have Yama and leave it off; where there is no Landlock sandlock needs it.
-echo 1 > /proc/sys/kernel/yama/ptrace_scope
+mount -t securityfs securityfs /sys/kernel/security
+grep -q landlock /sys/kernel/security/lsm || export SANDLOCK_E2E_LAUNCHER=/accepting
+echo 2 > /proc/sys/kernel/perf_event_paranoid
 ln -sfn /proc/self/fd /dev/fd; ip link set lo up; uname -r > /dev/ttyS0
 cd /repository && sh /job < /dev/null > /dev/ttyS0 2>&1
 echo "status $?" > /dev/ttyS0; sync; echo o > /proc/sysrq-trigger; sleep 9
 `;
 
-await main((args) => {
+/** The command line with what it takes for exec to run without Landlock. */
+const ACCEPTING = `#!/bin/sh
+[ "$1" = exec ] && { shift; set -- exec --allow-degraded other-processes "$@"; }
+exec ${process.execPath} /repository/dist/sandlock.cjs "$@"
+`;
+
+await main(async (args) => {
   const [packageName, suite, ...rest] = args;
   if (suite === undefined) {
     throw new ScriptError('usage: npm run kernels -- PACKAGE SUITE [vitest arguments]');
@@ -80,9 +91,15 @@ await main((args) => {
   mkdirSync(folder, { recursive: true });
   const kernel = unpack(folder, packageName);
   const initrd = makeInitrd(folder, kernel);
-  const job = [process.execPath, `test/${suite}/run.mjs`, '--testTimeout=300000', ...rest];
-  const disk = makeDisk(folder, job.map((word) => `'${word}'`).join(' '));
-  boot(kernel, initrd, disk);
+  const isVirtual = mayUseKvm(kernel, initrd);
+  process.stdout.write(isVirtual ? 'KVM runs this kernel\n' : 'KVM does not run it: emulated\n');
+  const job = [process.execPath, `test/${suite}/run.mjs`];
+  if (!isVirtual) job.push('--testTimeout=600000', '--hookTimeout=600000');
+  const words = [...job, ...rest].map((word) => `'${word}'`).join(' ');
+  const patience = `SANDLOCK_E2E_PATIENCE=${isVirtual ? 1 : PATIENCE}`;
+  const disk = makeDisk(folder, `${patience} ${words}`);
+  const accelerator = isVirtual ? ['kvm', 'host'] : ['tcg,thread=multi', 'Skylake-Client'];
+  await boot(kernel, initrd, disk, accelerator);
 });
 
 /** Fetches a package, and the busybox that starts the machine; returns where the package lies unpacked. */
@@ -107,16 +124,7 @@ function makeInitrd(folder, kernel) {
   copyFileSync(join(folder, 'busybox/bin/busybox'), join(tree, 'busybox'));
   writeFileSync(join(tree, 'init'), INIT);
   chmodSync(join(tree, 'init'), 0o755);
-  const modules = readdirSync(join(kernel, 'lib/modules'), { recursive: true }).map(String);
-  for (const name of [...DISK, ...OTHERS]) {
-    // Some are built into some kernels.
-    const path = modules.find((entry) => new RegExp(`/${name}\\.ko(\\.xz)?$`).test(entry));
-    if (path === undefined) continue;
-    const from = join(kernel, 'lib/modules', path);
-    const to = join(tree, 'modules', `${name}.ko`);
-    if (path.endsWith('.xz')) writeFileSync(to, execFileSync('xz', ['-dc', from], BIG));
-    else copyFileSync(from, to);
-  }
+  writeFileSync(join(tree, 'modules/order'), unpackModules(kernel, join(tree, 'modules')));
   const file = `${tree}.cpio`;
   const names = readdirSync(tree, { recursive: true }).join('\n');
   writeFileSync(
@@ -126,11 +134,30 @@ function makeInitrd(folder, kernel) {
   return file;
 }
 
+/** Unpacks MODULES with what they depend on; returns their names, a line each, in the order of loading. */
+function unpackModules(kernel, to) {
+  const paths = readdirSync(join(kernel, 'lib/modules'), { recursive: true }).map(String);
+  const order = new Set();
+  const take = (name) => {
+    const path = paths.find((entry) => new RegExp(`/${name}\\.ko(\\.xz)?$`).test(entry));
+    if (path === undefined || order.has(name)) return;
+    const from = join(kernel, 'lib/modules', path);
+    const isPacked = path.endsWith('.xz');
+    const bytes = isPacked ? execFileSync('xz', ['-dc', from], BIG) : readFileSync(from);
+    const [, needs = ''] = /\0depends=([^\0]*)/.exec(bytes.toString('latin1')) ?? [];
+    for (const other of needs.split(',')) take(other.replaceAll('-', '_'));
+    writeFileSync(join(to, `${name}.ko`), bytes);
+    order.add(name);
+  };
+  for (const name of MODULES) take(name);
+  return [...order].map((name) => `${name}\n`).join('');
+}
+
 /** A disk with this machine's programs and the repository; what the tests write there is not kept. */
 function makeDisk(folder, job) {
   const tree = join(folder, 'root');
   rmSync(tree, { recursive: true, force: true });
-  for (const name of ['proc', 'sys', 'dev', 'tmp', 'run', 'root', 'var/tmp', 'usr/lib']) {
+  for (const name of ['proc', 'sys', 'dev', 'tmp', 'run', 'root', 'mnt', 'var/tmp', 'usr/lib']) {
     mkdirSync(join(tree, name), { recursive: true });
   }
   for (const name of ['tmp', 'var/tmp']) chmodSync(join(tree, name), 0o1777);
@@ -150,6 +177,7 @@ function makeDisk(folder, job) {
   }
   writeFileSync(join(tree, 'start'), START);
   writeFileSync(join(tree, 'job'), `${job}\n`);
+  writeFileSync(join(tree, 'accepting'), ACCEPTING, { mode: 0o755 });
   const disk = join(folder, 'disk.img');
   rmSync(disk, { force: true });
   run('mke2fs', ['-q', '-t', 'ext4', '-d', tree, disk, `${MEBIBYTES}M`]);
@@ -157,20 +185,41 @@ function makeDisk(folder, job) {
   return disk;
 }
 
-function boot(kernel, initrd, disk) {
+/** The words that start a machine with this kernel. */
+function machine(kernel, initrd, [accelerator, processor], more) {
   const image = readdirSync(join(kernel, 'boot')).find((name) => name.startsWith('vmlinuz-'));
+  return [
+    ...['-accel', accelerator, '-cpu', processor, '-smp', '2', '-m', '3000'],
+    ...['-nographic', '-no-reboot', '-nic', 'none', '-initrd', initrd],
+    ...['-kernel', join(kernel, 'boot', image ?? '')],
+    ...['-append', `console=ttyS0 quiet panic=-1 lsm=landlock,yama ${more}`],
+  ];
+}
+
+/** Whether KVM boots that kernel: tried. */
+function mayUseKvm(kernel, initrd) {
+  if (!existsSync('/dev/kvm')) return false;
   const { stdout } = spawnSync(
     'qemu-system-x86_64',
-    [
-      ...['-accel', 'tcg,thread=multi', '-cpu', 'Skylake-Client', '-smp', '2', '-m', '3000'],
-      ...['-nographic', '-no-reboot', '-nic', 'none', '-initrd', initrd],
-      ...['-kernel', join(kernel, 'boot', image ?? '')],
-      ...['-append', 'console=ttyS0 quiet panic=-1 lsm=landlock,yama'],
-      ...['-drive', `file=${disk},if=virtio,format=raw,snapshot=on`],
-    ],
-    { ...BIG, stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8', timeout: LIMIT_MS },
+    machine(kernel, initrd, ['kvm', 'host'], 'trial'),
+    { stdio: ['ignore', 'pipe', 'ignore'], encoding: 'utf8', timeout: TRIAL_MS },
   );
-  process.stdout.write(stdout);
-  const [, status] = /status (\d+)\r?$/m.exec(stdout) ?? [];
+  return /^trial\r?$/m.test(stdout);
+}
+
+/** Boots it, shows what the tests say, and throws unless they pass. */
+async function boot(kernel, initrd, disk, accelerator) {
+  const drive = ['-drive', `file=${disk},if=virtio,format=raw,snapshot=on`];
+  const child = spawn(
+    'qemu-system-x86_64',
+    [...machine(kernel, initrd, accelerator, ''), ...drive],
+    { stdio: ['ignore', 'pipe', 'ignore'], timeout: LIMIT_MS },
+  );
+  let last = '';
+  for await (const text of child.stdout.setEncoding('utf8')) {
+    process.stdout.write(text);
+    last = `${last}${text}`.slice(-4096);
+  }
+  const [, status] = /^status (\d+)\r?$/m.exec(last) ?? [];
   if (status !== '0') throw new ScriptError(`the tests ended with status ${status ?? 'unknown'}`);
 }

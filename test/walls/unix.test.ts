@@ -5,6 +5,7 @@
 import { chmodSync, mkdirSync, renameSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { abstractRefusal } from '../e2e/harness/kernel.ts';
 import { run, runSandboxed, sandlock } from '../e2e/harness/run.ts';
 import { makeDirectory, probe, users } from '../e2e/harness/stage.ts';
 import { openDaemon } from './others.ts';
@@ -31,12 +32,12 @@ describe.each(users)('as $name', (user) => {
       ...[`${path}-d`, `@${path}-d`].map((name): Step => [`sendto d ${name}`, '5']),
       ...[other, `@${other}`].flatMap((name): Step[] => [
         STREAM,
-        [`connect a ${name}`, '0', name === other ? 'EACCES' : 'EPERM'],
+        [`connect a ${name}`, '0', name === other ? 'EACCES' : abstractRefusal],
       ]),
       [`sendto d ${other}-d`, '5', 'EACCES'],
-      [`sendto d @${other}-d`, '5', 'EPERM'],
+      [`sendto d @${other}-d`, '5', abstractRefusal],
       [`connect d ${other}-d`, '0', 'EACCES'],
-      [`connect d @${other}-d`, '0', 'EPERM'],
+      [`connect d @${other}-d`, '0', abstractRefusal],
     ];
     let named = await openDaemon(path);
     let unnamed = await openDaemon(other);

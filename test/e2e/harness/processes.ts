@@ -3,6 +3,7 @@
  * the test's decision.
  */
 import { readdirSync, readFileSync } from 'node:fs';
+import { patience } from './stage.ts';
 
 /** Process ids whose command line contains a text, ascending; zombies have none. */
 export function processesWith(text: string): number[] {
@@ -30,8 +31,8 @@ export async function until(
   condition: () => boolean,
   limitMs: number = 5000,
 ): Promise<void> {
-  for (let looks = limitMs / LOOK_MS; !condition(); looks--) {
-    if (looks <= 0) throw new Error(`waited ${limitMs} ms in vain: ${what}`);
+  for (let looks = (limitMs * patience) / LOOK_MS; !condition(); looks--) {
+    if (looks <= 0) throw new Error(`waited ${limitMs * patience} ms in vain: ${what}`);
     await sleep(LOOK_MS);
   }
 }

@@ -3,7 +3,7 @@
  * group is killed; a run that met it says so, so that no test mistakes a hang for an answer. It judges nothing.
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { environment, isNative, launcher, makeFile, native, type User } from './stage.ts';
+import { environment, isNative, launcher, makeFile, native, patience, type User } from './stage.ts';
 
 /** How a program ended and what it wrote. */
 export interface Outcome {
@@ -117,7 +117,7 @@ export function finished(child: ChildProcess, timeoutMs: number = 20_000): Promi
       if (child.pid !== undefined) killGroup(child.pid);
       child.stdout?.destroy();
       child.stderr?.destroy();
-    }, timeoutMs);
+    }, timeoutMs * patience);
     child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       stdout += text;
     });

@@ -58,6 +58,9 @@ export const environment: Readonly<Record<string, string>> = {
   LC_ALL: 'C',
 };
 
+/** By how much time limits are wider: on an emulated machine (scripts/kernels.mjs). */
+export const patience: number = Number(process.env.SANDLOCK_E2E_PATIENCE ?? 1);
+
 /** The command line of a compiled probe. */
 export function probe(name: string, ...args: readonly string[]): string[] {
   return [join(stage, 'bin', name), ...args];

@@ -1,0 +1,58 @@
+/* What the kernel has of its own to hold a program by, found by trying: `kernel` prints a line for each.
+ *
+ *   tcp     a Landlock domain without TCP is entered, and a connect is refused (0)
+ *   scopes  one with signal scope is entered, and the parent is out of reach (0)
+ *   files   one that handles files is entered, and in it nobody mounts, not in a user namespace either (0)
+ *
+ * Otherwise the error of what failed first; `-1 -` where the domain holds nothing. */
+#include "probe.h"
+#include <sched.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+
+#define MAKE_BLOCK (1 << 11)
+#define BOTH_OF_TCP 3
+#define SIGNALS 2
+
+struct ruleset { unsigned long long files, net, scoped; };
+
+static int enter(unsigned long long files, unsigned long long net, unsigned long long scoped) {
+  struct ruleset rules = {files, net, scoped};
+  int fd = (int)syscall(444, &rules, sizeof rules, 0);
+  if (fd < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return -1;
+  return (int)syscall(446, fd, 0);
+}
+
+static int tcp(void) {
+  struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = htons(9), .sin_addr = {htonl(INADDR_LOOPBACK)}};
+  int s = socket(AF_INET, SOCK_STREAM, 0);
+  if (enter(0, BOTH_OF_TCP, 0) < 0) return errno;
+  return connect(s, (void *)&nobody, sizeof nobody) < 0 && errno == EACCES ? 0 : -1;
+}
+
+static int scopes(void) {
+  if (enter(0, 0, SIGNALS) < 0) return errno;
+  return kill(getppid(), 0) < 0 && errno == EPERM ? 0 : -1;
+}
+
+static int files(void) {
+  if (enter(MAKE_BLOCK, 0, 0) < 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) < 0) return errno;
+  return mount("/tmp", "/tmp", NULL, MS_BIND, NULL) < 0 && errno == EPERM ? 0 : -1;
+}
+
+static void tell(const char *name, int (*found)(void)) {
+  int status;
+  fflush(stdout);
+  pid_t child = fork();
+  if (child == 0) _exit(found());
+  waitpid(child, &status, 0);
+  int error = WIFEXITED(status) ? WEXITSTATUS(status) : 255;
+  printf("%s %d %s\n", name, error ? -1 : 0, error && error < 255 ? errno_name(error) : "-");
+}
+
+int main(void) {
+  tell("tcp", tcp);
+  tell("scopes", scopes);
+  tell("files", files);
+  return 0;
+}
