@@ -192,7 +192,7 @@ function machine(kernel, initrd, [accelerator, processor], more) {
     ...['-accel', accelerator, '-cpu', processor, '-smp', '2', '-m', '3000'],
     ...['-nographic', '-no-reboot', '-nic', 'none', '-initrd', initrd],
     ...['-kernel', join(kernel, 'boot', image ?? '')],
-    ...['-append', `console=ttyS0 quiet panic=-1 lsm=landlock,yama ${more}`],
+    ...['-append', `console=ttyS0 quiet panic=-1 lsm=landlock,yama secretmem.enable=1 ${more}`],
   ];
 }
 
@@ -220,6 +220,6 @@ async function boot(kernel, initrd, disk, accelerator) {
     process.stdout.write(text);
     last = `${last}${text}`.slice(-4096);
   }
-  const [, status] = /^status (\d+)\r?$/m.exec(last) ?? [];
+  const [, status] = /status (\d+)\r?$/m.exec(last) ?? [];
   if (status !== '0') throw new ScriptError(`the tests ended with status ${status ?? 'unknown'}`);
 }

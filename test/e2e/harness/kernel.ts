@@ -23,5 +23,8 @@ export const hasScopes: boolean = has.has('scopes');
 /** Programs may mount in namespaces of their own: not where the only domain there is handles files. */
 export const mayMount: boolean = holdsTcp || !has.has('files');
 
+/** A thread with a descriptor table of its own can be looked at; elsewhere its calls are refused (EPERM). */
+export const holdsThreads: boolean = has.has('threads');
+
 /** The answer for an abstract name of somebody outside: Landlock's, or the supervisor's. */
 export const abstractRefusal: 'EPERM' | 'EACCES' = hasScopes ? 'EPERM' : 'EACCES';

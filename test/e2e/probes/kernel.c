@@ -3,6 +3,7 @@
  *   tcp     a Landlock domain without TCP is entered, and a connect is refused (0)
  *   scopes  one with signal scope is entered, and the parent is out of reach (0)
  *   files   one that handles files is entered, and in it nobody mounts, not in a user namespace either (0)
+ *   threads a single thread can be held by a descriptor (0)
  *
  * Otherwise the error of what failed first; `-1 -` where the domain holds nothing. */
 #include "probe.h"
@@ -40,6 +41,8 @@ static int files(void) {
   return mount("/tmp", "/tmp", NULL, MS_BIND, NULL) < 0 && errno == EPERM ? 0 : -1;
 }
 
+static int threads(void) { return syscall(SYS_pidfd_open, getpid(), O_EXCL) < 0 ? errno : 0; }
+
 static void tell(const char *name, int (*found)(void)) {
   int status;
   fflush(stdout);
@@ -54,5 +57,6 @@ int main(void) {
   tell("tcp", tcp);
   tell("scopes", scopes);
   tell("files", files);
+  tell("threads", threads);
   return 0;
 }
