@@ -87,16 +87,23 @@ impl Events {
     pub fn tell_surely(&self, text: &[u8], record: &Record, timeout_ms: u16) {
         let bytes = with_text(text, record.encode(self.dropped.load(Ordering::Relaxed)));
         self.held().bytes.extend_from_slice(&bytes);
+        self.flush(timeout_ms);
+    }
+
+    /// Waits up to `timeout_ms` until all that was told is written, or nobody reads any more. `false`: it is not.
+    pub fn flush(&self, timeout_ms: u16) -> bool {
         let deadline = Instant::now() + Duration::from_millis(timeout_ms.into());
         while !self.write() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return self.call_at(Instant::now() + STUCK);
+                self.call_at(Instant::now() + STUCK);
+                return false;
             }
             let mut room = fd::readable(&self.pipe);
             room.events = libc::POLLOUT;
             let _ = fd::poll(&mut [room], i32::try_from(left.as_millis()).unwrap_or(0) + 1);
         }
+        true
     }
 
     /// When `advance` is to be called; none: nothing is held.
@@ -327,7 +334,12 @@ mod tests {
         told.extend(read_all(&read));
         assert!(told.iter().map(|(_, pid)| *pid).take(most as usize).eq(0..most));
         assert_eq!(told[most as usize..], [(4, 0), (6, 0)]);
+        for pid in 0..3000 {
+            events.tell(&denied(pid));
+        }
+        assert!(!events.flush(1));
         drop(read);
+        assert!(events.flush(0));
         assert_eq!(fd::poll(&mut [events.abandonment()], 0), Ok(1));
     }
 

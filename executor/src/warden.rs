@@ -217,6 +217,21 @@ impl Warden {
         record.address = Some(self.counts.encode());
         record.protocol = u8::from(!self.tells_connects);
         self.events.tell_surely(&[], &record, SURELY_MS);
+        self.wait_for_host();
+    }
+
+    /// Stays until the host has taken all that was told, is gone, or gives the sandbox up. One that is stopped, or
+    /// waits for room on a terminal, would otherwise never learn how the command ended, and take us for dead.
+    fn wait_for_host(&self) {
+        let control = fd::borrow(CONTROL);
+        while !self.events.flush(SURELY_MS) {
+            let mut word = [0; 2];
+            let is_told = fd::poll(&mut [fd::readable(&control)], 0) == Ok(1);
+            // Signals are for nobody any more.
+            if is_told && (fd::read(&control, &mut word) != Ok(2) || word[0] == b'K') {
+                return;
+            }
+        }
     }
 
     /// When the callers that wait are to be looked at; none: none waits.

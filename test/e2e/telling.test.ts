@@ -12,6 +12,7 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 import type { Decision } from '../../src/decision.ts';
 import { claim } from './harness/claim.ts';
 import { openTcp, openUdp } from './harness/listen.ts';
+import { sleep } from './harness/processes.ts';
 import { policyOf, run, runSandboxed, sandlock, start } from './harness/run.ts';
 import { makeDirectory, probe, users } from './harness/stage.ts';
 
@@ -214,11 +215,11 @@ print(u.connect_ex(('127.0.0.2', 9)))`;
     expect([await b.take(), await u.take()]).toEqual([[], []]);
   });
 
-  test('more decisions than are read: the command is not held up, and the lost are said', async () => {
+  test('more decisions than are read: the command is not held up, and the lost are said, and how it ended', async () => {
     const [a] = await openTcp('127.0.0.1');
     const log = join(makeDirectory(), 'log');
     const many = probe('connect', ...Array.from({ length: 3000 }, () => `tcp=${a.at}`)).join(' ');
-    const script = `echo ready; read -r line; ${many} | grep -c EACCES`;
+    const script = `echo ready; read -r line; ${many} | grep -c EACCES; exit 7`;
     const child = start(user, sandlock(policyOf([]), ['bash', '-c', script], ['-q', '--log', log]));
     const printed = (text: string): Promise<void> =>
       new Promise((resolve) => {
@@ -230,8 +231,10 @@ print(u.connect_ex(('127.0.0.2', 9)))`;
     const done = printed('3000');
     child.stdin?.end('go\n');
     await done;
+    // Longer than the supervisor would wait for a slow reader while the command runs.
+    await sleep(3000);
     child.kill('SIGCONT');
-    await new Promise((resolve) => child.on('close', resolve));
+    expect(await new Promise((resolve) => child.on('close', resolve))).toBe(7);
     const lines = readLog(log);
     const lost = lines.at(-1) as unknown as { event: string; count: number };
     expect(lost.event).toBe('lost');
