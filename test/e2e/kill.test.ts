@@ -3,7 +3,7 @@
  * signal, both reaching an allowed listener 50 times a second, until Node, the supervisor or both are killed.
  */
 import type { ChildProcess } from 'node:child_process';
-import { existsSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { type Listener, openTcp } from './harness/listen.ts';
@@ -65,12 +65,38 @@ describe.each(users)('as $name', (user) => {
     ]);
     onTestFinished(() => killGroup(running.child.pid ?? 0));
     const pid = running.child.pid ?? 0;
-    await until('it waits for room', () => isWriting(pid));
+    await sleep(500);
     process.kill(supervisorOf(running), 'SIGKILL');
     // Its own command line is that of the tree as well.
     const isAlone = () => processesWith(running.mark).every((other) => other === pid);
     await until('nobody else is left', isAlone, 3000);
-    await until('it waits still', () => isWriting(pid));
+    await until('it waits for room', () => isWriting(pid));
+    const ended = new Promise((resolve) =>
+      running.child.on('exit', (_, signal) => resolve(signal)),
+    );
+    process.kill(pid, 'SIGTERM');
+    expect(await ended).toBe('SIGTERM');
+  });
+
+  test('the command has filled standard error: the log goes on, and what waits for room can be ended', async () => {
+    const log = join(makeDirectory(), 'log');
+    const fill = 'head -c 99999999 /dev/zero >&2 & sleep 0.5';
+    const refused = 'for port in 1 2 3 4 5 6 7 8; do : < /dev/tcp/127.0.0.1/$port; sleep 0.1; done';
+    const child = start(user, [
+      ...['bash', '-c', 'exec "$@" 2> >(exec sleep 30)', 'unread'],
+      ...sandlock(
+        policyOf([]),
+        ['bash', '-c', `${fill}; { ${refused}; } 2> /dev/null; kill $!; exit 7`],
+        ['--log', log],
+      ),
+    ]);
+    onTestFinished(() => killGroup(child.pid ?? 0));
+    const count = () => (existsSync(log) ? readFileSync(log, 'utf8').split('\n').length - 1 : 0);
+    await until('all refusals are in the log', () => count() === 8, 12_000);
+    await until('it waits for room', () => isWriting(child.pid ?? 0));
+    const ended = new Promise((resolve) => child.on('exit', (_, signal) => resolve(signal)));
+    child.kill('SIGTERM');
+    expect(await ended).toBe('SIGTERM');
   });
 
   test("Node's process group is killed, the command with it: the rest of the tree is gone", async () => {

@@ -72,10 +72,8 @@ pub fn main(start: Start, source: Source) -> ! {
         Ok(Outcome::Exit(status)) => process::exit_now(status),
         Ok(Outcome::Signal(signal)) => signal::end_by(signal),
         Err(Failure { text, status }) => {
-            tell(&format!(
-                "sandlock: {}\n",
-                text.split('\n').map(denials::printable).collect::<Vec<_>>().join("\n")
-            ));
+            let lines: Vec<_> = text.split('\n').map(denials::printable).collect();
+            tell(format!("sandlock: {}\n", lines.join("\n")).as_bytes());
             process::exit_now(status)
         }
     }
@@ -105,6 +103,9 @@ fn run(start: Start, source: Source) -> Result<Outcome, Failure> {
     let mut follower =
         Follower { log, is_quiet, logs_allowed, has_stats, summary, explainer, ..Follower::default() };
     let end = follower.follow(&front);
+    // From here on signals end this process: it may have to wait for room.
+    drop(front);
+    follower.tell_end(&end);
     match end {
         End { failure: Some((stage, error)), .. } if stage == "table" => {
             Err(explain_table(&parsed.table, follower.explainer.into_table_file(), error))
@@ -183,9 +184,9 @@ fn now() -> u64 {
 }
 
 /// Adds a line to the log, if there is one.
-fn add_to(log: &mut Option<Log>, line: impl FnOnce() -> String) {
+fn add_to(log: &mut Option<Log>, lines: &mut Lines, line: impl FnOnce() -> String) {
     if let Some(lost) = log.as_mut().and_then(|log| log.add(&line())) {
-        tell(&lost);
+        lines.add(&lost);
     }
 }
 
@@ -209,10 +210,15 @@ impl Follower {
                 }
             }
         }
+        end
+    }
+
+    /// What is still to be told when all records have come.
+    fn tell_end(&mut self, end: &End) {
         let due = self.probes.due(u64::MAX);
         self.tell_all(&due);
         if end.dropped > 0 {
-            add_to(&mut self.log, || denials::lost_line(end.dropped, now()));
+            add_to(&mut self.log, &mut self.lines, || denials::lost_line(end.dropped, now()));
         }
         self.flush();
         let (denied, names) = (self.reporter.finish(), self.names.finish());
@@ -238,7 +244,6 @@ impl Follower {
             self.lines.add(&calls_line(counts));
         }
         self.lines.write();
-        end
     }
 
     /// Whether anything is told of a decision.
@@ -263,7 +268,7 @@ impl Follower {
 
     fn flush(&mut self) {
         if let Some(lost) = self.log.as_mut().and_then(Log::flush) {
-            tell(&lost);
+            self.lines.add(&lost);
         }
     }
 
@@ -276,7 +281,7 @@ impl Follower {
                 summary.add(denial, &explained);
             }
             if !denial.is_allowed || *logs_allowed {
-                add_to(log, || denial.log_line(&explained));
+                add_to(log, lines, || denial.log_line(&explained));
             }
             if !denial.is_allowed && !*is_quiet {
                 lines.add(&reporter.report(denial, || Rc::clone(&explained)));
@@ -285,7 +290,7 @@ impl Follower {
     }
 
     fn tell_name(&mut self, denied: &DeniedName) {
-        add_to(&mut self.log, || denied.log_line());
+        add_to(&mut self.log, &mut self.lines, || denied.log_line());
         let line = self.names.report(denied);
         self.say(&line);
     }

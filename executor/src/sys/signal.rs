@@ -187,8 +187,10 @@ pub fn command_ended() {
     COMMAND_ENDED.store(true, Ordering::Relaxed);
 }
 
-/// The front's control pipe is gone: signals are no longer forwarded.
+/// The front's control pipe is gone: signals are no longer forwarded but do what they do by default, so that
+/// whatever this process still waits for can be ended.
 pub fn give_back() {
+    FORWARDED.into_iter().for_each(default);
     CONTROL.store(-1, Ordering::Relaxed);
 }
 

@@ -12,7 +12,8 @@ use std::sync::atomic::{Ordering, compiler_fence};
 use super::errno::{Errno, Result, check_long};
 use super::signal;
 
-const SIGNAL: i32 = libc::SIGUSR2;
+/// None that the launcher forwards (`signal::FORWARDED`).
+const SIGNAL: i32 = libc::SIGPROF;
 const PERIOD_NS: libc::c_long = 1_000_000;
 /// Ticks without a call after which it ends. Beginning anew costs about as much as one tick.
 const MOST_IDLE: u8 = 8;
