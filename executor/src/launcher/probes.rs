@@ -1,5 +1,8 @@
 //! Which refusals are no one's wish to reach anything, and are not reported: as in src/probes.ts, which says why.
 
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
+
 use super::denials::Denial;
 
 /// How long a refused UDP connect waits for the TCP connect that would explain it.
@@ -18,17 +21,28 @@ const SERVICES: [&str; 8] = [
     "/var/lib/sss/pipes/",
 ];
 
-/// Passes decisions on, some of them later, probes never.
+/// Passes decisions on, some of them later, probes never. None takes longer for how many are held: a program may be
+/// refused a hundred thousand times while one waits.
 #[derive(Debug, Default)]
 pub(super) struct Probes {
-    held: Vec<Denial>,
+    /// In the order in which they came, which is that of their times; none: it was a probe.
+    held: VecDeque<Option<Denial>>,
+    /// How many were taken out of it at its front.
+    gone: usize,
+    /// The numbers of those that are held, by process and port; the first is that which came first.
+    places: HashMap<(u32, u16), VecDeque<usize>>,
 }
 
 impl Probes {
     /// What is to be reported now that this decision has come.
     pub(super) fn push(&mut self, denial: Denial) -> Vec<Denial> {
+        let key = (denial.pid, denial.port);
         if denial.call == "connect" && denial.protocol == "tcp" {
-            self.held.retain(|held| held.pid != denial.pid || held.port != denial.port);
+            for number in self.places.remove(&key).unwrap_or_default() {
+                if let Some(held) = self.held.get_mut(number - self.gone) {
+                    *held = None;
+                }
+            }
         }
         let mut due = self.due(denial.time);
         let is_probe = denial.protocol == "udp" && denial.call == "connect";
@@ -36,19 +50,42 @@ impl Probes {
         if !is_refused || !(is_probe || denial.protocol == "unix" && is_service(&denial.address)) {
             due.push(denial);
         } else if is_probe && !PROBED_PORTS.contains(&denial.port) {
-            self.held.push(denial);
+            self.places.entry(key).or_default().push_back(self.gone + self.held.len());
+            self.held.push_back(Some(denial));
         }
         due
     }
 
     /// What has waited long enough.
     pub(super) fn due(&mut self, now: u64) -> Vec<Denial> {
-        self.held.extract_if(.., |held| held.time.saturating_add(HOLD_NS) <= now).collect()
+        let mut due = Vec::new();
+        while let Some(first) = self.held.front() {
+            if first.as_ref().is_some_and(|held| held.time.saturating_add(HOLD_NS) > now) {
+                break;
+            }
+            if let Some(held) = self.held.pop_front().flatten() {
+                self.forget(&held);
+                due.push(held);
+            }
+            self.gone += 1;
+        }
+        due
+    }
+
+    /// Of the place of what was held, the first of its process and port.
+    fn forget(&mut self, held: &Denial) {
+        if let Entry::Occupied(mut places) = self.places.entry((held.pid, held.port)) {
+            places.get_mut().pop_front();
+            if places.get().is_empty() {
+                places.remove();
+            }
+        }
     }
 
     /// Milliseconds until something is due; -1: nothing waits, and the time is not asked for.
     pub(super) fn patience_ms(&self, now: impl Fn() -> u64) -> i32 {
-        let next = self.held.first().map(|held| held.time.saturating_add(HOLD_NS).saturating_sub(now()));
+        let first = self.held.iter().flatten().next();
+        let next = first.map(|held| held.time.saturating_add(HOLD_NS).saturating_sub(now()));
         next.map_or(-1, |left| i32::try_from(left.div_ceil(1_000_000)).unwrap_or(i32::MAX))
     }
 }
@@ -86,6 +123,24 @@ mod tests {
         assert_eq!(probes.push(denial("tcp", 443, 251)).len(), 2);
         assert!(probes.push(denial("udp", 9, 0)).is_empty());
         assert!(probes.due(u64::MAX).is_empty());
+    }
+
+    #[test]
+    fn many_that_are_held_keep_their_order_and_their_places() {
+        let mut probes = Probes::default();
+        for port in 0..30_000 {
+            probes.push(denial("udp", 1000 + port % 3000, u64::from(port) / 100));
+        }
+        // 250 ms of the 300 are held.
+        assert_eq!(probes.held.len(), 25_000);
+        let tcp = Denial { is_allowed: true, ..denial("tcp", 1001, 300) };
+        let told: Vec<u16> = probes.push(tcp).iter().map(|denial| denial.port).collect();
+        assert_eq!((told.len(), told.first(), told.last()), (101, Some(&3000), Some(&1001)));
+        let mut rest = probes.due(u64::MAX);
+        assert_eq!((rest.len(), probes.held.len(), probes.places.len()), (24_892, 0, 0));
+        assert!(rest.is_sorted_by_key(|denial| denial.time));
+        rest.retain(|denial| denial.port == 1001);
+        assert_eq!(rest.len(), 0);
     }
 
     #[test]
