@@ -177,10 +177,11 @@ fn run(origin: Origin, events: &Arc<Events>) -> std::result::Result<(), Failure>
     let start_names =
         || Redirect::start(&table, events, listed, &hosts_text, telling).map_err(Failure::at(Stage::Names));
     let names = walls.names.then(start_names).transpose()?;
-    let command = spawn::spawn(request, &confinement)?;
     let vault = if walls.holds_sockets { Some(start_vault(!abi.has_scopes()).map_err(&own)?) } else { None };
     let reach = Reach { table, walls, named, links, names, outside, watch, vault };
-    let mut warden = Warden::new(command, Arc::clone(events), reach, proven, linger).map_err(|error| {
+    let watch_over = Warden::prepare(Arc::clone(events), reach, proven, linger).map_err(&own)?;
+    let command = spawn::spawn(request, &confinement)?;
+    let mut warden = watch_over(command).map_err(|error| {
         tree::end(proven);
         own(error)
     })?;

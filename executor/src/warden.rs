@@ -12,6 +12,7 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use crate::abstract_names::AbstractNames;
@@ -101,17 +102,16 @@ pub struct Warden {
 }
 
 impl Warden {
-    /// Lets the command's calls be received. `linger`: how long processes may outlive it; none: for ever.
-    pub fn new(
-        command: Command,
+    /// Makes all that it takes to watch over a command, down to descriptors and threads, before there is one: where
+    /// something lacks, nothing is to run. What is returned makes the warden of the command, whose calls are
+    /// received from then on. `linger`: how long processes may outlive it; none: for ever.
+    pub fn prepare(
         events: Arc<Events>,
         reach: Reach,
         proven: Option<Proven>,
         linger: Option<Duration>,
-    ) -> Result<Self> {
-        let pidfd = process::pidfd_open(command.pid.cast_unsigned(), 0)?;
-        let _ = command.listener.wake_synchronously(); // slower without it
-        let listener = Arc::new(command.listener);
+    ) -> Result<impl FnOnce(Command) -> Result<Self>> {
+        let listener = Arc::new(Listener::reserved()?);
         let (waiting, began) = fd::pipe()?;
         fd::set_status_flags(&began, libc::O_NONBLOCK)?;
         let pending = Pending::new(Arc::clone(&listener), began.try_clone()?);
@@ -159,38 +159,52 @@ impl Warden {
             copy: Copied::default(),
             kinds: Kinds::default(),
         };
-        let mut started = Record::new(Kind::Started);
-        started.pid = command.pid.cast_unsigned();
-        events.tell(&started);
+        let (begin, begun) = channel();
         std::thread::Builder::new().name("sl-receiver".into()).spawn(move || {
-            receiver.serve();
+            if begun.recv().is_ok() {
+                receiver.serve();
+            }
             // What it held is given up afterwards, and nobody waits for that.
             drop(ended);
         })?;
-        // The command's first calls need not wait for this.
-        process::new_session()?;
-        fd::close_stdio()?;
         let changes = signal::child_changes()?;
-        Ok(Self {
-            events,
-            pending: [pending, pending_outside],
-            keeper,
-            looked: Instant::now(),
-            pid: command.pid,
-            pidfd,
-            is_running: true,
-            stops: 0,
-            stands_in: None,
-            changes,
-            listener,
-            received,
-            is_drained: false,
-            waiting,
-            proven,
-            linger,
-            deadline: None,
-            counts,
-            tells_connects,
+        let null = fd::null()?;
+        // Its number will be that of the command's pidfd.
+        let spare = null.try_clone()?;
+        Ok(move |command: Command| {
+            let Command { pid, listener: calls } = command;
+            listener.take_over(calls)?;
+            let _ = listener.wake_synchronously(); // slower without it
+            drop(spare);
+            let pidfd = process::pidfd_open(pid.cast_unsigned(), 0)?;
+            let mut started = Record::new(Kind::Started);
+            started.pid = pid.cast_unsigned();
+            events.tell(&started);
+            // The command's first calls need not wait for what follows.
+            let _ = begin.send(());
+            process::new_session()?;
+            fd::close_stdio(&null)?;
+            Ok(Self {
+                events,
+                pending: [pending, pending_outside],
+                keeper,
+                looked: Instant::now(),
+                pid,
+                pidfd,
+                is_running: true,
+                stops: 0,
+                stands_in: None,
+                changes,
+                listener,
+                received,
+                is_drained: false,
+                waiting,
+                proven,
+                linger,
+                deadline: None,
+                counts,
+                tells_connects,
+            })
         })
     }
 
@@ -198,7 +212,7 @@ impl Warden {
     pub fn watch(&mut self) {
         // Without one the keeper lets threads connect.
         let _ = tick::begin();
-        let mut is_behind = self.reap(); // what changed before the signal descriptor existed
+        let mut is_behind = self.reap(); // it may have ended already
         let mut ended = 0;
         while self.is_running || !self.is_drained {
             if !self.wait(is_behind) {

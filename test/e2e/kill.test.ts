@@ -70,7 +70,7 @@ describe.each(users)('as $name', (user) => {
     // Its own command line is that of the tree as well.
     const isAlone = () => processesWith(running.mark).every((other) => other === pid);
     await until('nobody else is left', isAlone, 3000);
-    await until('it waits for room', () => isWriting(pid));
+    await until('it waits for room, for good', waitsFor(pid));
     const ended = new Promise((resolve) =>
       running.child.on('exit', (_, signal) => resolve(signal)),
     );
@@ -93,7 +93,7 @@ describe.each(users)('as $name', (user) => {
     onTestFinished(() => killGroup(child.pid ?? 0));
     const count = () => (existsSync(log) ? readFileSync(log, 'utf8').split('\n').length - 1 : 0);
     await until('all refusals are in the log', () => count() === 8, 12_000);
-    await until('it waits for room', () => isWriting(child.pid ?? 0));
+    await until('it waits for room, for good', waitsFor(child.pid ?? 0));
     const ended = new Promise((resolve) => child.on('exit', (_, signal) => resolve(signal)));
     child.kill('SIGTERM');
     expect(await ended).toBe('SIGTERM');
@@ -206,10 +206,15 @@ function supervisorOf({ child, files }: Running): number {
   return supervisor;
 }
 
-/** Whether a process's first thread is in write(2) to standard error. */
-function isWriting(pid: number): boolean {
-  const [number, descriptor] = readProc(String(pid), 'syscall').split(' ');
-  return number === (process.arch === 'x64' ? '1' : '64') && descriptor === '0x2';
+/** Whether a process's first thread stays in write(2) to standard error: while the command runs it is cut. */
+function waitsFor(pid: number): () => boolean {
+  let looks = 0;
+  return () => {
+    const [number, descriptor] = readProc(String(pid), 'syscall').split(' ');
+    const isWriting = number === (process.arch === 'x64' ? '1' : '64') && descriptor === '0x2';
+    looks = isWriting ? looks + 1 : 0;
+    return looks > 10;
+  };
 }
 
 async function expectGone({ mark, files, listener }: Running): Promise<void> {

@@ -221,6 +221,23 @@ describe.each(users)('as $name', (user) => {
     expect(bare).toEqual(node);
   });
 
+  test.runIf(user.name === 'root')(
+    'what the supervisor needs is not there: nothing runs, not even for a moment',
+    async () => {
+      const directory = makeDirectory();
+      const started = sandlockExec(TABLE, ['touch', join(directory, 'ran')]);
+      // Without /dev there is no /dev/null; whether a program got that far was a race.
+      const script =
+        'mount --bind "$0" /dev; for i in 1 2 3 4 5 6 7 8 9 10; do "$@"; done; ls "$0"';
+      const apart = ['unshare', '-m', 'sh', '-c', script, directory, ...started];
+      const text = 'the sandbox could not be started; nothing was run (prepare: ENOENT)';
+      expect(await run(user, apart)).toEqual({
+        ...{ stdout: '', stderr: `sandlock: ${text}\n`.repeat(10) },
+        ...{ status: 0, signal: null, timedOut: false },
+      });
+    },
+  );
+
   test('a policy, a table that is damaged, cut or absent: refused with the place, and nothing runs', async () => {
     const bytes = readFileSync(TABLE);
     const damaged = Buffer.from(bytes);

@@ -89,15 +89,18 @@ pub fn set_status_flags(fd: &impl AsRawFd, flags: i32) -> Result<()> {
     check(unsafe { libc::fcntl(fd.as_raw_fd(), libc::F_SETFL, flags) }).map(drop)
 }
 
-/// Puts /dev/null on 0, 1 and 2, so that a pipe the caller gave us ends when its other users end.
-pub fn close_stdio() -> Result<()> {
+/// /dev/null, CLOEXEC.
+pub fn null() -> Result<OwnedFd> {
     // SAFETY: the path ends in NUL.
-    let null = check(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) })?;
+    check(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) }).map(own)
+}
+
+/// Puts /dev/null on 0, 1 and 2, so that a pipe the caller gave us ends when its other users end.
+pub fn close_stdio(null: &impl AsRawFd) -> Result<()> {
     for number in 0..3 {
         // SAFETY: takes no pointers; nothing in this process owns 0, 1 or 2.
-        check(unsafe { libc::dup2(null, number) })?;
+        check(unsafe { libc::dup2(null.as_raw_fd(), number) })?;
     }
-    drop(own(null));
     Ok(())
 }
 

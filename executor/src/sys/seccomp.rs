@@ -113,6 +113,19 @@ impl Listener {
         Self(own(number))
     }
 
+    /// A descriptor for a listener that does not exist yet: whoever is to use it can be made now.
+    pub fn reserved() -> Result<Self> {
+        // Anything that is open will do.
+        fd::pipe().map(|(end, _)| Self(end))
+    }
+
+    /// Becomes that listener, under the number that this one has.
+    pub fn take_over(&self, other: Self) -> Result<()> {
+        // SAFETY: takes no pointers. What had our number is a placeholder that nobody has used yet.
+        check_long(unsafe { libc::dup3(other.as_raw_fd(), self.as_raw_fd(), libc::O_CLOEXEC) }.into())
+            .map(|_| drop(other))
+    }
+
     /// Wakes the other side on the same processor (`SYNC_WAKE_UP`); EINVAL: kernels before 6.6 have no such flag.
     pub fn wake_synchronously(&self) -> Result<()> {
         // SAFETY: the argument is passed by value.
