@@ -14,12 +14,17 @@ const BINDING = `process.dlopen({ exports: {} }, require.resolve('@yuuang/${PLAT
 export const group = {
   title: 'Start, and memory',
   async measure(stage) {
-    const table = stage.table('start', tenRules(await stage.ports()));
+    const rules = tenRules(await stage.ports());
+    const table = stage.table('start', rules);
     const command = stage.compile('nothing', '-static');
     const launcher = [program, table, '--quiet', '--'];
     return [
       ...fromHost(stage, table, command),
-      ...fromShell(stage, launcher, [...stage.under(table), '/bin/true']),
+      ...fromShell(stage, launcher, {
+        table: [...stage.under(table), '/bin/true'],
+        policy: [...stage.under(join(stage.directory, 'start.toml')), '/bin/true'],
+        rule: [...stage.under(`--allow=${rules.at(-1)}`), '/bin/true'],
+      }),
       ...(await memory(launcher, stage.under(table))),
     ];
   },
@@ -45,16 +50,19 @@ function fromHost(stage, table, command) {
   });
 }
 
-/** The two command lines. */
+/** The two command lines; `exec` is that in Node with a table, with the policy it is of, and with a rule alone. */
 function fromShell(stage, launcher, exec) {
-  const { node, sandlock, binding, bare, native, idle } = interleave(stage.repetitions * 2, {
+  const ways = interleave(stage.repetitions * 2, {
     node: () => time([process.execPath, '-e', '0']),
-    sandlock: () => time(exec),
+    sandlock: () => time(exec.table),
+    policy: () => time(exec.policy),
+    rule: () => time(exec.rule),
     binding: () => time([process.execPath, '-e', BINDING], { cwd: root }),
     bare: () => time(['/bin/true']),
     native: () => time([...launcher, '/bin/true']),
     idle: () => time([program, '--help']),
   });
+  const { node, sandlock, binding, bare, native, idle } = ways;
   const more = (ms, than) => median(ms.map((value, i) => value - than[i])).toFixed(2);
   return [
     {
@@ -65,6 +73,15 @@ function fromShell(stage, launcher, exec) {
       figures: `node ${median(node).toFixed(1)}, sandlock ${median(sandlock).toFixed(1)} ms`,
       why: `of the ${more(sandlock, node)} ms more, ffi-rs takes ${more(binding, node)} to be loaded, and sandlock-exec, which Node becomes, ${median(native).toFixed(2)} by itself`,
     },
+    ...[
+      { what: 'sandlock exec POLICY (ten rules) -- true / node -e 0', ms: ways.policy },
+      { what: 'sandlock exec --allow RULE -- true / node -e 0', ms: ways.rule },
+    ].map(({ what, ms }) => ({
+      goal: '21',
+      what,
+      value: ratio(ms, node),
+      figures: `${median(ms).toFixed(1)} ms`,
+    })),
     {
       goal: '22',
       what: 'sandlock-exec TABLE -- true, more than true',
