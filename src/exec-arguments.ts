@@ -1,8 +1,8 @@
 /**
  * The command line of `exec`, taken apart by hand: loading a parser would cost more than everything else
  * that `exec` does in JavaScript. What stands before `--` is sandlock's, what follows is the command's and
- * is not looked at. Most of it is the launcher's to act on, which gets it as it is; it is checked here, so that a
- * mistake is told before a policy is compiled.
+ * is not looked at. Most of it is the launcher's to act on, which gets it as it is; it is checked here in the same
+ * words (test/command-lines.txt), so that a mistake is told before a policy is compiled.
  */
 import { SandlockError } from './errors.ts';
 import type { Words } from './raw-arguments.ts';
@@ -93,14 +93,14 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
   if (rest.length > 0) {
     throw usage(`one policy is needed and ${policies.length} are given: ${policies.join(', ')}`);
   }
+  if (policy === undefined && allow.length === 0 && deny.length === 0) {
+    throw usage('no policy: name a file, or give rules by --allow; without any, nothing is run');
+  }
   if (given.logs > 1) throw usage('--log is given twice');
   if (logAllowed && given.logs === 0) throw usage('--log-allowed needs --log FILE');
   if (given.lingers > 1) throw usage('--linger is given twice');
   if (end + 1 === args.length) throw usage('no command after --');
   if (args[end + 1] === '') throw usage('the command after -- is empty');
-  if (policy === undefined && allow.length === 0 && deny.length === 0) {
-    throw usage('no policy: name a file, or give rules by --allow; without any, nothing is run');
-  }
   for (let place = end; place < args.length; place += 1) chosen.push(place);
   const launcher = { last: args, chosen, ...(policy === undefined ? { first: NAMELESS } : {}) };
   return { policy, allow, deny, refresh, quiet, launcher };
