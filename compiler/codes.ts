@@ -273,7 +273,7 @@ export const CODES = {
   SL3102: {
     title: 'Covered rule (warning)',
     cause:
-      'Another rule of the same list does all that this one does: it has all of its addresses and all of its ports. A rule by name counts as covered only by a rule on every address, because its addresses change.',
+      'Another rule of the same list does all that this one does: it has all of its addresses and all of its ports. A rule by name counts as covered only by a rule on every address, because its addresses change. A UNIX rule is covered by one on a directory above it.',
     fix: 'Remove it, or narrow the other rule if that one allows more than was meant.',
   },
   SL3103: {

@@ -27,6 +27,7 @@ import { checkShape } from './shape.ts';
 import { createSource } from './source.ts';
 import { parseToml } from './toml.ts';
 import type { TomlTable } from './toml-tree.ts';
+import type { WrittenUnixRule } from './unix-rules.ts';
 import { readWalls } from './walls.ts';
 import { findWideWildcards, type PublicSuffixFinder } from './wildcards.ts';
 import { readFileRules, readOptionRules, type WrittenRule } from './written-rules.ts';
@@ -64,6 +65,8 @@ export type DraftResult =
       readonly draft: TableDraft;
       /** Where the rules of the draft stand, in the same order. */
       readonly written: readonly WrittenRule[];
+      /** The same of its UNIX rules. */
+      readonly writtenUnix: readonly WrittenUnixRule[];
       /** The text of the file; empty when there is none. */
       readonly text: string;
       readonly warnings: readonly Diagnostic[];
@@ -140,6 +143,7 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
       sets: usedSets(written, sets.sets),
     },
     written,
+    writtenUnix: walls.unixRules,
     text: source.text,
     warnings: inOrder(warnings),
   };

@@ -5,7 +5,7 @@
  */
 import { familiesFor } from './families.ts';
 import type { AddressSet, FamilyName, Rule } from './model.ts';
-import { type Placed, placeInString } from './placed.ts';
+import type { Placed } from './placed.ts';
 import type { Walls } from './walls.ts';
 import type { WrittenRule } from './written-rules.ts';
 
@@ -15,7 +15,7 @@ export function findLostRules(
   walls: Walls,
   sets: ReadonlyMap<string, AddressSet>,
 ): Placed[] {
-  const { facts, familiesNote: note, source, unixRules } = walls;
+  const { facts, familiesNote: note, unixRules } = walls;
   // The default has whatever a rule may need.
   if (note === undefined) return [];
   const families = new Set(facts.families);
@@ -33,11 +33,10 @@ export function findLostRules(
   // A pair is connected already and reaches nothing else.
   const reaching = facts.families.filter((family) => family !== 'unix/pair');
   if (reaching.some((family) => family.startsWith('unix/'))) return errors;
-  for (const { item } of unixRules) {
+  for (const at of unixRules) {
     const message = 'the socket can never be reached: `allow_families` leaves out `unix`';
     const help = 'add "unix" to `allow_families`, or remove the socket';
-    const span = { start: 0, end: String(item.value).length };
-    errors.push(placeInString(source, item, { code: 'SL3008', message, help, ...span }, { note }));
+    errors.push(at.place({ code: 'SL3008', message, help }, { note }));
   }
   return errors;
 }

@@ -3,7 +3,8 @@
  * it stands and only says something else than its author may think. Asked of the finished tables,
  * so that what is called without effect has none:
  *
- *   - a rule is a duplicate, or covered: another single rule does all it does (lint-cover.ts);
+ *   - a rule is a duplicate, or covered: another single rule does all it does (lint-cover.ts; of UNIX rules
+ *     lint-unix.ts);
  *   - an allow rule is unreachable: of its addresses and ports the table opens nothing, so deny rules take all of it;
  *   - a deny rule has no effect: of its addresses and ports the table of the allow rules alone opens nothing;
  *   - an allow rule is broad: it is about every address there is;
@@ -16,7 +17,7 @@ import { formatAddress } from './address.ts';
 import { isInsideAddress } from './inside-addresses.ts';
 import { type Area, areasOf, carriedAreas } from './lint-area.ts';
 import { findCovers } from './lint-cover.ts';
-import type { PortRange, Rule } from './model.ts';
+import type { Action, PortRange, Rule } from './model.ts';
 import type { Placed } from './placed.ts';
 import { formatPorts } from './port-text.ts';
 import { mayBePrivate } from './private-answers.ts';
@@ -30,7 +31,8 @@ const MOST_STRETCHES = 256;
 /** Warnings of one code that are shown; the last says how many more there are. */
 const MOST_OF_A_CODE = 50;
 
-interface Finding {
+/** What is wrong with the rule of a number. */
+export interface Finding {
   readonly rule: number;
   readonly fault: TargetFault;
   readonly note?: string;
@@ -57,12 +59,24 @@ export function lintRules(
       findings.push({ rule: number, fault: UNREACHABLE });
     } else if (isJudged && rule.action === 'deny' && !hasEffect(allowsOnly, table, rule)) {
       findings.push({ rule: number, fault: WITHOUT_EFFECT });
-    } else if (cover !== undefined) findings.push(describeCover(number, rule, cover, rules));
+    } else if (cover !== undefined) {
+      const other = rules[cover.by];
+      const note = other === undefined ? '' : formatRule(other);
+      findings.push(describeCover(number, rule.action, cover.isEqual, note));
+    }
     const breadth =
       rule.action === 'allow' && cover === undefined ? describeBreadth(rule) : undefined;
     if (breadth !== undefined) findings.push({ rule: number, fault: breadth });
   });
   findings.push(...findInsidePins(table, rules));
+  return placeFindings(findings, written);
+}
+
+/** The findings where their rules stand, as warnings; of one code not too many. */
+export function placeFindings(
+  findings: readonly Finding[],
+  written: readonly Pick<WrittenRule, 'place'>[],
+): readonly Placed[] {
   return limit(findings).flatMap(({ rule, fault, note }) => {
     const placed = written[rule]?.place(fault, {
       severity: 'warning',
@@ -95,23 +109,22 @@ const WITHOUT_EFFECT: TargetFault = {
   help: 'remove it: what no rule allows is refused anyway',
 };
 
-function describeCover(
-  number: number,
-  { action }: Rule,
-  cover: { readonly by: number; readonly isEqual: boolean },
-  rules: readonly Rule[],
+/** That another rule, the note, says the same or more. */
+export function describeCover(
+  rule: number,
+  action: Action,
+  isEqual: boolean,
+  note: string,
 ): Finding {
-  const other = rules[cover.by];
-  const note = other === undefined ? '' : formatRule(other);
-  if (cover.isEqual) {
+  if (isEqual) {
     const help = 'remove one of the two';
     const message = 'the same rule stands elsewhere';
-    return { rule: number, fault: { code: 'SL3101', message, help }, note };
+    return { rule, fault: { code: 'SL3101', message, help }, note };
   }
   const verb = action === 'allow' ? 'allows' : 'denies';
   const message = `another rule ${verb} all that this one ${verb}`;
   const help = 'remove it, or narrow the other';
-  return { rule: number, fault: { code: 'SL3102', message, help }, note };
+  return { rule, fault: { code: 'SL3102', message, help }, note };
 }
 
 /** Whether a table opens nothing of a rule's ports in some areas; false when there are too many to look at. */

@@ -1,10 +1,11 @@
 /**
  * What is said of a policy whose table is finished: the warnings that were found on the way, those
- * that need the table (lint.ts), without those that the policy silences, in the order of the file.
+ * that need the table (lint.ts, lint-unix.ts), without those that the policy silences, in the order of the file.
  */
 import type { Diagnostic } from './diagnostic.ts';
 import type { DraftResult } from './draft.ts';
 import { lintRules } from './lint.ts';
+import { lintUnixRules } from './lint-unix.ts';
 import { inOrder } from './placed.ts';
 import { withoutSilenced } from './silenced.ts';
 import { buildTable, type Table } from './table.ts';
@@ -25,7 +26,7 @@ export function reviewPolicy(
 
 function lintTable(
   policyModule: PolicyModule,
-  { draft, written }: Drafted,
+  { draft, written, writtenUnix }: Drafted,
   table: Table,
 ): readonly Diagnostic[] {
   const allows = draft.rules.filter(({ action }) => action === 'allow');
@@ -35,7 +36,7 @@ function lintTable(
     // Without deny rules there can be more different port sets than a table holds; then deny rules are not judged.
     if (built.ok) allowsOnly = built.open();
   }
-  return inOrder(lintRules(written, table, allowsOnly));
+  return inOrder([...lintRules(written, table, allowsOnly), ...lintUnixRules(writtenUnix)]);
 }
 
 /** Order of the file; what has no line comes last. */

@@ -7,17 +7,19 @@
  */
 import type { Fault } from './diagnostic.ts';
 import type { UnixName, UnixRule } from './model.ts';
-import { type Placed, placeInString } from './placed.ts';
+import { type Extra, type Placed, placeInString } from './placed.ts';
 import type { Source } from './source.ts';
-import type { TomlNode, TomlScalar } from './toml-tree.ts';
+import type { TomlNode } from './toml-tree.ts';
+import type { TargetFault } from './written-rules.ts';
 
 /** `sun_path` of unix(7) has 108 bytes; one is the NUL behind a path, or before an abstract name. */
 const LONGEST_BYTES = 107;
 
-/** A rule that parsed and the string that it stands in. */
+/** A rule that parsed, and how to point at it. */
 export interface WrittenUnixRule {
   readonly rule: UnixRule;
-  readonly item: TomlScalar;
+  /** Makes the diagnostic of something wrong with the rule. */
+  place(fault: TargetFault, extra?: Extra): Placed;
 }
 
 /** Reads the list. Values of a wrong type are passed over; the schema reports them. */
@@ -33,7 +35,11 @@ export function readUnixRules(
     if ('code' in parsed) errors.push(placeInString(source, item, parsed));
     else {
       const rule = { ...parsed, source: source.fileName, ...source.position(item.start) };
-      rules.push({ rule, item });
+      const span = { start: 0, end: String(item.value).length };
+      rules.push({
+        rule,
+        place: (fault, extra) => placeInString(source, item, { ...fault, ...span }, extra),
+      });
     }
   }
   return { rules, errors };

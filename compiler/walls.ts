@@ -16,7 +16,6 @@ import { readUnixRules, type WrittenUnixRule } from './unix-rules.ts';
 export interface Walls {
   readonly facts: Facts;
   readonly unixRules: readonly WrittenUnixRule[];
-  readonly source: Source;
   /** Where `allow_families` stands, as a note for what does not fit it; undefined without that key. */
   readonly familiesNote: string | undefined;
   readonly errors: readonly Placed[];
@@ -40,7 +39,6 @@ export function readWalls(root: TomlTable, source: Source): Walls {
       allowUserns: userns?.kind === 'boolean' && userns.value === true,
     },
     unixRules: unix.rules,
-    source,
     familiesNote:
       listed === undefined
         ? undefined

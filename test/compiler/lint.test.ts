@@ -89,6 +89,26 @@ describe('the texts', () => {
         'help: name the hosts that are meant, or write `# sandlock-ignore SL3105` behind the rule',
       ],
     ],
+    [
+      ['allow_unix = ["/run/x/", "@x", "/run/x/"]'],
+      [
+        'p.toml:2:33: warning SL3101: the same rule stands elsewhere',
+        '2 | allow_unix = ["/run/x/", "@x", "/run/x/"]',
+        '  |                                 ^^^^^^^',
+        'help: remove one of the two',
+        'note: p.toml:2:15 "/run/x/"',
+      ],
+    ],
+    [
+      ['allow_unix = ["/run/x/y/a.sock", "/run/"]'],
+      [
+        'p.toml:2:16: warning SL3102: another rule allows all that this one allows',
+        '2 | allow_unix = ["/run/x/y/a.sock", "/run/"]',
+        '  |                ^^^^^^^^^^^^^^^',
+        'help: remove it, or narrow the other',
+        'note: p.toml:2:34 "/run/"',
+      ],
+    ],
   ])('of %j', async (lines, expected) => {
     expect(await warningsOf(network(lines))).toBe(`${expected.join('\n')}\n`);
   });
@@ -166,6 +186,16 @@ describe('rules that', () => {
     ['bind every address', ['allow_bind = [":8080", "udp://*:*"]'], ['SL3105 2']],
     ['are implied', ['deny_bind = [":22"]'], []],
     [
+      'open UNIX sockets of other names',
+      ['allow_unix = ["/a", "/a/", "/ab/c", "/a.b", "@/a/b", "@a"]'],
+      [],
+    ],
+    [
+      'open UNIX sockets below another directory',
+      ['allow_unix = ["/", "/a/b/", "/a/", "/a/b/c", "@a", "/a/b"]'],
+      ['SL3102 2', 'SL3102 2', 'SL3102 2', 'SL3102 2'],
+    ],
+    [
       'are about every address of a family',
       ['allow = ["0.0.0.0/0:443", "[::/0]:443"]'],
       ['SL3105 2', 'SL3105 2'],
@@ -181,6 +211,7 @@ describe('a comment', () => {
     ['behind the rule', `allow = [${rule}] # sandlock-ignore SL3105`, []],
     ['with other codes', `allow = [${rule}] # sandlock-ignore SL3101, SL3105 because`, []],
     ['on the line above', `  # sandlock-ignore SL3105\nallow = [${rule}]`, []],
+    ['behind a UNIX rule', 'allow_unix = ["/", "/"] # sandlock-ignore SL3101', []],
     ['with another code', `allow = [${rule}] # sandlock-ignore SL3104`, ['SL3105 2']],
     ['without a code', `allow = [${rule}] # sandlock-ignore`, ['SL3105 2']],
     ['two lines above', `# sandlock-ignore SL3105\n\nallow = [${rule}]`, ['SL3105 4']],
