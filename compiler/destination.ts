@@ -53,14 +53,16 @@ export function parseDestination(text: string): ParsedDestination {
 }
 
 const FORM = 'one destination, such as tcp://192.0.2.7:443 or example.com:443';
+const SOCKET_FORM = 'one socket, such as unix:/run/x.sock or unix:@name';
 const BIND_FORM = 'one address, such as bind:tcp://127.0.0.1:8080, or none for every address';
 
-/** `bind:80` and `unix:80` stay port 80 of hosts with those names. */
+/** `bind:80` and `unix:80` stay port 80 of hosts with those names; what is no port may be a path. */
 function parse(text: string): Destination | readonly Fault[] {
   const [, bind] = /^bind:(.*:.*)$/s.exec(text) ?? [];
   if (bind !== undefined) return behindPrefix(parseBind(bind), text.length - bind.length);
-  const [, unix] = /^unix:([/@].*)$/s.exec(text) ?? [];
+  const [, unix] = /^unix:(.*[^\d*,-].*)$/s.exec(text) ?? [];
   if (unix !== undefined) return behindPrefix(parseUnix(unix), text.length - unix.length);
+  if (text.startsWith('/')) return refusePath(text);
   return parseInet(text);
 }
 
@@ -83,12 +85,25 @@ function behindPrefix(
 
 function parseUnix(text: string): UnixDestination | readonly Fault[] {
   const parsed = parseUnixRule(text);
-  if ('code' in parsed) return [parsed];
+  if ('code' in parsed) return [asQuestion(parsed)];
   const { kind } = parsed;
   if (kind !== 'directory') return { protocol: 'unix', kind, text: parsed.text };
   const message = `\`${text}\` is a directory, not one socket`;
-  const expected = 'one socket, such as unix:/run/x.sock or unix:@name';
-  return [{ code: 'SL2021', message, start: 0, end: text.length, expected }];
+  return [{ code: 'SL2021', message, start: 0, end: text.length, expected: SOCKET_FORM }];
+}
+
+/** A fault of a rule; what it should be has `unix:` before it here. */
+function asQuestion({ help, expected, ...fault }: Fault): Fault {
+  const meant = help?.startsWith('did you mean')
+    ? { help: help.replace(/(?<=mean |or )(?=[/@])/g, 'unix:') }
+    : {};
+  return { ...fault, ...(expected === undefined ? {} : { expected: SOCKET_FORM }), ...meant };
+}
+
+function refusePath(text: string): readonly Fault[] {
+  const message = `\`${text}\` is a path, and no destination of the network`;
+  const help = `did you mean unix:${text}?`;
+  return [{ code: 'SL2019', message, start: 0, end: text.length, expected: FORM, help }];
 }
 
 function parseBind(text: string): BindDestination | readonly Fault[] {

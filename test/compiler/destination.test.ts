@@ -128,7 +128,23 @@ test.each([
   ],
   [
     'unix:@',
-    'error SL2021: the abstract name is missing behind `@`\n  unix:@\n       ^\nexpected: an absolute path, a directory with a final `/`, or `@` and an abstract name',
+    'error SL2021: the abstract name is missing behind `@`\n  unix:@\n       ^\nexpected: one socket, such as unix:/run/x.sock or unix:@name',
+  ],
+  [
+    'unix:x.sock',
+    'error SL2021: `x.sock` is not an absolute path\n  unix:x.sock\n       ^^^^^^\nexpected: one socket, such as unix:/run/x.sock or unix:@name\nhelp: did you mean unix:/x.sock, or unix:@x.sock (abstract)?',
+  ],
+  [
+    'unix:///run/x',
+    'error SL2021: `///run/x` is not the shortest form of its path\n  unix:///run/x\n       ^^^^^^^^\nhelp: did you mean unix:/run/x?',
+  ],
+  [
+    '/run/x.sock',
+    `error SL2019: \`/run/x.sock\` is a path, and no destination of the network\n  /run/x.sock\n  ^^^^^^^^^^^\n${FORM}\nhelp: did you mean unix:/run/x.sock?`,
+  ],
+  [
+    'unix:80-90',
+    'error SL2003: a destination has one port\n  unix:80-90\n       ^^^^^\nexpected: a port from 1 to 65535',
   ],
 ])('%j is refused', (text, complete) => {
   const parsed = parseDestination(text);
