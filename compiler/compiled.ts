@@ -10,7 +10,9 @@ import type { PolicyModule } from './wasm.ts';
 
 /** Counts of a compiled policy. */
 export interface PolicySummary {
+  /** Without UNIX rules. */
   readonly rules: number;
+  readonly unixRules: number;
   readonly names: number;
   readonly sets: number;
   /** Prefixes that were folded: of rules, of the sets they name, and pinned addresses, as the table builder counts. */
@@ -53,6 +55,7 @@ export function finish(
   const plan = explainPlan({ plan: built.plan, rules, facts, unixRules });
   const summary = {
     rules: rules.length,
+    unixRules: unixRules.length,
     names: names.length,
     sets: sets.length,
     prefixes: built.prefixes,

@@ -82,6 +82,7 @@ function countWarnings(number: number): string {
 
 interface Summary {
   readonly rules: number;
+  readonly unixRules: number;
   readonly prefixes: number;
   readonly bytes: number;
   readonly timeMs: number;
@@ -89,9 +90,14 @@ interface Summary {
 
 /** `policy.toml → policy.bin: 7 rules, 12 prefixes, 1,832 bytes, 5.1 ms` and a newline. */
 function formatSummary(path: string, output: string, summary: Summary): string {
-  const { rules, prefixes, bytes, timeMs } = summary;
+  const { rules, unixRules, prefixes, bytes, timeMs } = summary;
   const target = output === '-' ? 'standard output' : basename(output);
-  const parts = [count(rules, 'rule'), count(prefixes, 'prefix', 'prefixes'), count(bytes, 'byte')];
+  const parts = [
+    count(rules, 'rule'),
+    ...(unixRules === 0 ? [] : [count(unixRules, 'UNIX rule')]),
+    count(prefixes, 'prefix', 'prefixes'),
+    count(bytes, 'byte'),
+  ];
   return printable(`${basename(path)} → ${target}: ${parts.join(', ')}, ${timeMs} ms`).concat('\n');
 }
 

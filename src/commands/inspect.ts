@@ -77,9 +77,10 @@ const MOST_LISTED = 20;
 /** The lines of the text form. `nowMs` is since 1970, for the age of pins. */
 export function formatInspection(inspection: Inspection, nowMs: number): readonly string[] {
   const { protocols, names, sets, families, userns, unix, portSets, layout } = inspection;
+  const unixRules = unix.length === 0 ? '' : ` ${unix.length} UNIX rules,`;
   const rules = protocols.reduce((sum, { allow, deny }) => sum + allow + deny, 0);
   return [
-    `table      ${layout.bytes.toLocaleString('en')} bytes, format ${layout.version}, ${rules} rules, ${portSets} port sets`,
+    `table      ${layout.bytes.toLocaleString('en')} bytes, format ${layout.version}, ${rules} rules,${unixRules} ${portSets} port sets`,
     ...protocols.map(formatProtocol),
     `names      ${names.length === 0 ? 'none' : describePins(inspection, nowMs)}`,
     ...listed(names.map(({ name, addresses }) => `${name}  ${addresses.join(' ') || 'no pin'}`)),

@@ -35,6 +35,7 @@ test('of a policy with everything, everything is counted', () => {
   ]);
   expect(inspection.userns).toBe(true);
   const lines = formatInspection(inspection, 0);
+  expect(lines[0]).toMatch(/, 14 rules, 3 UNIX rules, \d+ port sets$/);
   expect(lines).toContain('  @mirrors  2 IPv4 ranges, 1 IPv6 ranges');
   expect(lines).toContain('  polïcy.toml:11:3 "/run/üser/1000/"');
   expect(lines).toContain('  second.toml:2:3 "@sandlock"');

@@ -81,6 +81,12 @@ describe('compile', () => {
     expect(readFileSync(join(folder, 'p.bin')).subarray(0, 8).toString()).toBe('SANDLOCK');
   });
 
+  it('counts UNIX rules where there are some', () => {
+    writeFileSync(join(folder, 'u.toml'), '[network]\nallow_unix = ["/run/x", "@y"]\n');
+    const { stderr } = sandlock('compile', 'u.toml', '-o', 'u.bin');
+    expect(stderr).toMatch(/^u\.toml → u\.bin: 0 rules, 2 UNIX rules, 0 prefixes, \d+ bytes, /);
+  });
+
   it('to standard output writes the same bytes there', () => {
     sandlock('compile', 'p.toml', '-o', 'p.bin');
     const args = [SANDLOCK, 'compile', 'p.toml', '-o', '-'];
