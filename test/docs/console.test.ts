@@ -2,10 +2,10 @@
  * Commands in documents, run as they stand: each fenced `console` block, in a folder of its
  * document's own, with what earlier blocks left. A `toml` block that begins with `# NAME.toml` is
  * that file. `…` stands for what differs from run to run, a line of it for any lines. Web servers
- * listen on 127.0.0.1:8471 and 127.0.0.2:8471.
+ * listen on 127.0.0.1:8471, 127.0.0.2:8471 and a UNIX socket.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +13,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const ROOT = join(import.meta.dirname, '../..');
 const PORT = 8471;
+const SOCKET = '/tmp/sandlock-cookbook.sock';
 const DOCUMENTS = ['docs/cookbook.md'];
 
 interface Block {
@@ -54,14 +55,19 @@ function pattern(output: string): RegExp {
 const servers: Server[] = [];
 
 beforeAll(async () => {
-  for (const address of ['127.0.0.1', '127.0.0.2']) {
+  rmSync(SOCKET, { force: true });
+  const places = [
+    ...['127.0.0.1', '127.0.0.2'].map((host) => ({ name: host, at: { host, port: PORT } })),
+    { name: 'a socket', at: { path: SOCKET } },
+  ];
+  for (const { name, at } of places) {
     const server = createServer((_, response) => {
-      response.writeHead(200, { connection: 'close' }).end(`hello from ${address}\n`);
+      response.writeHead(200, { connection: 'close' }).end(`hello from ${name}\n`);
     });
     servers.push(server);
     await new Promise<void>((resolve, reject) => {
       server.on('error', reject);
-      server.listen(PORT, address, resolve);
+      server.listen(at, resolve);
     });
   }
 });
