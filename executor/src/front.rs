@@ -153,7 +153,7 @@ impl Front {
     }
 
     /// Waits for the next record, at most `timeout_ms`; < 0: for ever. `None`: there are no more. EAGAIN: the
-    /// time is over; EBADF: the records are read by their descriptor. With a terminal, a stop of the command
+    /// time is over; EBADF: the records are read by their descriptor. On a terminal a stop of the command
     /// stops this process too, and its continuing continues the command from that stop. A shell that
     /// continues the whole group has done so already, and the user may have stopped the command again.
     pub fn next(&self, timeout_ms: i32) -> Result<Option<[u8; RECORD_BYTES]>> {
@@ -163,8 +163,13 @@ impl Front {
             let Some(record) = events.next(timeout_ms)? else { return Ok(self.last_words()) };
             match Kind::of(&record) {
                 Some(Kind::Stopped) if self.is_terminal => {
-                    signal::stop_self();
                     let stops = self.stops.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+                    // Without a terminal there is no shell to continue us. Stopped we would tell nothing of what
+                    // the rest of the tree does, for as long as the command likes, nor that it went on and ended.
+                    if !fd::has_terminal() {
+                        continue;
+                    }
+                    signal::stop_self();
                     // EPIPE: the tree has gone meanwhile; the records say so.
                     let _ = self.command([b'C', stops]);
                 }

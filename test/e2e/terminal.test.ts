@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { processesWith, readProc, until } from './harness/processes.ts';
-import { policyOf, run, sandlock, start } from './harness/run.ts';
+import { killGroup, policyOf, run, sandlock, start } from './harness/run.ts';
 import { makeDirectory, makeFile, users } from './harness/stage.ts';
 
 type Step = readonly ['send' | 'expect' | 'without' | 'wait', string] | readonly ['hangup'];
@@ -109,6 +109,15 @@ const DIALOGUES: Record<string, readonly Step[]> = {
 
 const SCRIPT = readFileSync(join(import.meta.dirname, 'harness/terminal.py'), 'utf8');
 
+/** Runs a command on a terminal of its own, and prints its process id and what it writes. */
+const ON_TERMINAL = `
+import os, pty, sys
+pid, terminal = pty.fork()
+if pid == 0: os.execv(sys.argv[1], sys.argv[1:])
+print(pid, flush=True)
+while piece := os.read(terminal, 4096): os.write(1, piece)
+`;
+
 describe.each(users)('as $name', (user) => {
   test.each(Object.keys(DIALOGUES))('%s', async (name) => {
     const steps = DIALOGUES[name] ?? [];
@@ -121,12 +130,18 @@ describe.each(users)('as $name', (user) => {
 
   test('stopped again before sandlock has gone on: what continues sandlock continues the command once, not twice', async () => {
     const loop = 'echo $$; while :; do sleep 0.05; done';
-    const child = start(user, sandlock(policyOf([]), ['bash', '-c', loop]));
+    const command = sandlock(policyOf([]), ['bash', '-c', loop]);
+    const child = start(user, ['python3', '-c', ON_TERMINAL, ...command]);
     onTestFinished(() => void child.kill('SIGKILL'));
-    const pid = await new Promise<number>((resolve) =>
-      child.stdout?.once('data', (line) => resolve(Number(line))),
-    );
-    const host = child.pid ?? 0;
+    const pids = new Promise<string>((resolve) => {
+      let text = '';
+      child.stdout?.on('data', (piece) => {
+        text += piece;
+        if (/\n[^\n]*\n/.test(text)) resolve(text);
+      });
+    });
+    const [host = 0, pid = 0] = (await pids).split('\n').map(Number);
+    onTestFinished(() => killGroup(host));
     const isStopped = (task: number): boolean => / T /.test(readProc(`${task}`, 'stat'));
     process.kill(pid, 'SIGSTOP');
     await until('sandlock stops as its command does', () => isStopped(host));
@@ -141,6 +156,18 @@ describe.each(users)('as $name', (user) => {
     process.kill(host, 'SIGCONT');
     await until('the command goes on with sandlock', () => !isStopped(pid));
     expect(isStopped(host)).toBe(false);
+  });
+
+  test('stopped without a terminal, and continued by a child: goes on and ends, and what others do is told meanwhile', async () => {
+    const log = join(makeDirectory(), 'log');
+    const tries = `: < /dev/tcp/127.0.0.1/9; sleep 0.3; grep -c connect ${log}`;
+    const script = `(sleep 0.2; ${tries}; kill -CONT $$) 2> /dev/null & kill -STOP $$; wait; exit 7`;
+    const outcome = await run(
+      user,
+      sandlock(policyOf([]), ['bash', '-c', script], ['-q', '--log', log]),
+    );
+    const told = { stdout: '1\n', stderr: '', status: 7, signal: null, timedOut: false };
+    expect(outcome).toEqual(told);
   });
 
   test('leader of its session, with nobody to continue it: what Ctrl-Z sends stops nothing', async () => {

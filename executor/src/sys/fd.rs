@@ -95,6 +95,13 @@ pub fn null() -> Result<OwnedFd> {
     check(unsafe { libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC) }).map(own)
 }
 
+/// Whether this process has a controlling terminal: `/dev/tty` is ENXIO without one (tty(4)).
+pub fn has_terminal() -> bool {
+    let flags = libc::O_RDONLY | libc::O_NOCTTY | libc::O_NONBLOCK | libc::O_CLOEXEC;
+    // SAFETY: the path ends in NUL.
+    check(unsafe { libc::open(c"/dev/tty".as_ptr(), flags) }).map(own).is_ok()
+}
+
 /// Puts /dev/null on 0, 1 and 2, so that a pipe the caller gave us ends when its other users end.
 pub fn close_stdio(null: &impl AsRawFd) -> Result<()> {
     for number in 0..3 {
