@@ -243,7 +243,8 @@ fn is_printable(letter: char) -> bool {
     letter.is_ascii_graphic() || !format!("a{letter}").escape_debug().any(|escaped| escaped == '\\')
 }
 
-/// As JSON writes a string.
+/// As JSON writes a string. All control characters are escaped, also those that JSON would leave (U+007F to
+/// U+009F): terminals obey them, and logs are read there.
 pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for letter in text.chars() {
@@ -254,7 +255,7 @@ pub(super) fn quoted(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            '\0'..='\u{1f}' => quoted.extend(format!("\\u{:04x}", u32::from(letter)).chars()),
+            _ if letter.is_control() => quoted.extend(format!("\\u{:04x}", u32::from(letter)).chars()),
             _ => quoted.push(letter),
         }
     }
@@ -325,6 +326,7 @@ mod tests {
 
     #[test]
     fn the_log_has_every_field_and_is_json() {
+        assert_eq!(quoted("\u{9b}2J\u{7f}é"), "\"\\u009b2J\\u007fé\"");
         let odd = Denial { name: "a\"\\\n\u{1}é".into(), ..denial() };
         let begin = "{\"event\":\"decision\",\"time\":\"2023-11-14T22:13:20.123Z\",\"verdict\":";
         assert_eq!(
