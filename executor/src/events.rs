@@ -77,6 +77,14 @@ impl Events {
         self.put(&with_text(text, record.encode(self.dropped.load(Ordering::Relaxed))));
     }
 
+    /// Tells the record with those of the next 2 ms, for one that nobody waits for. Whoever calls `advance`
+    /// tells it, so it is not called.
+    pub fn tell_soon(&self, record: &Record) {
+        let mut held = self.held();
+        held.bytes.extend_from_slice(&record.encode(self.dropped.load(Ordering::Relaxed)));
+        held.due.get_or_insert_with(|| Instant::now() + HOLD);
+    }
+
     /// Tells the record together with the next one, so that a reader is woken once for both.
     pub fn tell_with_next(&self, record: &Record) {
         self.held().bytes.extend_from_slice(&record.encode(self.dropped.load(Ordering::Relaxed)));

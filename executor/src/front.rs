@@ -61,7 +61,8 @@ pub struct Front {
 /// What the supervisor is given, above the numbers where it wants it.
 struct Plan {
     table: OwnedFd,
-    request: OwnedFd,
+    /// As `Request::received` reads it.
+    request: Vec<u8>,
     /// The command's standard input, output and error.
     stdio: [OwnedFd; 3],
     events: OwnedFd,
@@ -133,7 +134,7 @@ impl Front {
         let plan = Plan {
             stdio: [input?, output?, error?],
             table: moved(table)?,
-            request: moved(&fd::sealed(c"sandlock-request", &Request::hand_over(mask, request))?)?,
+            request: Request::hand_over(mask, request),
             events: moved(&events_write)?,
             control: moved(&control_read)?,
             proof_write: moved(&proof_write)?,
@@ -216,6 +217,12 @@ impl Drop for Front {
     fn drop(&mut self) {
         // EPIPE: the tree is gone already.
         let _ = self.kill();
+        let pid = self.supervisor.swap(0, Ordering::Relaxed);
+        if pid != 0 {
+            // The first process of a container, which would inherit it, need not take what it did not start: the
+            // dead supervisors of all our runs would stay there.
+            process::take_ending(pid);
+        }
         if self.is_terminal {
             signal::give_back();
         }
@@ -324,7 +331,6 @@ fn place(plan: &Plan) -> Result<()> {
         (&plan.table, TABLE),
         (&plan.events, EVENTS),
         (&plan.control, CONTROL),
-        (&plan.request, REQUEST),
         (&plan.proof_write, PROOF_WRITE),
         (input, 0),
         (output, 1),
@@ -339,7 +345,7 @@ fn copy_as_supervisor(plan: &Plan) -> Result<i32> {
         signal::default_all();
         entry::show_as(NAME);
         match place(plan) {
-            Ok(()) => supervisor::main(Origin::Copied),
+            Ok(()) => supervisor::main(Origin::Copied(&plan.request)),
             Err(_) => process::exit_now(127),
         }
     })
@@ -349,10 +355,11 @@ fn copy_as_supervisor(plan: &Plan) -> Result<i32> {
 fn execute_supervisor(program: &CString, plan: &Plan) -> Result<(i32, OwnedFd)> {
     let arguments = Vector::new(vec![NAME.to_owned()]);
     let environment = Vector::new(Vec::new());
+    let request = moved(&fd::sealed(c"sandlock-request", &plan.request)?)?;
     let mut failure = None;
     let mut body = || {
         signal::default_all();
-        failure = Some(match place(plan) {
+        failure = Some(match place(plan).and_then(|()| child::place(request.as_raw_fd(), REQUEST)) {
             Ok(()) => child::execute(program, &arguments, &environment),
             Err(error) => error,
         });

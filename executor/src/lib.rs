@@ -48,6 +48,7 @@ mod outside;
 mod pending;
 mod probe;
 mod receiver;
+mod reception;
 mod records;
 mod request;
 mod settings;

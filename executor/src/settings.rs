@@ -9,22 +9,23 @@ use std::io::Read as _;
 use crate::sys::mounts::Mount as Mounted;
 use crate::sys::{Result, fd, mounts, process};
 
-/// File systems that are the kernel's own. What is mounted below one (`binfmt_misc` by a trigger of autofs,
+/// File systems that are the kernel's own, as they are called, and their numbers (linux/magic.h; that of
+/// rpc_pipefs is in net/sunrpc/rpc_pipe.c). What is mounted below one (`binfmt_misc` by a trigger of autofs,
 /// `nfsd`, `fusectl`, `selinuxfs`) counts as well.
-const KINDS: [&str; 13] = [
-    "proc",
-    "sysfs",
-    "cgroup",
-    "cgroup2",
-    "debugfs",
-    "tracefs",
-    "securityfs",
-    "configfs",
-    "bpf",
-    "pstore",
-    "efivarfs",
-    "binfmt_misc",
-    "rpc_pipefs",
+const KINDS: [(&str, u64); 13] = [
+    ("proc", 0x9fa0),
+    ("sysfs", 0x6265_6572),
+    ("cgroup", 0x27_e0eb),
+    ("cgroup2", 0x6367_7270),
+    ("debugfs", 0x6462_6720),
+    ("tracefs", 0x7472_6163),
+    ("securityfs", 0x7363_6673),
+    ("configfs", 0x6265_6570),
+    ("bpf", 0xcafe_4a11),
+    ("pstore", 0x6165_676c),
+    ("efivarfs", 0xde5e_81e4),
+    ("binfmt_misc", 0x4249_4e4d),
+    ("rpc_pipefs", 0x6759_6969),
 ];
 
 /// The file by which it is checked afterwards: whoever may write it can run programs as root outside.
@@ -57,7 +58,7 @@ fn parse(text: &str) -> Vec<Mount> {
         // As they are written there: that of one below begins with that of the one above all the same.
         let is_within = |top: &&str| path.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
         let is_below = tops.iter().any(is_within);
-        if (is_below || KINDS.contains(&kind))
+        if (is_below || KINDS.iter().any(|(name, _)| *name == kind))
             && let Ok(unescaped) = CString::new(unescape(path))
         {
             mounts.push(Mount { path: unescaped, flags: flags(options), is_below });
@@ -110,7 +111,7 @@ fn tops() -> Result<Vec<CString>> {
     let mut ours = Vec::with_capacity(16);
     mounts::each(|mount, kind| {
         parents.push((mount.id, mount.parent));
-        if KINDS.iter().any(|known| known.as_bytes() == kind.to_bytes()) {
+        if KINDS.iter().any(|(_, number)| *number == kind) {
             ours.push(mount);
         }
     })?;

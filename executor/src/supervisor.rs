@@ -2,8 +2,8 @@
 //! (`warden.rs`). Decides in which order that is done, and when a sandbox is refused because of where it
 //! would run.
 //!
-//! It is a program of its own, executed by the front with five descriptors and an empty environment, or a
-//! copy of the launcher with the same:
+//! It is a program of its own, executed by the front with these descriptors and an empty environment, or a
+//! copy of the launcher with them:
 //!
 //! | number | is |
 //! |---|---|
@@ -11,8 +11,8 @@
 //! | 3 | the table, sealed |
 //! | 4 | records, write end |
 //! | 5 | control, read end: `S` n (signal n to the command), `C` n (continue it from its nth stop, if it stands there still), `K` (end the tree); end of file: the front is gone |
-//! | 6 | the request, sealed |
-//! | 7 | write end: one byte once it is proven that we can signal nothing outside |
+//! | 6 | write end: one byte once it is proven that we can signal nothing outside |
+//! | 7 | the request, sealed; a copy of the launcher has it in memory instead |
 //!
 //! Should: have no capabilities, not be dumpable, be in a session of its own, be subreaper (orphans come to
 //! it). A panic ends it, and so the tree (the front sees to that). Must not: end while a task of the sandbox
@@ -63,24 +63,22 @@ pub const TABLE: i32 = 3;
 pub const EVENTS: i32 = 4;
 /// Descriptor of the control pipe.
 pub const CONTROL: i32 = 5;
-/// Descriptor of the request.
-pub const REQUEST: i32 = 6;
 /// Descriptor on which the front learns that our domain is proven.
-pub const PROOF: i32 = 7;
-/// How many descriptors we are given, stdio included.
-const GIVEN: u32 = 8;
+pub const PROOF: i32 = 6;
+/// Descriptor of the request, if we are given one.
+pub const REQUEST: i32 = 7;
 
 /// How the supervisor has come to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub enum Origin<'a> {
     /// It was executed, by a thread in the front's domain; the rest of its host is outside.
     Executed,
-    /// It is a copy of the launcher, which is in the front's domain itself.
-    Copied,
+    /// It is a copy of the launcher, which is in the front's domain itself, with the request.
+    Copied(&'a [u8]),
 }
 
 /// The program.
-pub fn main(origin: Origin) -> ! {
+pub fn main(origin: Origin<'_>) -> ! {
     signal::block_all();
     process::share_heap();
     process::name_thread(c"sl-supervisor");
@@ -98,9 +96,10 @@ pub fn main(origin: Origin) -> ! {
     process::exit_now(0)
 }
 
-fn run(origin: Origin, events: &Arc<Events>) -> std::result::Result<(), Failure> {
+fn run(origin: Origin<'_>, events: &Arc<Events>) -> std::result::Result<(), Failure> {
     let own = Failure::at(Stage::Prepare);
-    fd::close_from(GIVEN).map_err(Failure::at(Stage::Close))?;
+    let last = if origin == Origin::Executed { REQUEST } else { PROOF };
+    fd::close_from(last.cast_unsigned() + 1).map_err(Failure::at(Stage::Close))?;
     // While there may be a capability that can; the command inherits our mounts.
     let may_mount = settings::seal();
     let table = Mapping::sealed(&fd::borrow(TABLE)).map_err(Failure::at(Stage::Table))?;
@@ -114,7 +113,7 @@ fn run(origin: Origin, events: &Arc<Events>) -> std::result::Result<(), Failure>
     }
     harden().map_err(&own)?;
     let abi = Abi::of_kernel();
-    if origin == Origin::Copied && abi.has_scopes() {
+    if origin != Origin::Executed && abi.has_scopes() {
         // The launcher shares the front's domain, so this one is ours: it is to be out of our reach.
         landlock::signals()
             .and_then(|domain| landlock::enter(&domain))
@@ -127,8 +126,13 @@ fn run(origin: Origin, events: &Arc<Events>) -> std::result::Result<(), Failure>
     if proven.is_some() {
         fd::write_all(&fd::borrow(PROOF), b"P").map_err(&own)?;
     }
-    let request = Mapping::sealed(&fd::borrow(REQUEST)).map_err(&own)?;
-    let request = Request::received(request.as_ref()).map_err(&own)?;
+    let request = match origin {
+        Origin::Copied(request) => Request::received(request),
+        Origin::Executed => {
+            Mapping::sealed(&fd::borrow(REQUEST)).and_then(|request| Request::received(request.as_ref()))
+        }
+    };
+    let request = request.map_err(&own)?;
     let linger = (request.linger != FOREVER).then(|| Duration::from_secs(request.linger.into()));
     if table.has_unpinned_names() {
         return Err(Failure { stage: Stage::Table, error: Errno(libc::ENODATA) });
@@ -186,7 +190,8 @@ fn run(origin: Origin, events: &Arc<Events>) -> std::result::Result<(), Failure>
         own(error)
     })?;
     warden.watch();
-    Ok(())
+    // What there was to tell is told. All that we hold goes with us, at once.
+    process::exit_now(0)
 }
 
 /// Shows the pinned names in the hosts file, where that costs nothing: in a mount namespace that is ours.

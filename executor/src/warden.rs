@@ -1,6 +1,6 @@
 //! The warden: the supervisor's first thread from the command's start to the end of the last task.
 //!
-//! It starts the thread that receives trapped calls (`receiver/`) and then does what must not keep that one
+//! It has trapped calls received by a thread of their own (`reception.rs`) and does what must not keep that one
 //! from receiving: obeys the control pipe, takes state changes of the command, reaps orphans, ends connects
 //! whose handshake is over (`handshakes.rs`), looks whether callers that wait are still there (`pending.rs`),
 //! and ends the tree when its time is over.
@@ -12,7 +12,6 @@ use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use crate::abstract_names::AbstractNames;
@@ -31,6 +30,7 @@ use crate::names::redirect::Redirect;
 use crate::outside::Outside;
 use crate::pending::Pending;
 use crate::receiver::{Copied, Receiver};
+use crate::reception::Reception;
 use crate::spawn::Command;
 use crate::supervisor::CONTROL;
 use crate::sys::mapping::Mapping;
@@ -43,8 +43,8 @@ use crate::vault::Vault;
 use crate::walls::Walls;
 use crate::watch::{Suspects, Watch};
 
-/// How long the receiver may take to notice that nobody is left. Before Linux 6.11 it never does.
-const LAST_CALL_MS: i32 = 20;
+/// How long tasks that make no calls any more may take to end.
+const LAST_END: Duration = Duration::from_secs(1);
 /// How long the warden sleeps when nothing happens; the deadline is looked at then.
 const IDLE: Duration = Duration::from_secs(1);
 /// Looking at one caller that waits costs about 10 µs; so often they are looked at, in all, that it stays
@@ -85,8 +85,7 @@ pub struct Warden {
     stands_in: Option<u8>,
     changes: OwnedFd,
     listener: Arc<Listener>,
-    /// Ends when the receiver has.
-    received: OwnedFd,
+    reception: Reception,
     /// No task is left.
     is_drained: bool,
     /// Becomes readable when calls begin to wait, or records.
@@ -103,8 +102,7 @@ pub struct Warden {
 
 impl Warden {
     /// Makes all that it takes to watch over a command, down to descriptors and threads, before there is one: where
-    /// something lacks, nothing is to run. What is returned makes the warden of the command, whose calls are
-    /// received from then on. `linger`: how long processes may outlive it; none: for ever.
+    /// something lacks, nothing is to run. What is returned makes the warden of the command. `linger`: how long processes may outlive it; none: for ever.
     pub fn prepare(
         events: Arc<Events>,
         reach: Reach,
@@ -118,7 +116,6 @@ impl Warden {
         let pending_outside = Pending::new(Arc::clone(&listener), began.try_clone()?);
         events.attend(began.try_clone()?);
         let (handshakes, keeper) = handshakes::pair(Arc::clone(&listener), pending.clone(), began)?;
-        let (received, ended) = fd::pipe()?;
         let (_, hard) = process::open_file_limit()?;
         let counts = Arc::new(Counts::default());
         let tells_connects = reach.walls.looks_at_connects();
@@ -126,7 +123,7 @@ impl Warden {
         let waits_are_killable = seccomp::has_killable_waits();
         let freezer =
             Freezer::new(Arc::clone(&listener), Arc::clone(&events), reach.vault.clone(), waits_are_killable);
-        let mut receiver = Receiver {
+        let receiver = Receiver {
             listener: Arc::clone(&listener),
             counts: Arc::clone(&counts),
             table: reach.table,
@@ -159,14 +156,7 @@ impl Warden {
             copy: Copied::default(),
             kinds: Kinds::default(),
         };
-        let (begin, begun) = channel();
-        std::thread::Builder::new().name("sl-receiver".into()).spawn(move || {
-            if begun.recv().is_ok() {
-                receiver.serve();
-            }
-            // What it held is given up afterwards, and nobody waits for that.
-            drop(ended);
-        })?;
+        let mut reception = Reception::prepare(receiver)?;
         let changes = signal::child_changes()?;
         let null = fd::null()?;
         // Its number will be that of the command's pidfd.
@@ -179,9 +169,8 @@ impl Warden {
             let pidfd = process::pidfd_open(pid.cast_unsigned(), 0)?;
             let mut started = Record::new(Kind::Started);
             started.pid = pid.cast_unsigned();
-            events.tell(&started);
-            // The command's first calls need not wait for what follows.
-            let _ = begin.send(());
+            events.tell_soon(&started);
+            reception.start();
             process::new_session()?;
             fd::close_stdio(&null)?;
             Ok(Self {
@@ -196,7 +185,7 @@ impl Warden {
                 stands_in: None,
                 changes,
                 listener,
-                received,
+                reception,
                 is_drained: false,
                 waiting,
                 proven,
@@ -224,14 +213,31 @@ impl Warden {
             self.look();
             self.events.advance();
         }
-        // Its last call was of a task that has died; what there is to be told of it is told before the end.
-        let _ = fd::poll(&mut [fd::readable(&self.received)], LAST_CALL_MS);
+        self.reception.finish();
+        self.take_the_last();
         let mut record = Record::new(Kind::Ended);
         record.code = ended;
         record.address = Some(self.counts.encode());
         record.protocol = u8::from(!self.tells_connects);
         self.events.tell_surely(&[], &record, SURELY_MS);
         self.wait_for_host();
+    }
+
+    /// Who has left the filter need not have ended yet (Linux 6.11). What we did not take would be left to the first
+    /// process of a container, which need not take it either.
+    fn take_the_last(&self) {
+        let end = Instant::now() + LAST_END;
+        // ECHILD: there is none any more.
+        while let Ok(change) = process::wait_any(libc::WEXITED) {
+            let left = end.saturating_duration_since(Instant::now());
+            if change.is_none() && !left.is_zero() {
+                let ms = i32::try_from(left.as_millis()).unwrap_or(0) + 1;
+                let _ = fd::poll(&mut [fd::readable(&self.changes)], ms);
+                let _ = fd::read(&self.changes, &mut [0; 1024]);
+            } else if change.is_none() {
+                break;
+            }
+        }
     }
 
     /// Stays until the host has taken all that was told, is gone, or gives the sandbox up. One that is stopped, or
@@ -268,10 +274,11 @@ impl Warden {
 
     /// Waits for something to do, unless there is: `is_behind`. `false`: the tree is to be ended.
     fn wait(&mut self, is_behind: bool) -> bool {
+        let receives = self.reception.due();
         let mut polls = [
             fd::readable(&fd::borrow(CONTROL)),
             fd::readable(&self.changes),
-            fd::hangup(&*self.listener),
+            if receives.is_some() { fd::readable(&*self.listener) } else { fd::hangup(&*self.listener) },
             fd::readable(&self.waiting),
             self.keeper.poll(),
         ];
@@ -282,7 +289,7 @@ impl Warden {
         if self.deadline.is_some_and(|end| end <= now) {
             return false;
         }
-        let due = [self.deadline, self.next_look(), self.keeper.next(), self.events.due()]
+        let due = [receives, self.deadline, self.next_look(), self.keeper.next(), self.events.due()]
             .into_iter()
             .flatten()
             .min();
@@ -292,6 +299,8 @@ impl Warden {
         if fd::poll(&mut polls, timeout).is_err() {
             return false;
         }
+        let has_call = polls[2].revents & libc::POLLIN != 0;
+        polls[2].revents &= !libc::POLLIN;
         let [control, changes, drained, waiting, _] = polls.map(|poll| poll.revents != 0);
         if changes {
             let mut sink = [0; 1024];
@@ -301,6 +310,9 @@ impl Warden {
             let _ = fd::read(&self.waiting, &mut [0; 64]);
         }
         self.is_drained |= drained;
+        if has_call || receives.is_some_and(|due| !self.is_drained && due <= Instant::now()) {
+            self.reception.begin();
+        }
         if !control {
             return true;
         }

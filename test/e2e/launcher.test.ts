@@ -29,6 +29,15 @@ for kind, place in [(SOCK_STREAM, ("127.0.0.1", 8471)), (SOCK_DGRAM, ("0.0.0.0",
     except OSError: pass
 `;
 
+/** A first process that takes its own children alone: starts a command three times, then tells what is left. */
+const INIT = `
+import glob, subprocess, sys
+print([subprocess.run(sys.argv[1:]).returncode for _ in range(3)])
+for place in glob.glob("/proc/[0-9]*/stat"):
+    pid, rest = open(place).read().split(" ", 1)
+    if pid != "1": print(rest)
+`;
+
 /** Runs a command under both; what differs by chance (process ids, times) is evened out. */
 async function both(
   user: User,
@@ -277,4 +286,20 @@ describe.each(users)('as $name', (user) => {
     });
     expect(bare).toEqual(node);
   });
+
+  // Who makes such a process has to be root here.
+  test.runIf(process.getuid?.() === 0)(
+    'a first process that takes no orphans: nothing is left to it',
+    async () => {
+      const [root] = users.filter(({ uid }) => uid === 0);
+      const as = [`--reuid=${user.uid}`, `--regid=${user.uid}`, '--clear-groups'];
+      for (const start of [[...launcher, 'exec'], [native]]) {
+        const outcome = await run(root ?? user, [
+          ...['unshare', '--pid', '--fork', '--mount-proc', 'python3', '-c', INIT],
+          ...['setpriv', ...as, ...start, TABLE, '--', 'sh', '-c', 'sleep 0.1 & exit 3'],
+        ]);
+        expect(outcome).toMatchObject({ stdout: '[3, 3, 3]\n', stderr: '', status: 0 });
+      }
+    },
+  );
 });

@@ -33,9 +33,9 @@ pub struct Mount {
 
 /// Most mounts that `each` tells.
 const MOST: usize = 512;
+const FILE_SYSTEM: u64 = 1; // STATMOUNT_SB_BASIC
 const MOUNT_BASIC: u64 = 1 << 1; // STATMOUNT_MNT_BASIC
 const MOUNT_POINT: u64 = 1 << 4; // STATMOUNT_MNT_POINT
-const FILE_SYSTEM: u64 = 1 << 5; // STATMOUNT_FS_TYPE
 
 /// `struct mnt_id_req` (linux/mount.h), version 0.
 #[repr(C)]
@@ -59,9 +59,10 @@ struct Told {
     size: u32,
     _options: u32,
     mask: u64,
-    _super_block: [u32; 5],
-    /// Where in `strings` the name of the file system is.
-    file_system: u32,
+    _device: [u32; 2],
+    /// The number of the file system's kind.
+    magic: u64,
+    _flags_and_kind: [u32; 2],
     id: u64,
     parent: u64,
     _more: [u64; 6],
@@ -99,9 +100,9 @@ impl Told {
     }
 }
 
-/// Tells every mount that this process can get at, with the name of its file system, in no order. ENOSYS:
-/// before Linux 6.8; E2BIG: there are too many.
-pub fn each(mut tell: impl FnMut(Mount, &CStr)) -> Result<()> {
+/// Tells every mount that this process can get at, with the number of its file system's kind (statfs(2)), in no
+/// order: the kernel has numbers at hand, texts it writes. ENOSYS: before Linux 6.8; E2BIG: there are too many.
+pub fn each(mut tell: impl FnMut(Mount, u64)) -> Result<()> {
     const ROOT: u64 = u64::MAX; // LSMT_ROOT: below our root, and it
     let asked = Asked::of(ROOT, 0);
     let mut ids = [0u64; MOST];
@@ -111,7 +112,7 @@ pub fn each(mut tell: impl FnMut(Mount, &CStr)) -> Result<()> {
     let mut told = Told::new();
     for id in ids.ok_or(Errno(libc::E2BIG))? {
         told.ask(*id, MOUNT_BASIC | FILE_SYSTEM)?;
-        tell(Mount { id: *id, parent: told.parent }, told.string(told.file_system)?);
+        tell(Mount { id: *id, parent: told.parent }, told.magic);
     }
     Ok(())
 }

@@ -1,0 +1,73 @@
+//! The thread that receives trapped calls (`receiver/`): when it begins to. It is there before the command, and
+//! begins with the first call, or a little after the start: for a command that is over before, it would only
+//! share its processors.
+//!
+//! Must not: leave a call waiting for longer than it takes to wake a thread.
+
+use std::os::fd::OwnedFd;
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant};
+
+use crate::receiver::Receiver;
+use crate::sys::{Result, fd, process};
+
+/// When it begins where no call has come: those of a command that has run for so long are not to wait for that.
+const AFTER: Duration = Duration::from_millis(2);
+/// How long the receiver may take to notice that nobody is left. Before Linux 6.11 it never does.
+const LAST_CALL_MS: i32 = 20;
+
+/// The thread, as the warden has it.
+pub struct Reception {
+    /// Lets it begin, and by when; none: it has.
+    begin: Option<(Sender<()>, Instant)>,
+    /// Ends when it has nothing more to tell.
+    told: OwnedFd,
+}
+
+impl Reception {
+    /// Makes the thread.
+    pub fn prepare(mut receiver: Receiver) -> Result<Self> {
+        let (told, end) = fd::pipe()?;
+        let (begin, begun) = channel();
+        std::thread::Builder::new().name("sl-receiver".into()).spawn(move || {
+            // An error: the warden is gone, and so is all else.
+            if begun.recv().is_ok() {
+                receiver.serve();
+            }
+            drop(end);
+            // Whoever made the last call may be ending on this very processor, and its end is waited for: what the
+            // thread has goes with the process.
+            loop {
+                process::pause();
+            }
+        })?;
+        Ok(Self { begin: Some((begin, Instant::now() + AFTER)), told })
+    }
+
+    /// The command begins now.
+    pub fn start(&mut self) {
+        if let Some((_, by)) = &mut self.begin {
+            *by = Instant::now() + AFTER;
+        }
+    }
+
+    /// When `begin` is to be called, unless a call comes before; none: it was.
+    pub fn due(&self) -> Option<Instant> {
+        self.begin.as_ref().map(|(_, by)| *by)
+    }
+
+    /// Lets calls be received, from now on.
+    pub fn begin(&mut self) {
+        if let Some((begin, _)) = self.begin.take() {
+            // The thread waits for it: it does nothing else.
+            let _ = begin.send(());
+        }
+    }
+
+    /// The last call was of a task that has died; waits until what there is to be told of it is told.
+    pub fn finish(&self) {
+        if self.begin.is_none() {
+            let _ = fd::poll(&mut [fd::readable(&self.told)], LAST_CALL_MS);
+        }
+    }
+}
