@@ -8,11 +8,12 @@
 //! signals from it, and a process reaches itself by kill(-1) in no case.
 //!
 //! Who ends whom: the host dies → the control pipe ends → the supervisor ends the tree. The supervisor dies →
-//! the thread sees its pidfd, the launcher has SIGCHLD → it ends the tree. The reader of the records goes away
-//! (a worker thread that was terminated) → the thread asks the supervisor to end the tree.
+//! the thread sees its pidfd, the launcher has SIGCHLD → it ends the tree (where no domain keeps signals inside
+//! only the launcher can, to whom the orphans come). The reader of the records goes away (a worker thread that
+//! was terminated) → the thread asks the supervisor to end the tree.
 //!
 //! Must not: change anything of a host process (dispositions, dumpable, limits, directory), wait for
-//! children that are not ours, kill anything without a proven domain.
+//! children that are not ours, kill anything that a proven domain or its own reaping does not make certain.
 
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -30,7 +31,7 @@ use crate::sys::child::{self, Vector};
 use crate::sys::landlock::Abi;
 use crate::sys::signal::Mask;
 use crate::sys::{Errno, Result, entry, fd, landlock, process, signal};
-use crate::tree::{self, Proven};
+use crate::tree::{self, Proven, Reaper};
 
 /// Descriptors handed to the supervisor are first moved here, out of the way of the numbers they get there.
 const OUT_OF_THE_WAY: i32 = 16;
@@ -82,6 +83,8 @@ impl Plan {
 
 /// Of the launcher's supervisor: where it says that the domain is proven.
 static PROOF: OnceLock<OwnedFd> = OnceLock::new();
+/// Where no domain keeps signals inside, and its orphans come to the launcher.
+static REAPER: OnceLock<Reaper> = OnceLock::new();
 /// Its process id.
 static SUPERVISOR: AtomicI32 = AtomicI32::new(0);
 
@@ -111,7 +114,11 @@ impl Front {
     pub fn alone(table: &OwnedFd, request: &[u8]) -> std::result::Result<Self, Failure> {
         let at = Failure::at(Stage::Front);
         let (front, plan) = Self::prepare(table, request).map_err(&at)?;
-        confine()?;
+        if !confine()?
+            && let Some(reaper) = Reaper::claim()
+        {
+            let _ = REAPER.set(reaper);
+        }
         let before = signal::block_all();
         signal::when_a_child_changes(end_if_lost).map_err(&at)?;
         let pid = copy_as_supervisor(&plan).map_err(&at)?;
@@ -187,7 +194,12 @@ impl Front {
     /// ended when that was told by SIGCHLD.
     fn last_words(&self) -> Option<[u8; RECORD_BYTES]> {
         let pid = self.supervisor.swap(0, Ordering::Relaxed);
-        (pid != 0 && process::has_ended_well(pid, 0) != Some(true)).then(|| died().encode(0))
+        if pid == 0 {
+            return None;
+        }
+        let is_lost = process::has_ended_well(pid, 0) != Some(true);
+        process::take_ending(pid);
+        is_lost.then(|| died().encode(0))
     }
 
     /// The descriptor to read the records from instead of `next`. The caller owns it alone: when it is
@@ -303,9 +315,12 @@ fn confine() -> std::result::Result<bool, Failure> {
 /// signals may.
 fn end_if_lost() {
     let pid = SUPERVISOR.load(Ordering::Relaxed);
-    if process::has_ended_well(pid, libc::WNOHANG) == Some(false)
-        && let Some(proof) = PROOF.get()
-    {
+    if process::has_ended_well(pid, libc::WNOHANG) != Some(false) {
+        return;
+    }
+    if let Some(reaper) = REAPER.get() {
+        reaper.end_all();
+    } else if let Some(proof) = PROOF.get() {
         end_tree(proof, None);
     }
 }

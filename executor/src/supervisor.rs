@@ -45,7 +45,7 @@ use crate::sys::landlock::Abi;
 use crate::sys::mapping::Mapping;
 use crate::sys::{Errno, Result, child, fd, landlock, mounts, process, signal, socket};
 use crate::table::{Table, UnixRule};
-use crate::tree::{self, Proven};
+use crate::tree::{self, Children, Means, Proven};
 use crate::vault::Vault;
 use crate::walls::Walls;
 use crate::warden::{Reach, Warden};
@@ -126,6 +126,10 @@ fn run(origin: Origin<'_>, events: &Arc<Events>) -> std::result::Result<(), Fail
     if proven.is_some() {
         fd::write_all(&fd::borrow(PROOF), b"P").map_err(&own)?;
     }
+    let means = match proven {
+        Some(proven) => Means::Domain(proven),
+        None => Means::Walk(Children::of_this_thread().ok()),
+    };
     let request = match origin {
         Origin::Copied(request) => Request::received(request),
         Origin::Executed => {
@@ -183,13 +187,13 @@ fn run(origin: Origin<'_>, events: &Arc<Events>) -> std::result::Result<(), Fail
     let names = walls.names.then(start_names).transpose()?;
     let vault = if walls.holds_sockets { Some(start_vault(!abi.has_scopes()).map_err(&own)?) } else { None };
     let reach = Reach { table, walls, named, links, names, outside, watch, vault };
-    let watch_over = Warden::prepare(Arc::clone(events), reach, proven, linger).map_err(&own)?;
+    let watch_over = Warden::prepare(Arc::clone(events), reach, linger).map_err(&own)?;
     let command = spawn::spawn(request, &confinement)?;
     let mut warden = watch_over(command).map_err(|error| {
-        tree::end(proven);
+        tree::end(&means);
         own(error)
     })?;
-    warden.watch();
+    warden.watch(&means);
     // What there was to tell is told. All that we hold goes with us, at once.
     process::exit_now(0)
 }

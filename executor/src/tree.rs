@@ -3,12 +3,15 @@
 //! kill(-1) reaches what the caller may signal. Inside the Landlock domain with signal scope that is exactly
 //! the sandbox, whatever sessions, daemons or new processes its tasks have made. Outside such a domain it
 //! would be the user's whole session. So the domain is proven first: a process that is certainly outside must
-//! be out of reach. Without the proof the tree is walked instead.
+//! be out of reach. Without the proof the tree is walked instead, by the supervisor, and when that has died by
+//! whom its orphans come to, if nobody else's can.
 
 use std::collections::HashSet;
+use std::fs::File;
+use std::os::unix::fs::FileExt as _;
 
-use crate::sys::Errno;
 use crate::sys::process::{self, kill, may_signal, own_pid};
+use crate::sys::{Errno, Result};
 use crate::task::Status;
 
 /// The knowledge that this thread lives in a Landlock domain of its own with signal scope. A domain is never
@@ -78,14 +81,81 @@ pub fn kill_descendants() {
     });
 }
 
+/// The list of this thread's children, held so that it can be read when there is no descriptor left.
+#[derive(Debug)]
+pub struct Children(File);
+
+impl Children {
+    /// Of the calling thread: the first of its process, to which orphans come. ENOENT: the kernel has no such
+    /// lists, or there is no /proc.
+    pub fn of_this_thread() -> Result<Self> {
+        Ok(Self(File::open("/proc/thread-self/children")?))
+    }
+
+    /// Sends SIGKILL to each. A child keeps its number until we reap it, and what is no child of ours (the list
+    /// may be of another PID namespace's /proc) is left alone. Allocates nothing: a handler of signals may call it.
+    fn kill_each(&self) {
+        let mut text = [0; 4096];
+        let count = self.0.read_at(&mut text, 0).unwrap_or(0);
+        let mut pid = 0_i32;
+        for byte in text.iter().take(count) {
+            if byte.is_ascii_digit() {
+                pid = pid.wrapping_mul(10).wrapping_add(i32::from(byte - b'0'));
+            } else {
+                if process::wait_one(pid, libc::WEXITED | libc::WNOWAIT).is_ok() {
+                    let _ = kill(pid, libc::SIGKILL);
+                }
+                pid = 0;
+            }
+        }
+    }
+}
+
+/// The knowledge that whoever is a child of this process, or will be, is of the sandbox: it had no child before
+/// the supervisor, and the orphans of that come to it.
+#[derive(Debug)]
+pub struct Reaper(Children);
+
+impl Reaper {
+    /// For a process with one thread, before it makes the supervisor. `None`: it has children already (of the
+    /// program that it was before exec), whose orphans would come to it as well.
+    pub fn claim() -> Option<Self> {
+        let is_alone = process::wait_any(libc::WEXITED | libc::WNOWAIT) == Err(Errno(libc::ECHILD));
+        let children = Children::of_this_thread().ok()?;
+        (is_alone && process::prctl(libc::PR_SET_CHILD_SUBREAPER, 1).is_ok()).then_some(Self(children))
+    }
+
+    /// Ends every child, and those who come from them, until there is none. A handler of signals may call it.
+    pub fn end_all(&self) {
+        until_childless(|| self.0.kill_each());
+    }
+}
+
+/// How the supervisor ends its tree.
+#[derive(Debug)]
+pub enum Means {
+    /// By one call, which reaches the domain.
+    Domain(Proven),
+    /// By walking, as far as there are descriptors; each child, of which there is a list (none: the kernel makes
+    /// none), without.
+    Walk(Option<Children>),
+}
+
 /// Ends the tree and reaps it, for the supervisor: until it has no child left. Returns how many it reaped.
-pub fn end(proven: Option<Proven>) -> i32 {
+pub fn end(means: &Means) -> i32 {
+    until_childless(|| match means {
+        Means::Domain(proven) => kill_domain(*proven),
+        Means::Walk(children) => {
+            children.iter().for_each(Children::kill_each);
+            kill_descendants();
+        }
+    })
+}
+
+fn until_childless(kill: impl Fn()) -> i32 {
     let mut reaped = 0;
     loop {
-        match proven {
-            Some(proven) => kill_domain(proven),
-            None => kill_descendants(),
-        }
+        kill();
         loop {
             match process::wait_any(libc::WEXITED) {
                 Ok(Some(_)) => reaped += 1,

@@ -38,7 +38,7 @@ use crate::sys::seccomp::Listener;
 use crate::sys::{Result, fd, process, seccomp, signal, tick};
 use crate::table::Table;
 use crate::task::{Callers, Tasks};
-use crate::tree::{self, Proven};
+use crate::tree::{self, Means};
 use crate::vault::Vault;
 use crate::walls::Walls;
 use crate::watch::{Suspects, Watch};
@@ -90,7 +90,6 @@ pub struct Warden {
     is_drained: bool,
     /// Becomes readable when calls begin to wait, or records.
     waiting: OwnedFd,
-    proven: Option<Proven>,
     /// How long processes may outlive the command; none: for ever.
     linger: Option<Duration>,
     /// When that is over.
@@ -106,7 +105,6 @@ impl Warden {
     pub fn prepare(
         events: Arc<Events>,
         reach: Reach,
-        proven: Option<Proven>,
         linger: Option<Duration>,
     ) -> Result<impl FnOnce(Command) -> Result<Self>> {
         let listener = Arc::new(Listener::reserved()?);
@@ -188,7 +186,6 @@ impl Warden {
                 reception,
                 is_drained: false,
                 waiting,
-                proven,
                 linger,
                 deadline: None,
                 counts,
@@ -198,14 +195,14 @@ impl Warden {
     }
 
     /// Returns when the command's status has been taken and no task of the sandbox is left, or had to be.
-    pub fn watch(&mut self) {
+    pub fn watch(&mut self, means: &Means) {
         // Without one the keeper lets threads connect.
         let _ = tick::begin();
         let mut is_behind = self.reap(); // it may have ended already
         let mut ended = 0;
         while self.is_running || !self.is_drained {
             if !self.wait(is_behind) {
-                ended = tree::end(self.proven);
+                ended = tree::end(means);
                 break;
             }
             is_behind = self.reap();

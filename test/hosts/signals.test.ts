@@ -3,11 +3,12 @@
  * Every way to signal a process outside is tried, and each really ends that process when tried
  * bare; what programs do among themselves works.
  */
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { openTcp } from '../e2e/harness/listen.ts';
-import { processesWith, readProc, until } from '../e2e/harness/processes.ts';
-import { policyOf, run, sandlock, start } from '../e2e/harness/run.ts';
+import { parentOf, processesWith, readProc, until } from '../e2e/harness/processes.ts';
+import { finished, policyOf, run, sandlock, start } from '../e2e/harness/run.ts';
 import { type User, users } from '../e2e/harness/stage.ts';
 import { type Host, landlock, noLandlock, unkept, without } from './host.ts';
 
@@ -138,6 +139,23 @@ async function isUp(pid: number): Promise<void> {
   );
 }
 
+/** Those that are `sleep MARK` by now. */
+function sleeping(mark: string): number[] {
+  return processesWith(`sleep ${mark}`).filter((pid) => nameOf(pid) === 'sleep');
+}
+
+function nameOf(pid: number): string {
+  return readProc(String(pid), 'comm').trim();
+}
+
+/** The supervisor of those that sleep, one of which the command has started. */
+function supervisorOf(mark: string): number {
+  const above = sleeping(mark).flatMap((pid) => [parentOf(pid), parentOf(parentOf(pid))]);
+  const found = above.find((pid) => nameOf(pid) === 'sl-supervisor');
+  if (found === undefined) throw new Error('there is no supervisor');
+  return found;
+}
+
 describe.each(users)('as $name', (user) => {
   test.each(HOSTS)('a kernel %s: no way leads to a process outside', async (_, host) => {
     const kept = openBystander(user);
@@ -221,6 +239,54 @@ for descriptor in (os.pidfd_open(pid), os.open(f'/proc/{pid}', os.O_RDONLY)):
     const command = sandlock(policyOf([]), ['sh', '-c', 'kill -9 $PPID || echo alive; exit 3']);
     expect(await run(user, command)).toMatchObject({ stdout: 'alive\n', status: 3, signal: null });
   });
+
+  test.each(HOSTS)(
+    'a kernel %s: the supervisor is killed: all inside end, and who was a child before does not',
+    async (_, host) => {
+      const mark = `34${user.uid}`;
+      const script = `setsid sleep ${mark} > /dev/null 2>&1 < /dev/null & sleep ${mark}`;
+      const command = [...host, ...sandlock(policyOf([]), ['sh', '-c', script], unkept)];
+      const killed = start(user, command);
+      const ended = finished(killed);
+      onTestFinished(() => void killed.kill('SIGKILL'));
+      await until('both sleep', () => sleeping(mark).length === 2);
+      process.kill(supervisorOf(mark), 'SIGKILL');
+      await until('none sleeps', () => sleeping(mark).length === 0, 1000);
+      expect(await ended).toMatchObject({ stdout: '', status: 125 });
+      const kept = start(user, ['sh', '-c', 'sleep 35 & exec "$@"', 'sh', ...command]);
+      onTestFinished(() => {
+        for (const pid of [...sleeping(mark), ...processesWith('sleep 35')])
+          process.kill(pid, 'SIGKILL');
+        kept.kill('SIGKILL');
+      });
+      await until('both sleep', () => sleeping(mark).length === 2);
+      process.kill(supervisorOf(mark), 'SIGKILL');
+      await new Promise((resolve) => kept.on('exit', resolve));
+      expect(processesWith('sleep 35')).toHaveLength(1);
+    },
+  );
+
+  test.each(HOSTS)(
+    'a kernel %s: sandlock is killed when the supervisor has no descriptor left: all inside end',
+    async (_, host) => {
+      const mark = `36${user.uid}`;
+      const script = `setsid sleep ${mark} > /dev/null 2>&1 < /dev/null & sleep ${mark}`;
+      const killed = start(user, [
+        ...host,
+        ...sandlock(policyOf([]), ['sh', '-c', script], unkept),
+      ]);
+      onTestFinished(() => void killed.kill('SIGKILL'));
+      await until('both sleep', () => sleeping(mark).length === 2);
+      const supervisor = supervisorOf(mark);
+      // Below what is in use: a limit that poll(2) takes for the few that are watched.
+      execFileSync('prlimit', [`--pid=${supervisor}`, '--nofile=5:'], {
+        uid: user.uid,
+        gid: user.uid,
+      });
+      process.kill(parentOf(supervisor), 'SIGKILL');
+      await until('none sleeps', () => sleeping(mark).length === 0, 1000);
+    },
+  );
 
   test('sandlock killed, or the command ended before its orphans: all of them end', async () => {
     const mark = `31${user.uid}`;

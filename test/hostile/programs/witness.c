@@ -144,6 +144,7 @@ static void drop(int i) {
 
 static int inet_socket(int family, int type, int protocol, int port, int shared) {
   int s = socket(family, type, protocol), on = 1;
+  if (s < 0 && protocol == 262) s = socket(family, type, 0); /* a kernel without Multipath TCP */
   setsockopt(s, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
   if (shared) setsockopt(s, SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((unsigned short)port)};
