@@ -290,8 +290,8 @@ export const CODES = {
   SL3105: {
     title: 'Broad rule (warning)',
     cause:
-      'The rule is about every address there is, so what runs under it can send to anybody what it reads.',
-    fix: 'Name the hosts that are meant. If every address is, write `# sandlock-ignore SL3105` behind the rule.',
+      'The rule is about every address there is, so what runs under it can send to anybody what it reads; or about every UNIX socket with a path, so that it can have any service of the machine act for it.',
+    fix: 'Name the hosts, or the sockets, that are meant. If all are, write `# sandlock-ignore SL3105` behind the rule.',
   },
   SL4001: {
     title: 'Name does not resolve',

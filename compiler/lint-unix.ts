@@ -1,6 +1,7 @@
 /**
  * UNIX rules that do nothing: one that stands elsewhere, and one below a directory that another
- * rule opens whole. Names are compared as they are written; where links lead is not asked.
+ * rule opens whole; and one that opens all there are. Names are compared as they are written; where
+ * links lead is not asked.
  */
 import { formatUnixRule } from './explain-unix.ts';
 import { describeCover, type Finding, placeFindings } from './lint.ts';
@@ -8,6 +9,7 @@ import type { UnixRule } from './model.ts';
 import type { Placed } from './placed.ts';
 import { formatRule } from './rule-ref.ts';
 import type { WrittenUnixRule } from './unix-rules.ts';
+import type { TargetFault } from './written-rules.ts';
 
 /** Warnings about the UNIX rules of a policy. */
 export function lintUnixRules(written: readonly WrittenUnixRule[]): readonly Placed[] {
@@ -21,11 +23,21 @@ export function lintUnixRules(written: readonly WrittenUnixRule[]): readonly Pla
     const first = firsts.get(formatUnixRule(rule));
     const isEqual = first !== rule;
     const other = isEqual ? first : directoryAbove(rule, firsts);
-    if (other === undefined) return [];
+    if (other === undefined) return isEverywhere(rule) ? [{ rule: number, fault: BROAD }] : [];
     const note = formatRule({ ...other, text: formatUnixRule(other) });
     return [describeCover(number, 'allow', isEqual, note)];
   });
   return placeFindings(findings, written);
+}
+
+const BROAD: TargetFault = {
+  code: 'SL3105',
+  message: 'this rule allows every socket that has a path',
+  help: 'name the sockets that are meant, or write `# sandlock-ignore SL3105` behind the rule',
+};
+
+function isEverywhere({ kind, text }: UnixRule): boolean {
+  return kind === 'directory' && text === '/';
 }
 
 /** The rule on the nearest directory above; a path has at most 107 bytes, so there are few to ask for. */

@@ -109,6 +109,15 @@ describe('the texts', () => {
         'note: p.toml:2:34 "/run/"',
       ],
     ],
+    [
+      ['allow_unix = ["/"]'],
+      [
+        'p.toml:2:16: warning SL3105: this rule allows every socket that has a path',
+        '2 | allow_unix = ["/"]',
+        '  |                ^',
+        'help: name the sockets that are meant, or write `# sandlock-ignore SL3105` behind the rule',
+      ],
+    ],
   ])('of %j', async (lines, expected) => {
     expect(await warningsOf(network(lines))).toBe(`${expected.join('\n')}\n`);
   });
@@ -193,7 +202,7 @@ describe('rules that', () => {
     [
       'open UNIX sockets below another directory',
       ['allow_unix = ["/", "/a/b/", "/a/", "/a/b/c", "@a", "/a/b"]'],
-      ['SL3102 2', 'SL3102 2', 'SL3102 2', 'SL3102 2'],
+      ['SL3105 2', 'SL3102 2', 'SL3102 2', 'SL3102 2', 'SL3102 2'],
     ],
     [
       'are about every address of a family',
@@ -211,7 +220,7 @@ describe('a comment', () => {
     ['behind the rule', `allow = [${rule}] # sandlock-ignore SL3105`, []],
     ['with other codes', `allow = [${rule}] # sandlock-ignore SL3101, SL3105 because`, []],
     ['on the line above', `  # sandlock-ignore SL3105\nallow = [${rule}]`, []],
-    ['behind a UNIX rule', 'allow_unix = ["/", "/"] # sandlock-ignore SL3101', []],
+    ['behind a UNIX rule', 'allow_unix = ["/a", "/a"] # sandlock-ignore SL3101', []],
     ['with another code', `allow = [${rule}] # sandlock-ignore SL3104`, ['SL3105 2']],
     ['without a code', `allow = [${rule}] # sandlock-ignore`, ['SL3105 2']],
     ['two lines above', `# sandlock-ignore SL3105\n\nallow = [${rule}]`, ['SL3105 4']],
