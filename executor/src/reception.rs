@@ -30,10 +30,11 @@ impl Reception {
         let (told, end) = fd::pipe()?;
         let (begin, begun) = channel();
         std::thread::Builder::new().name("sl-receiver".into()).spawn(move || {
-            // An error: the warden is gone, and so is all else.
-            if begun.recv().is_ok() {
-                receiver.serve();
+            // An error: it is not wanted (`finish`).
+            if begun.recv().is_err() {
+                return;
             }
+            receiver.serve();
             drop(end);
             // Whoever made the last call may be ending on this very processor, and its end is waited for: what the
             // thread has goes with the process.
@@ -64,9 +65,10 @@ impl Reception {
         }
     }
 
-    /// The last call was of a task that has died; waits until what there is to be told of it is told.
-    pub fn finish(&self) {
-        if self.begin.is_none() {
+    /// The last call was of a task that has died; waits until what there is to be told of it is told. A thread
+    /// that has not begun ends by itself meanwhile: the process is not over before it.
+    pub fn finish(&mut self) {
+        if self.begin.take().is_none() {
             let _ = fd::poll(&mut [fd::readable(&self.told)], LAST_CALL_MS);
         }
     }
