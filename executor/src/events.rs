@@ -328,6 +328,19 @@ mod tests {
     }
 
     #[test]
+    fn what_is_told_soon_waits_for_what_follows_and_not_for_ever() {
+        let (read, events) = events();
+        events.tell_soon(&Record::new(Kind::Started));
+        assert!(!is_readable(&read));
+        std::thread::sleep(events.due().unwrap().saturating_duration_since(Instant::now()));
+        events.advance();
+        assert_eq!(read_all(&read), [(1, 0)]);
+        events.tell_soon(&Record::new(Kind::Started));
+        events.tell_surely(&[], &Record::new(Kind::Ended), 0);
+        assert_eq!(read_all(&read), [(1, 0), (6, 0)]);
+    }
+
+    #[test]
     fn a_full_pipe_drops_and_counts_instead_of_waiting_and_loses_nothing_that_was_held() {
         let (read, events) = events();
         for pid in 0..3000 {

@@ -229,14 +229,14 @@ impl Drop for Front {
     fn drop(&mut self) {
         // EPIPE: the tree is gone already.
         let _ = self.kill();
+        if self.is_terminal {
+            signal::give_back();
+        }
         let pid = self.supervisor.swap(0, Ordering::Relaxed);
         if pid != 0 {
             // The first process of a container, which would inherit it, need not take what it did not start: the
             // dead supervisors of all our runs would stay there.
             process::take_ending(pid);
-        }
-        if self.is_terminal {
-            signal::give_back();
         }
     }
 }

@@ -101,7 +101,8 @@ pub struct Warden {
 
 impl Warden {
     /// Makes all that it takes to watch over a command, down to descriptors and threads, before there is one: where
-    /// something lacks, nothing is to run. What is returned makes the warden of the command. `linger`: how long processes may outlive it; none: for ever.
+    /// something lacks, nothing is to run. What is returned makes the warden of the command. `linger`: how long
+    /// processes may outlive it; none: for ever.
     pub fn prepare(
         events: Arc<Events>,
         reach: Reach,
