@@ -140,19 +140,15 @@ fn execute(candidates: &[CString], arguments: &Vector, environment: &Vector) -> 
     error
 }
 
-/// The ruleset of the command's domain, where the kernel has Landlock. It holds what is not looked at:
-/// connects, and binds where the command can not be inspected. Without TCP it is for what other processes have
-/// alone, memory and descriptors, unless those are given up: such a domain can do less with files than a
-/// program expects.
-pub fn domain<B: AsRef<[u8]>>(
-    abi: landlock::Abi,
-    walls: Walls,
-    table: &Table<B>,
-    gives_up_processes: bool,
-) -> Result<Option<OwnedFd>> {
+/// The ruleset of the command's domain, if it has one. It holds what is not looked at: connects, and binds
+/// where the command can not be inspected. Where Landlock has no TCP it is for what other processes have alone,
+/// memory and descriptors.
+pub fn domain<B: AsRef<[u8]>>(abi: landlock::Abi, walls: Walls, table: &Table<B>) -> Result<Option<OwnedFd>> {
+    if !walls.confined {
+        return Ok(None);
+    }
     if !abi.has_tcp() {
-        let is_needed = abi.has_domains() && !gives_up_processes;
-        return is_needed.then(|| landlock::processes(abi)).transpose();
+        return landlock::processes(abi).map(Some);
     }
     let mut ports = Ports { binds_any: !walls.inspected && walls.tcp != Mode::Closed, ..Ports::default() };
     if !walls.looks_at_connects() {

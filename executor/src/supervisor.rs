@@ -159,6 +159,8 @@ fn run(origin: Origin<'_>, events: &Arc<Events>) -> std::result::Result<(), Fail
     if !gives_up_processes && !abi.has_domains() {
         return Err(Failure { stage: Stage::Processes, error: Errno(libc::EPERM) });
     }
+    // A domain without TCP can do less with files than a program expects: it is for other processes alone.
+    walls.confined = abi.has_tcp() || abi.has_domains() && !gives_up_processes;
     // Whatever is inspected, the warden signals the command by a pidfd: without them nothing is to run.
     process::pidfd_open(process::own_pid().cast_unsigned(), 0).map_err(Failure::at(Stage::Inspection))?;
     match probe_inspection() {
@@ -175,8 +177,7 @@ fn run(origin: Origin<'_>, events: &Arc<Events>) -> std::result::Result<(), Fail
     let is_given_sockets = check_stdio().map_err(Failure::at(Stage::Stdio))?;
     let links = Links::new(is_given_sockets || walls.may_be_handed_sockets());
     let confinement = Confinement {
-        domain: spawn::domain(abi, walls, &table, gives_up_processes)
-            .map_err(Failure::at(Stage::Landlock))?,
+        domain: spawn::domain(abi, walls, &table).map_err(Failure::at(Stage::Landlock))?,
         filter: filter::program(walls),
     };
     let named = Named::of(table.unix_rules());

@@ -31,7 +31,7 @@ pub struct Walls {
     pub outside_unix: bool,
     /// Programs may make namespaces.
     pub namespaces: bool,
-    /// The command lives in a Landlock domain, which keeps ptrace and its kin inside, and TCP to what it allows.
+    /// The command lives in a Landlock domain, which keeps ptrace and its kin inside (ABI 1).
     pub confined: bool,
     /// Landlock keeps signals and abstract unix sockets inside (ABI 6); without that, the supervisor does.
     pub scoped: bool,
@@ -74,7 +74,7 @@ impl Walls {
             names,
             outside_unix: observes || table.unix_rules().next().is_some(),
             namespaces: table.allows_user_namespaces(),
-            confined: abi.has_tcp(),
+            confined: abi.has_domains(),
             scoped: abi.has_scopes(),
             observed: observes,
             inspected: true,

@@ -41,28 +41,45 @@ describe.each(users)('as $name', (user) => {
     },
   );
 
-  test('a kernel without TCP in Landlock: tracing and reading the outside stay refused', async () => {
-    const other = probe('walls', 'trace-outside=1', 'trace-inside');
-    const outcome = await run(user, [...noLandlock, ...sandlock(policyOf([':*']), other, unkept)]);
-    expect(outcome.stdout).toBe('trace-outside -1 EPERM\ntrace-inside -1 EPERM\n');
-  });
+  /** A command line run beside a process of the same user outside, whose number is `$other`. */
+  const beside = (command: readonly string[]): string[] => {
+    // Somebody outside without capabilities: root's others are kept by those.
+    const bare = user.uid === 0 ? 'setpriv --bounding-set=-all --inh-caps=-all ' : '';
+    const outside = `${bare}sleep 60 & export other=$!; while ! grep -q sleep /proc/$other/comm; do :; done; "$@"; kill $other`;
+    return ['sh', '-c', outside, 'sh', ...command];
+  };
 
   test.each([1, 2, 3, 4, 5, 6, 7])(
     'a kernel with Landlock ABI %i: the memory of a process outside is not opened by its file',
     async (version) => {
-      // Somebody outside without capabilities: root's others are kept by those.
-      const bare = user.uid === 0 ? 'setpriv --bounding-set=-all --inh-caps=-all ' : '';
-      const outside = `${bare}sleep 60 & export other=$!; while ! grep -q sleep /proc/$other/comm; do :; done; "$@"; kill $other`;
       const opens = ['sh', '-c', 'exec 3<>/proc/$other/mem && echo opened'];
-      const beside = (command: readonly string[]): string[] => [
-        ...['sh', '-c', outside, 'sh'],
-        ...command,
-      ];
       expect((await run(user, beside(opens))).stdout).toBe('opened\n');
       const held = [...landlock(version), ...sandlock(policyOf([':*']), opens)];
       expect((await run(user, beside(held))).stdout).toBe('');
     },
   );
+
+  test('with any Landlock the processes of the command are open to each other, others to none of them', async () => {
+    const [program = ''] = probe('walls');
+    const policy = policyOf([':*']);
+    const answers = async (way: string, host: Host, options: readonly string[] = ['--quiet']) => {
+      const command = ['sh', '-c', `exec "$0" ${way}-inside ${way}-outside=$other`, program];
+      const bare = await run(user, beside([...host, ...command]));
+      const held = await run(user, beside([...host, ...sandlock(policy, command, options)]));
+      return [bare.stdout, held.stdout].map((text) => text.replaceAll(`${way}-`, ''));
+    };
+    const all = 'inside 0 -\noutside 0 -\n';
+    for (const version of [1, 2, 3, 4, 5, 6, 7]) {
+      const kept = [all, 'inside 0 -\noutside -1 EPERM\n'];
+      expect(await answers('take', landlock(version)), `ABI ${version}`).toEqual(kept);
+    }
+    const none = [all, 'inside -1 EPERM\noutside -1 EPERM\n'];
+    // What is given up is not half kept: the domain that there is before ABI 4 is for that alone.
+    expect(await answers('take', landlock(3), unkept)).toEqual(none);
+    expect(await answers('take', noLandlock, unkept)).toEqual(none);
+    const [, traced] = await answers('trace', noLandlock, unkept);
+    expect(traced).toBe('inside -1 EPERM\noutside -1 EPERM\n');
+  });
 
   test('a kernel without Landlock: nothing is run unless the user accepts it', async () => {
     await expectRefused(user, noLandlock, UNKEPT);

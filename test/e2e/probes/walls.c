@@ -186,6 +186,23 @@ static void trace_inside(const char *name) {
   waitpid(child, NULL, 0);
 }
 
+/* Takes the first descriptor of a process, for which Linux asks what it asks for tracing. */
+static void take(const char *name, pid_t pid) {
+  int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+  long fd = syscall(SYS_pidfd_getfd, pidfd, 0, 0);
+  say(name, fd < 0 ? -1 : 0);
+}
+
+static void take_outside(const char *name) { take(name, (pid_t)atoi(target)); }
+
+static void take_inside(const char *name) {
+  pid_t child = fork();
+  if (child == 0) for (;;) pause();
+  take(name, child);
+  kill(child, SIGKILL);
+  waitpid(child, NULL, 0);
+}
+
 static void *affinity(void *name) {
   cpu_set_t all;
   CPU_ZERO(&all);
@@ -242,7 +259,8 @@ static const struct { const char *name; void (*run)(const char *); } ways[] = {
   {"new-listener", new_listener}, {"own-filter", own_filter}, {"inherited", inherited},
   {"descriptors", descriptors}, {"user-namespace", user_namespace}, {"limit-outside", limit_of_another},
   {"own-limit", own_limit}, {"signal-outside", signal_outside}, {"trace-outside", trace_outside},
-  {"signal-parent", signal_parent}, {"trace-inside", trace_inside}, {"own-affinity", own_affinity},
+  {"signal-parent", signal_parent}, {"trace-inside", trace_inside},
+  {"take-inside", take_inside}, {"take-outside", take_outside}, {"own-affinity", own_affinity},
   {"affinity-outside", affinity_of_another}, {"scheduler-outside", scheduler_of_another},
   {"nice-outside", nice_of_another}, {"nice-user", nice_of_user}, {"nice-group", nice_of_group},
   {"schedule-child", schedule_child},

@@ -1,8 +1,8 @@
-/* Runs a command as on a kernel with an older Landlock: usage: landlock VERSION COMMAND… A filter
- * stops every landlock_create_ruleset; this program traces the whole tree and answers for the
- * kernel: the version asked for is VERSION, a ruleset with what VERSION does not know is E2BIG or
- * EINVAL (landlock_create_ruleset(2)). All else runs as it is. When the first process has ended,
- * ends as it did. */
+/* Runs a command as on a kernel with an older Landlock: usage: landlock VERSION COMMAND… Where the
+ * kernel's own is older still, as on that. A filter stops every landlock_create_ruleset; this
+ * program traces the whole tree and answers for the kernel: the version asked for is VERSION, a
+ * ruleset with what VERSION does not know is E2BIG or EINVAL (landlock_create_ruleset(2)). All else
+ * runs as it is. When the first process has ended, ends as it did. */
 #include "probe.h"
 #include <elf.h>
 #include <linux/filter.h>
@@ -72,6 +72,8 @@ static void answer(pid_t pid) {
 int main(int argc, char **argv) {
   if (argc < 3) return 2;
   version = (unsigned)atoi(argv[1]);
+  long own = syscall(CREATE_RULESET, NULL, 0, 1);
+  if (own < (long)version) version = own < 0 ? 0 : (unsigned)own;
   pid_t first = fork();
   if (first == 0) {
     raise(SIGSTOP);
