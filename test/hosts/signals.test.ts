@@ -123,7 +123,7 @@ print('queued', libc.sigqueue(pid, 34, 77), os.waitpid(pid, 0)[1])
 
 /** A process outside, which leads a group of its own. */
 function openBystander(user: User): { readonly pid: number; ended(): Promise<NodeJS.Signals> } {
-  const child = start(user, ['sleep', '32']);
+  const child = start(user, ['sleep', '320']);
   const ended = new Promise<NodeJS.Signals>((resolve) =>
     child.on('close', (_, signal) => resolve(signal as NodeJS.Signals)),
   );
