@@ -4,9 +4,10 @@
 use std::net::IpAddr;
 
 use domain::base::iana::{Class, Opcode};
-use domain::base::name::{ParsedName, ToLabelIter};
+use domain::base::message_builder::StaticCompressor;
+use domain::base::name::{ToLabelIter, ToName};
 use domain::base::opt::OptRecord;
-use domain::base::{Message, Ttl};
+use domain::base::{Header, Message, MessageBuilder, Name, Ttl};
 use domain::rdata::{A, Aaaa};
 
 use super::wire::{
@@ -19,31 +20,37 @@ const TYPE_AND_CLASS_BYTES: usize = 4;
 
 /// A message of the command.
 #[derive(Debug)]
-pub enum Heard<'a> {
+pub enum Heard {
     /// One question.
-    Question(Question<'a>),
+    Question(Question),
     /// Something else that is to be told so, by this answer.
     Strange(Vec<u8>),
     /// An answer, or too short to be answered.
     Nothing,
 }
 
-/// One question.
+/// One question. Of its message nothing else is kept: many may wait for an answer, and each may have come in
+/// 64 KiB.
 #[derive(Debug)]
-pub struct Question<'a> {
-    message: Message<&'a [u8]>,
-    asked: domain::base::Question<ParsedName<&'a [u8]>>,
+pub struct Question {
+    header: Header,
+    /// The name in its own letters.
+    asked: Name<Vec<u8>>,
+    class: Class,
     /// The name, if it is a host name at all.
     pub name: Option<HostName>,
     /// Record type.
     pub kind: Rtype,
-    /// Whether the class is the internet's, or any.
-    pub is_internet: bool,
     /// Largest UDP answer that the client takes; none: it knows no EDNS.
     edns: Option<u16>,
 }
 
-impl Question<'_> {
+impl Question {
+    /// Whether the class is the internet's, or any.
+    pub fn is_internet(&self) -> bool {
+        matches!(self.class, Class::IN | Class::ANY)
+    }
+
     /// Most bytes of an answer over UDP. Nothing is ever marked as cut (TC): some resolvers can not ask again over TCP.
     pub fn most_udp_bytes(&self) -> usize {
         self.edns.map_or(PLAIN_BYTES, |size| size.clamp(PLAIN_BYTES, EDNS_BYTES)).into()
@@ -56,13 +63,14 @@ impl Question<'_> {
 
     /// The answer: `addresses` of the type asked for, as many as fit into `most_bytes`.
     pub fn reply(&self, code: Rcode, addresses: &[IpAddr], ttl: u32, most_bytes: usize) -> Vec<u8> {
-        let mut reply = builder().start_error(&self.message, code);
-        let header = reply.header_mut();
-        header.set_ra(true);
-        header.set_cd(self.message.header().cd());
+        let mut reply = answering(self.header, code).question();
+        reply.header_mut().set_cd(self.header.cd());
+        // It fails where the section is full, and this is its only one.
+        let _ = reply.push((&self.asked, self.kind, self.class));
+        let mut reply = reply.answer();
         let opt_bytes = if self.edns.is_some() { OPT_BYTES } else { 0 };
         reply.set_push_limit(most_bytes - opt_bytes + 1); // the first size that is too large
-        let (name, class, ttl) = (self.asked.qname(), Class::IN, Ttl::from_secs(ttl));
+        let (name, class, ttl) = (&self.asked, Class::IN, Ttl::from_secs(ttl));
         for address in addresses.iter().filter(|address| self.wants(kind_of(**address))) {
             let pushed = match *address {
                 IpAddr::V4(address) => reply.push((name, class, ttl, A::new(address))),
@@ -78,19 +86,19 @@ impl Question<'_> {
 }
 
 /// Reads a message of the command.
-pub fn read(message: &[u8]) -> Heard<'_> {
+pub fn read(message: &[u8]) -> Heard {
     let Ok(message) = Message::from_octets(message) else { return Heard::Nothing };
     let header = message.header();
     if header.qr() {
         return Heard::Nothing;
     }
     if header.opcode() != Opcode::QUERY {
-        return Heard::Strange(strange(message, Rcode::NOTIMP));
+        return Heard::Strange(strange(header, Rcode::NOTIMP));
     }
-    question(message).map_or_else(|| Heard::Strange(strange(message, Rcode::FORMERR)), Heard::Question)
+    question(message).map_or_else(|| Heard::Strange(strange(header, Rcode::FORMERR)), Heard::Question)
 }
 
-fn question(message: Message<&[u8]>) -> Option<Question<'_>> {
+fn question(message: Message<&[u8]>) -> Option<Question> {
     let asked = message.sole_question().ok()?;
     let mut section = message.question();
     section.next();
@@ -105,18 +113,23 @@ fn question(message: Message<&[u8]>) -> Option<Question<'_>> {
         }
     }
     is_plain.then(|| Question {
-        message,
-        asked,
+        header: message.header(),
+        asked: asked.qname().to_vec(),
+        class: asked.qclass(),
         name: host_name(asked.qname()),
         kind: asked.qtype(),
-        is_internet: matches!(asked.qclass(), Class::IN | Class::ANY),
         edns,
     })
 }
 
 /// The answer to something that is no question.
-fn strange(message: Message<&[u8]>, code: Rcode) -> Vec<u8> {
-    let (mut reply, asked) = (builder(), message.header());
+fn strange(asked: Header, code: Rcode) -> Vec<u8> {
+    answering(asked, code).finish().into_target()
+}
+
+/// The begin of an answer.
+fn answering(asked: Header, code: Rcode) -> MessageBuilder<StaticCompressor<Vec<u8>>> {
+    let mut reply = builder();
     let header = reply.header_mut();
     header.set_id(asked.id());
     header.set_qr(true);
@@ -124,7 +137,7 @@ fn strange(message: Message<&[u8]>, code: Rcode) -> Vec<u8> {
     header.set_rd(asked.rd());
     header.set_ra(true);
     header.set_rcode(code);
-    reply.finish().into_target()
+    reply
 }
 
 #[cfg(test)]
@@ -133,10 +146,10 @@ mod tests {
     use crate::names::answer::ask;
 
     fn asked(id: u16, name: &str, kind: Rtype) -> Vec<u8> {
-        ask(id, name, kind).unwrap()
+        ask(id, name, kind, true).unwrap()
     }
 
-    fn question(message: &[u8]) -> Question<'_> {
+    fn question(message: &[u8]) -> Question {
         let Heard::Question(question) = read(message) else { panic!("no question") };
         question
     }

@@ -233,6 +233,8 @@ impl Redirect {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
 
     const QUESTION: &[u8] = b"\0\x01\x01\0\0\x01\0\0\0\0\0\0\x07nowhere\x04test\0\0\x01\0\x01";
 
@@ -296,6 +298,24 @@ mod tests {
         assert!(ask(&its) > 0);
         outside.set_nonblocking(true).unwrap();
         assert_eq!(outside.recv(&mut [0; 512]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+    }
+
+    #[test]
+    fn however_many_others_connect_the_sandbox_has_room() {
+        let mut redirect = started();
+        let kind = Kind::Tcp { v6: false };
+        let inet = Inet { ip: [192, 0, 2, 1].into(), port: PORT, scope: 0, form: Form::V4 };
+        let instead = redirect.instead(kind, inet).unwrap();
+        let connect = || TcpStream::connect((instead.ip, instead.port)).unwrap();
+        let outside: Vec<_> = (0..200).map(|_| connect()).collect();
+        let mut own = connect();
+        redirect.note(kind, &OwnedFd::from(own.try_clone().unwrap()), 1);
+        let length = u16::try_from(QUESTION.len()).unwrap().to_be_bytes();
+        own.write_all(&[&length, QUESTION].concat()).unwrap();
+        let mut answer = [0; 4];
+        own.read_exact(&mut answer).unwrap();
+        assert_eq!(answer[2..], QUESTION[..2]);
+        drop(outside);
     }
 
     #[test]

@@ -48,8 +48,8 @@ enum Way {
     Stream(u64),
 }
 
-/// A question that waits for an upstream answer: the message as it came.
-type Waiter = (Vec<u8>, Asker);
+/// A question that waits for an upstream answer.
+type Waiter = (Question, Asker);
 
 /// The thread's own.
 pub struct Server {
@@ -177,8 +177,8 @@ impl Server {
             let tid = waiters.first().map(|(_, asker)| asker.tid);
             let asked = Asked { name: &flight.asked, kind: flight.kind, rules: &rules, tid, now };
             let (known, ttl) = self.known.take(&asked, answer, &mut self.teller);
-            for (message, asker) in waiters {
-                if let Heard::Question(question) = question::read(&message) {
+            for (question, asker) in waiters {
+                if self.is_there(asker) {
                     self.reply(&question, asker, &known, ttl);
                 }
             }
@@ -204,17 +204,32 @@ impl Server {
         }
     }
 
+    /// Anyone on the machine may connect, be it to keep others out. So where there is no room left, whoever is
+    /// not of the sandbox goes.
     fn accept(&mut self, now: Instant) {
-        for listener in self.listeners.iter().flatten() {
+        let Self { listeners, streams, ports, shared, .. } = self;
+        for listener in listeners.iter().flatten() {
             while let Ok((stream, peer)) = listener.accept() {
-                if self.streams.len() < MOST_STREAMS
+                if streams.len() >= MOST_STREAMS {
+                    streams.retain(|Stream { ends: [own, peer], .. }| {
+                        ports.asker(&shared.askers, true, *own, *peer).is_some()
+                    });
+                }
+                if streams.len() < MOST_STREAMS
                     && let Ok(stream) = Stream::new(self.next_stream, stream, peer, now)
                 {
-                    self.streams.push(stream);
+                    streams.push(stream);
                     self.next_stream += 1;
                 }
             }
         }
+    }
+
+    /// Whether whoever waited for an answer still has the port that it was asked from.
+    fn is_there(&mut self, asker: Asker) -> bool {
+        let Way::Datagram(index, peer) = asker.way else { return true };
+        let Some((_, own)) = self.sockets.get(index) else { return false };
+        self.ports.asker(&self.shared.askers, false, *own, peer).is_some()
     }
 
     /// A message, by what way it came and between which ends.
@@ -223,18 +238,18 @@ impl Server {
         let Some(tid) = self.ports.asker(&self.shared.askers, is_stream, own, peer) else { return };
         let asker = Asker { way, tid };
         match question::read(message) {
-            Heard::Question(question) => self.answer(message, &question, asker, now),
+            Heard::Question(question) => self.answer(question, asker, now),
             Heard::Strange(reply) => self.send(asker, &reply),
             Heard::Nothing => {}
         }
     }
 
-    fn answer(&mut self, message: &[u8], question: &Question<'_>, asker: Asker, now: Instant) {
-        if !question.is_internet {
-            return self.reply(question, asker, &Known::Not(Rcode::REFUSED), 0);
+    fn answer(&mut self, question: Question, asker: Asker, now: Instant) {
+        if !question.is_internet() {
+            return self.reply(&question, asker, &Known::Not(Rcode::REFUSED), 0);
         }
         let Some(name) = question.name.as_deref() else {
-            return self.reply(question, asker, &Known::Not(Rcode::NXDOMAIN), 0);
+            return self.reply(&question, asker, &Known::Not(Rcode::NXDOMAIN), 0);
         };
         let listed = Arc::clone(&self.listed);
         let meaning = match listed.find(name) {
@@ -244,47 +259,47 @@ impl Server {
         match meaning {
             Meaning::Pinned(addresses) => {
                 let known = Known::Addresses(addresses.to_vec());
-                self.reply(question, asker, &known, 0);
+                self.reply(&question, asker, &known, 0);
             }
             Meaning::Unlisted => {
                 if !listed.is_echo(name) {
                     self.teller.refused(Reason::Unlisted, name, None, asker.tid, now);
                 }
-                self.reply(question, asker, &Known::Not(Rcode::NXDOMAIN), 0);
+                self.reply(&question, asker, &Known::Not(Rcode::NXDOMAIN), 0);
             }
             Meaning::Live(rules) => {
                 let kind = if question.wants(Rtype::A) { Rtype::A } else { question.kind };
                 if !matches!(kind, Rtype::A | Rtype::AAAA) {
                     // Also service bindings (HTTPS, SVCB): the addresses they hint at would not be open.
-                    return self.reply(question, asker, &Known::Addresses(Vec::new()), 0);
+                    return self.reply(&question, asker, &Known::Addresses(Vec::new()), 0);
                 }
-                let asked = Asked { name, kind, rules: &rules, tid: Some(asker.tid), now };
-                self.answer_live(message, question, asker, &asked);
+                self.answer_live(question, kind, rules, asker, now);
             }
         }
     }
 
     /// Answers from what is known, or lets the question wait for a flight.
-    fn answer_live(&mut self, message: &[u8], question: &Question<'_>, asker: Asker, asked: &Asked<'_>) {
-        if let Some((known, ttl)) = self.known.find(asked, &mut self.teller) {
-            return self.reply(question, asker, &known, ttl);
+    fn answer_live(&mut self, question: Question, kind: Rtype, rules: Rules, asker: Asker, now: Instant) {
+        let Some(name) = question.name.clone() else { return };
+        let asked = Asked { name: &name, kind, rules: &rules, tid: Some(asker.tid), now };
+        if let Some((known, ttl)) = self.known.find(&asked, &mut self.teller) {
+            return self.reply(&question, asker, &known, ttl);
         }
-        let waiter = (message.to_vec(), asker);
-        let is_it = |flight: &Flight| *flight.asked == *asked.name && flight.kind == asked.kind;
+        let is_it = |flight: &Flight| flight.asked == name && flight.kind == kind;
         if let Some((_, _, waiters)) = self.flights.iter_mut().find(|(flight, ..)| is_it(flight)) {
             if waiters.len() < MOST_WAITERS {
-                waiters.push(waiter);
+                waiters.push((question, asker));
             }
             return;
         }
-        if !self.known.may_ask(asked, &mut self.teller) || self.flights.len() >= MOST_FLIGHTS {
-            return self.reply(question, asker, &Known::Not(Rcode::SERVFAIL), 0);
+        if !self.known.may_ask(&asked, &mut self.teller) || self.flights.len() >= MOST_FLIGHTS {
+            return self.reply(&question, asker, &Known::Not(Rcode::SERVFAIL), 0);
         }
-        let flight = Flight::start(&self.servers, asked.name.into(), asked.kind, asked.now);
-        self.flights.push((flight, asked.rules.clone(), vec![waiter]));
+        let flight = Flight::start(&self.servers, name, kind, now);
+        self.flights.push((flight, rules, vec![(question, asker)]));
     }
 
-    fn reply(&mut self, question: &Question<'_>, asker: Asker, known: &Known, ttl: u32) {
+    fn reply(&mut self, question: &Question, asker: Asker, known: &Known, ttl: u32) {
         let most = match asker.way {
             Way::Datagram(..) => question.most_udp_bytes(),
             Way::Stream(_) => LARGEST,

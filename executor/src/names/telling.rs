@@ -72,7 +72,7 @@ impl Teller {
     }
 
     /// Tells what was answered: a record for each address, or one that there was none.
-    pub(super) fn answered(&mut self, question: &Question<'_>, code: Rcode, addresses: &[IpAddr], tid: u32) {
+    pub(super) fn answered(&mut self, question: &Question, code: Rcode, addresses: &[IpAddr], tid: u32) {
         let Some(name) = question.name.as_deref() else { return };
         let wanted = addresses.iter().filter(|address| question.wants(wire::kind_of(**address)));
         let wanted: Vec<Option<IpAddr>> = wanted.copied().map(Some).collect();
