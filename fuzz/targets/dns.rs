@@ -48,7 +48,7 @@ fn command(message: &[u8]) {
 fn upstream(message: &[u8], side: u8) {
     let kind = if side & 2 == 0 { Rtype::A } else { Rtype::AAAA };
     // Half of the inputs begin as the answer to our question does, or nothing would get further.
-    let mut whole = answer::ask(0x1234, "a.example", kind).expect("a name");
+    let mut whole = answer::ask(0x1234, "a.example", kind, true).expect("a name");
     whole.truncate(whole.len() - 11);
     whole[2..4].copy_from_slice(&[0x81, 0x80]);
     let whole = if side & 4 == 0 {

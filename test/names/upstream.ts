@@ -4,7 +4,7 @@
  * which resolv.conf names.
  */
 import { execFileSync } from 'node:child_process';
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -27,10 +27,25 @@ export interface Reply {
   /** What follows the header and the question, as it is. */
   readonly rest?: Buffer;
   readonly isSilent?: boolean;
+  /** Over UDP. */
+  readonly delayMs?: number;
+  /** What comes over UDP before the answer; a delay sees to it. */
+  readonly forged?: readonly Forged[];
 }
 
-/** Answers a question. */
-export type Script = (name: string, type: number, transport: 'udp' | 'tcp') => Reply;
+/** A message that is taken for the answer if nobody looks: from the server's own port, or from another. */
+export interface Forged {
+  readonly from: 'server' | 'port' | 'address';
+  readonly message: Buffer;
+}
+
+/** Answers a question, of which the last argument is the whole message. */
+export type Script = (
+  name: string,
+  type: number,
+  transport: 'udp' | 'tcp',
+  message: Buffer,
+) => Reply;
 
 /** A running server. */
 export interface Upstream {
@@ -54,25 +69,34 @@ export async function startUpstream(script: Script): Promise<Upstream> {
     script,
     take: () => asked.splice(0),
     close() {
-      udp.close();
+      for (const socket of Object.values(sockets)) socket.close();
       tcp.close();
     },
   };
-  const reply = (question: Buffer, transport: 'udp' | 'tcp'): Buffer | undefined => {
-    const { name, type, end } = readQuestion(question);
+  const ask = (question: Buffer, transport: 'udp' | 'tcp'): Reply => {
+    const { name, type } = readQuestion(question);
     asked.push(`${name} ${type} ${transport}`);
-    return encode(question.subarray(0, end), server.script(name, type, transport));
+    return server.script(name, type, transport, question);
   };
-  const udp = createSocket('udp4');
-  udp.on('message', (question, { port, address }) => {
-    const answer = reply(question, 'udp');
-    if (answer !== undefined) udp.send(answer, port, address);
+  const sockets = {
+    server: await bound(53, '127.0.0.53'),
+    port: await bound(5353, '127.0.0.53'),
+    address: await bound(53, '127.0.0.54'),
+  };
+  sockets.server.on('message', (question, { port, address }) => {
+    const reply = ask(question, 'udp');
+    const answer = encode(question, reply);
+    for (const { from, message } of reply.forged ?? []) sockets[from].send(message, port, address);
+    if (answer === undefined) return;
+    const send = () => sockets.server.send(answer, port, address);
+    if (reply.delayMs === undefined) send();
+    else setTimeout(send, reply.delayMs);
   });
-  await new Promise<void>((done) => udp.bind(53, '127.0.0.53', done));
   const tcp = createServer((socket) => {
     socket.on('error', () => {});
     socket.on('data', (bytes) => {
-      const answer = reply(bytes.subarray(2), 'tcp');
+      const question = bytes.subarray(2);
+      const answer = encode(question, ask(question, 'tcp'));
       if (answer === undefined) return;
       const length = Buffer.alloc(2);
       length.writeUInt16BE(answer.length);
@@ -81,6 +105,12 @@ export async function startUpstream(script: Script): Promise<Upstream> {
   });
   await new Promise<void>((done) => tcp.listen(53, '127.0.0.53', done));
   return server;
+}
+
+async function bound(port: number, address: string): Promise<Socket> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((done) => socket.bind(port, address, done));
+  return socket;
 }
 
 function readQuestion(message: Buffer): { name: string; type: number; end: number } {
@@ -93,8 +123,10 @@ function readQuestion(message: Buffer): { name: string; type: number; end: numbe
   return { name: labels.join('.').toLowerCase(), type: message.readUInt16BE(at + 1), end: at + 5 };
 }
 
-function encode(question: Buffer, reply: Reply): Buffer | undefined {
+/** The answer to a question; none: there is none. */
+export function encode(message: Buffer, reply: Reply): Buffer | undefined {
   if (reply.isSilent) return undefined;
+  const question = message.subarray(0, readQuestion(message).end);
   const answers = reply.answers ?? [];
   const header = Buffer.from(question.subarray(0, 12));
   header.writeUInt16BE(0x8180 | (reply.isTruncated ? 0x200 : 0) | (reply.code ?? 0), 2);

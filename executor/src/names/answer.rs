@@ -17,14 +17,14 @@ pub const MOST_ADDRESSES: usize = 128;
 /// Seconds that a denial holds which does not say so.
 const DENIAL_SECONDS: u32 = 5;
 
-/// A question of ours: recursion desired, with EDNS. None: that is no name of a host.
-pub fn ask(id: u16, name: &str, kind: Rtype) -> Option<Vec<u8>> {
+/// A question of ours: recursion desired, with EDNS or without. None: that is no name of a host.
+pub fn ask(id: u16, name: &str, kind: Rtype, has_edns: bool) -> Option<Vec<u8>> {
     let mut message = builder();
     message.header_mut().set_id(id);
     message.header_mut().set_rd(true);
     let mut message = message.question();
     message.push((Name::vec_from_str(name).ok()?, kind, Class::IN)).ok()?;
-    Some(finished(message.additional(), true))
+    Some(finished(message.additional(), has_edns))
 }
 
 /// What an upstream server says about a question of ours.
@@ -49,11 +49,16 @@ type Record<'a> = ParsedRecord<'a, &'a [u8]>;
 /// Reads the answer to `ask(id, name, kind)`. `None`: it is not that, so whoever sent it, it is not listened to.
 pub fn read(message: &[u8], id: u16, name: &str, kind: Rtype) -> Option<Answer> {
     let message = Message::from_octets(message).ok()?;
-    let (header, asked) = (message.header(), message.sole_question().ok()?);
-    let is_ours = header.id() == id
-        && header.qr()
-        && header.opcode() == Opcode::QUERY
-        && host_name(asked.qname()).as_deref() == Some(name)
+    let header = message.header();
+    if header.id() != id || !header.qr() || header.opcode() != Opcode::QUERY {
+        return None;
+    }
+    if message.header_counts().qdcount() == 0 && header.rcode() != Rcode::NOERROR {
+        // So servers answer that could not read the question: they know no EDNS (RFC 6891 §7).
+        return Some(Answer::Failed);
+    }
+    let asked = message.sole_question().ok()?;
+    let is_ours = host_name(asked.qname()).as_deref() == Some(name)
         && asked.qtype() == kind
         && asked.qclass() == Class::IN;
     if !is_ours {
@@ -127,7 +132,7 @@ mod tests {
     use crate::names::wire::OPT_BYTES;
 
     fn asked(id: u16, name: &str, kind: Rtype) -> Vec<u8> {
-        ask(id, name, kind).unwrap()
+        ask(id, name, kind, true).unwrap()
     }
 
     /// The name in wire form.

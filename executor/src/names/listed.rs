@@ -134,6 +134,7 @@ impl Listed {
         rules: &Rules,
         address: IpAddr,
     ) -> Option<Vec<Ports>> {
+        let address = address.to_canonical();
         let named = rules.names.iter().filter_map(|index| self.names.get(*index));
         let opens: Vec<Ports> = named.flat_map(|name| name.opens.iter().copied()).collect();
         let left = table.without_denied(&opens, address);
@@ -221,7 +222,9 @@ mod tests {
         assert_eq!(opens("a.example", "64:ff9b::192.168.0.1"), None);
         assert_eq!(opens("a.internal.example", "192.168.0.1"), Some(vec![web]));
         assert_eq!(opens("internal.example", "192.168.0.1"), None);
-        assert_eq!(opens("a.internal.example", "0.0.0.0"), None);
+        for unspecified in ["0.0.0.0", "::", "::ffff:0.0.0.0"] {
+            assert_eq!(opens("a.internal.example", unspecified), None, "{unspecified}");
+        }
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! Questions to the host's own name servers, without waiting: each is a flight of its own that moves when
 //! something has come, or its time is over. A flight asks over UDP from a port that the kernel chooses and
-//! with a random id, listens only to the server it asked, and goes over to TCP when an answer was cut. It may
-//! ask for several names in a row where one is an alias of another.
+//! with a random id, listens only to the server it asked, and goes over to TCP when an answer was cut. The
+//! last attempt is made without EDNS, which some servers refuse or leave unanswered. A flight may ask for several
+//! names in a row where one is an alias of another.
 
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
@@ -191,7 +192,8 @@ impl Flight {
     }
 
     fn question(&self) -> Result<Vec<u8>> {
-        answer::ask(self.id, &self.target, self.kind).ok_or(Errno(libc::EINVAL))
+        let is_last = self.attempt + 1 == MOST_ATTEMPTS;
+        answer::ask(self.id, &self.target, self.kind, !is_last).ok_or(Errno(libc::EINVAL))
     }
 
     /// Begins to ask the same over TCP.
