@@ -71,8 +71,9 @@ export function splitRule(text: string, use: RuleUse = 'reach'): RuleParts | Fau
     if (bare !== undefined) {
       return { ...fault, help: `did you mean ${bare}? A comment stands behind the string` };
     }
-    // Between two words a blank may have been meant as anything; elsewhere it is one too many.
-    if (/\w\s+\w/.test(text) || kind !== 'a space') return fault;
+    // Between two words a blank may have been meant as anything, and a `:` behind a comma is of another rule;
+    // elsewhere it is one too many.
+    if (/\w\s+\w|[,;].*:/s.test(text) || kind !== 'a space') return fault;
     return { ...fault, help: `did you mean ${text.replace(/\s+/g, '')}?` };
   }
   const slashes = text.indexOf('://');
@@ -181,6 +182,8 @@ function unknownScheme(text: string, slashes: number, use: RuleUse): Fault {
     const ports = /:[0-9]+$/.test(host) ? '' : `:${port}`;
     return { ...fault, help: `did you mean ${host}${ports}?` };
   }
+  if (scheme === 'ping' && use === 'reach')
+    return { ...fault, help: `did you mean icmp://${rest}?` };
   const close = nearest(scheme, use === 'bind' ? ['tcp', 'udp'] : PROTOCOLS);
   return close === undefined ? fault : { ...fault, help: `did you mean ${close}://${rest}?` };
 }

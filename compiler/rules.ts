@@ -48,14 +48,20 @@ export function parseRule(text: string, action: Action): ParsedRule {
 /** The faults of a rule; where it is written as in another language, the first says how it is in this one. */
 function refused(faults: readonly Fault[], text: string, action: Action): ParsedRule {
   const [first, ...others] = faults;
-  const isHelped = faults.some(({ help }) => help !== undefined);
+  // That a port could follow is the least that can be said.
+  const isHelped = faults.some(({ code, help }) => help !== undefined && code !== 'SL2002');
   const meant = isHelped || first === undefined ? undefined : meantByRule(text);
   if (meant === undefined || first === undefined) return { ok: false, faults };
   if ('code' in meant) return { ok: false, faults: [meant] };
   if ('help' in meant) return { ok: false, faults: [{ ...first, ...meant }, ...others] };
-  // Only a rule without a fault was meant; all that is wrong here is mended by it then.
-  if (!parseRule(meant.rule, action).ok) return { ok: false, faults };
-  return { ok: false, faults: [{ ...first, help: `did you mean ${meant.rule}?` }] };
+  // Only rules without a fault were meant; all that is wrong here is mended by them then.
+  if (!meant.rules.every((rule) => parseRule(rule, action).ok)) return { ok: false, faults };
+  const [rule] = meant.rules;
+  const help =
+    meant.rules.length === 1
+      ? `did you mean ${rule}?`
+      : `write one rule a string: ${meant.rules.map((one) => `"${one}"`).join(', ')}`;
+  return { ok: false, faults: [{ ...first, help }] };
 }
 
 /** Refuses what parses but may not stand here. */

@@ -7,7 +7,7 @@ import { type AST, ParseError, parseTOML } from 'toml-eslint-parser';
 import type { Diagnostic, Fault } from './diagnostic.ts';
 import { createSource, type Source } from './source.ts';
 import { StringRuns } from './string-runs.ts';
-import { meantByToml } from './toml-meant.ts';
+import { firstDefinition, meantByToml } from './toml-meant.ts';
 import type { Span, TomlNode, TomlTable } from './toml-tree.ts';
 
 /** A document, or its first error. */
@@ -74,6 +74,8 @@ function findBareReturn(text: string): Fault | undefined {
   return { code: 'SL1001', message, start, end: start + 1 };
 }
 
+const DEFINED_ALREADY = 'this is defined already';
+
 /** The parser's messages (its version is pinned) that say more in other words. */
 const MESSAGES: ReadonlyMap<string, string> = new Map([
   ['Unterminated string constant', 'the string is not closed on its line'],
@@ -85,14 +87,14 @@ const MESSAGES: ReadonlyMap<string, string> = new Map([
   ['Expected equal (=) token', 'the `=` behind a key is missing'],
   ['Unspecified values are invalid', 'the value is missing'],
   ['Expected comma (,) token', 'a comma is missing before this'],
-  ['Defining a key multiple times is invalid', 'this is defined already'],
+  ['Defining a key multiple times is invalid', DEFINED_ALREADY],
 ]);
 
 function toFault(error: unknown, text: string, runs: StringRuns): Fault {
   if (error instanceof Redefinition) {
     const { start, end } = error.span;
     const span = { start: runs.place(start), end: runs.place(end) };
-    return { code: 'SL1001', message: 'this is defined already', ...span };
+    return withHelp({ code: 'SL1001', message: DEFINED_ALREADY, ...span }, text);
   }
   if (!(error instanceof ParseError)) return TOO_LARGE;
   const known = MESSAGES.get(error.message);
@@ -105,8 +107,13 @@ function toFault(error: unknown, text: string, runs: StringRuns): Fault {
   const token = /[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*'|\S/uy;
   token.lastIndex = start;
   const length = token.exec(text)?.[0].length ?? 1;
-  const help = open ? undefined : meantByToml(text, start);
   const fault: Fault = { code: 'SL1001', message, start, end: start + length };
+  return open ? fault : withHelp(fault, text);
+}
+
+function withHelp(fault: Fault, text: string): Fault {
+  const find = fault.message === DEFINED_ALREADY ? firstDefinition : meantByToml;
+  const help = find(text, fault.start);
   return help === undefined ? fault : { ...fault, help };
 }
 

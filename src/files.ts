@@ -39,6 +39,18 @@ export function readWhole(path: string): Buffer {
 }
 
 /**
+ * Refuses a path at which something is that no compile has made: most often the policy itself, named twice.
+ * @throws SandlockError (file)
+ */
+export function mayBecomeTable(path: string): void {
+  const old = existsSync(path) ? statSync(path) : undefined;
+  // What is empty may be mktemp's.
+  if (old === undefined || !old.isFile() || old.size === 0 || isTable(readWhole(path))) return;
+  const fix = 'name another file, or delete it first';
+  throw new SandlockError('file', `${path} is there and is no table; it is not replaced: ${fix}`);
+}
+
+/**
  * Replaces a file as a whole: writes beside it, flushes to the disk and renames. A reader sees the old or the
  * new contents; on any error the old file is untouched. A link is followed, the mode of a file that
  * exists is kept, and what is not a regular file (/dev/null, a FIFO) is written to as it is.

@@ -68,7 +68,7 @@ Exit status: COMMAND's own · 2 bad policy or usage · 125 sandlock failed
   compile: `sandlock compile POLICY -o FILE [options]
 
 Turns a policy into a table. FILE is replaced as a whole, or not touched when
-POLICY has errors.
+POLICY has errors, or when something is in FILE that is no table.
 
   -o, --output FILE  where the table goes; - is standard output
   --hosts FILE       look names up in FILE first, which is like /etc/hosts

@@ -7,7 +7,7 @@ import { formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { formatPlan } from '../../compiler/plan.ts';
 import { compileSources, countErrors, openShipped, refreshNames } from '../compiling.ts';
 import { SandlockError } from '../errors.ts';
-import { isTable, readWhole, replaceFile } from '../files.ts';
+import { isTable, mayBecomeTable, readWhole, replaceFile } from '../files.ts';
 import type { Format } from '../output.ts';
 import { readPins } from '../pins.ts';
 import type { NameSources } from '../resolve.ts';
@@ -51,6 +51,7 @@ export async function compileToFile(
     const reason = 'its names, if it has any, are looked up when a command runs';
     throw new SandlockError('usage', `${path} has no pinned names to look up again: ${reason}`);
   }
+  if (output !== '-') mayBecomeTable(output);
   const result = isTable(bytes)
     ? await refreshNames(path, bytes, { missing: false, pinned: true }, names)
     : await compileSources({ file: { path, bytes }, allow: [], deny: [], names }, 'compile');

@@ -4,7 +4,7 @@
  * `--enforce` says so. Nothing is written when the command could not be run. Ends as the command
  * ended.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { ipv4Bytes, parseIpv4, parseIpv6 } from '../../compiler/address.ts';
 import { formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { isInsideAddress } from '../../compiler/inside-addresses.ts';
@@ -86,6 +86,9 @@ function readOld({ output, update, replace, enforce }: LearnOptions): Buffer | u
     if (enforce)
       throw new SandlockError('file', `can not read ${output}: no such file or directory`);
     return undefined;
+  }
+  if (statSync(output).isDirectory()) {
+    throw new SandlockError('file', `can not write ${output}: it is a directory, not a file`);
   }
   if (update) return readWhole(output);
   if (replace) return undefined;

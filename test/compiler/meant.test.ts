@@ -31,6 +31,16 @@ describe('a rule', () => {
       'did you mean example.com:443? A comment stands behind the string',
     ],
     ['tls://example.com:853', 'SL2001', 'did you mean example.com:853?'],
+    ['ping://192.0.2.7', 'SL2001', 'did you mean icmp://192.0.2.7?'],
+    ['icmp', 'SL2002', 'did you mean icmp://*?'],
+    ['Any', 'SL2002', 'did you mean *:443?'],
+    ['"192.0.2.7:443"', 'SL2010', 'did you mean 192.0.2.7:443?'],
+    ['example.com/path', 'SL2012', 'did you mean example.com:443?'],
+    ['//example.com', 'SL2012', 'did you mean example.com:443?'],
+    ['udp://example.com/', 'SL2012', 'did you mean udp://example.com:53?'],
+    ['10.1/16:443', 'SL2010', 'did you mean 10.1.0.0/16:443?'],
+    ['10.0.0/24', 'SL2010', 'did you mean 10.0.0.0/24:443?'],
+    ['example.com:80, 443', 'SL2017', 'did you mean example.com:80,443?'],
   ])('%s: %s', (text, code, help) => {
     const parsed = parseRule(text, 'allow');
     if (parsed.ok) throw new Error('it parsed');
@@ -48,11 +58,26 @@ describe('a rule', () => {
     ['256.1.1.1:443/'],
     ['a@-b:22'],
     ['/run/x:80'],
+    ['10.1.2/16:443'],
+    ['a.example:1,b.example:x'],
+    ['"a.example"'],
   ])('%s is left to the parser', (text) => {
     const parsed = parseRule(text, 'allow');
     if (parsed.ok) throw new Error('it parsed');
     expect(parsed.faults.map(({ help }) => help).filter(Boolean)).toEqual([]);
   });
+});
+
+test.each([
+  ['192.0.2.7:443,192.0.2.8:443', '"192.0.2.7:443", "192.0.2.8:443"'],
+  ['192.0.2.7:80,443, 192.0.2.8:443', undefined],
+  ['192.0.2.7:443, udp://192.0.2.8:53', '"192.0.2.7:443", "udp://192.0.2.8:53"'],
+  ['a.example:443 b.example:443', '"a.example:443", "b.example:443"'],
+])('of several rules in a string, each is told: %s', (text, rules) => {
+  const parsed = parseRule(text, 'allow');
+  if (parsed.ok) throw new Error('it parsed');
+  const help = rules === undefined ? undefined : `write one rule a string: ${rules}`;
+  expect(parsed.faults.map((fault) => fault.help)).toEqual([help]);
 });
 
 test('a help that is no rule leaves the other faults', () => {
@@ -77,6 +102,14 @@ describe('a text', () => {
     ['[network]\nallow = [a.example:443]\n', 'strings stand in quotes: "a.example:443"'],
     ['{"network": {}}', /^this looks like JSON/],
     ['network:\n  allow:\n', /^this looks like YAML/],
+    ['[network]\nallow = ["a.example:443"];\n', 'a line ends without `;`'],
+    [
+      '[network]\nallow = ["a.example:443"\ndeny = []\n',
+      'a list ends with `]`, and a comma stands between two of its strings',
+    ],
+    ['[network]\nallow = []\n\n[network]\n', 'line 1 has it: put both together there'],
+    ['[network]\nallow = [\n]\nallow = []\n', 'line 2 has it: put both together there'],
+    ['[network]\nallow = []\n[sets]\na.b = 1\na.b = 1\n', undefined],
     ['[network]\nallow = ["a.example:443" "b.example:443"]\n', undefined],
     ['[network]\nallow = ["a.example:443"\n', undefined],
   ])('%j', (text, help) => {

@@ -474,17 +474,14 @@ test.each(REFUSALS)('%s is refused', async (_, text, head, carets, ...rest) => {
   expect(await errorsOfRule(text)).toBe(complete);
 });
 
-test('a path behind a name is refused beside the missing port', async () => {
+test('a path behind a name is refused, with the rule that is meant', async () => {
   expect(
     await errorsOfRule('example.com/x'),
   ).toBe(`--allow: error SL2012: \`/x\` stands behind \`example.com\`, which is not an address
   example.com/x
              ^^
 expected: a name alone, or an address with its prefix length
-
---allow: error SL2002: expected host:port, found no port
-  example.com/x
-  ^^^^^^^^^^^^^
+help: did you mean example.com:443?
 `);
 });
 

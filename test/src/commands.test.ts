@@ -11,6 +11,7 @@ import {
   realpathSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -103,12 +104,12 @@ describe('compile', () => {
 
   it('of a policy with errors shows them all and touches no file', () => {
     writeFileSync(join(folder, 'p.toml'), '[network]\nallow = ["a.example:0", "10.0.0.1/8:1"]\n');
-    writeFileSync(join(folder, 'p.bin'), 'old');
+    writeFileSync(join(folder, 'p.bin'), 'SANDLOCK');
     const { status, stdout, stderr } = sandlock('compile', 'p.toml', '-o', 'p.bin');
     expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
     expect(stderr.match(/^p\.toml:2:\d+: error SL\d{4}: /gm)).toHaveLength(2);
     expect(stderr.endsWith('sandlock: 2 errors; nothing was written\n')).toBe(true);
-    expect(readFileSync(join(folder, 'p.bin'), 'utf8')).toBe('old');
+    expect(readFileSync(join(folder, 'p.bin'), 'utf8')).toBe('SANDLOCK');
     expect(readdirSync(folder).sort()).toEqual(['p.bin', 'p.toml']);
   });
 
@@ -246,6 +247,22 @@ describe('compile', () => {
       2,
       'sandlock: can not write standard output: no space left on device\n',
     ]);
+  });
+
+  it('replaces a table and an empty file, and nothing else', () => {
+    writeFileSync(join(folder, 'empty'), '');
+    for (const output of ['new.bin', 'new.bin', 'empty', '/dev/null']) {
+      expect(sandlock('compile', 'p.toml', '-o', output).status).toBe(0);
+    }
+    symlinkSync('p.toml', join(folder, 'link'));
+    for (const output of ['p.toml', './p.toml', 'link']) {
+      expect(sandlock('compile', 'p.toml', '-o', output)).toEqual({
+        status: 2,
+        stdout: '',
+        stderr: `sandlock: ${output} is there and is no table; it is not replaced: name another file, or delete it first\n`,
+      });
+    }
+    expect(readFileSync(join(folder, 'p.toml'), 'utf8')).toBe(POLICY);
   });
 
   it('of a table says that it is one', () => {
