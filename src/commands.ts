@@ -34,15 +34,18 @@ export async function runCommand(args: readonly string[]): Promise<void> {
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
     if (error.exitCode === 0) return;
-    const message = explainUsage(error, args[0] ?? '');
+    const message = explainUsage(error, args);
     throw new SandlockError('usage', message, { cause: error });
   }
 }
 
 /** What commander found wrong, and where it is said how it is right. */
-function explainUsage({ code, message }: CommanderError, command: string): string {
+function explainUsage({ code, message }: CommanderError, args: readonly string[]): string {
+  const [command = ''] = args;
   const lines = [message.replace(/^error: /, '')];
-  if (code === 'commander.unknownCommand' && !message.includes('Did you mean')) {
+  if (!isTopic(command) && args.includes('--') && !message.includes('Did you mean')) {
+    lines.push('to run a command: sandlock exec POLICY -- COMMAND …');
+  } else if (code === 'commander.unknownCommand' && !message.includes('Did you mean')) {
     const known = Object.keys(HELP).filter((topic) => topic !== 'sandlock');
     lines.push(`commands: ${known.join(', ')}`);
   }

@@ -611,6 +611,14 @@ describe('the command line', () => {
       "sandlock: unknown command 'explain'\ncommands: exec, compile, fmt, inspect, lint, diff, check, learn, doctor, completion\nsee: sandlock --help\n",
     ],
     [
+      ['p.toml', '--', 'ls'],
+      "sandlock: unknown command 'p.toml'\nto run a command: sandlock exec POLICY -- COMMAND …\nsee: sandlock --help\n",
+    ],
+    [
+      ['--allow', 'a:1', '--', 'ls'],
+      "sandlock: unknown option '--allow'\nto run a command: sandlock exec POLICY -- COMMAND …\nsee: sandlock --help\n",
+    ],
+    [
       ['compil'],
       "sandlock: unknown command 'compil'\n(Did you mean compile?)\nsee: sandlock --help\n",
     ],
