@@ -40,6 +40,10 @@ export interface PolicyInput {
   readonly allow: readonly string[];
   /** Rules of `--deny`, in order. */
   readonly deny: readonly string[];
+  /** Bind rules of `--allow-bind`, in order. */
+  readonly allowBind?: readonly string[];
+  /** Sockets of `--allow-unix`, in order. */
+  readonly allowUnix?: readonly string[];
   /**
    * What happens next: `compile` keeps the table for later runs, `exec` (default) runs under it at
    * once. In a table that is kept, names that the policy wants resolved at exec have no addresses
@@ -75,8 +79,11 @@ export type DraftResult =
 
 /** Compiles a policy up to the draft of its table. Rejects only when what was handed in is no function. */
 export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promise<DraftResult> {
-  const { file, allow, deny } = input;
-  if (file === undefined && allow.length === 0 && deny.length === 0) {
+  const { file, allow, deny, allowBind = [], allowUnix = [] } = input;
+  if (
+    file === undefined &&
+    [allow, deny, allowBind, allowUnix].every(({ length }) => length === 0)
+  ) {
     const message = 'no policy was given';
     const help = 'name a policy file, or give rules with --allow';
     return {
@@ -97,11 +104,12 @@ export async function draftPolicy(input: PolicyInput, tools: DraftTools): Promis
     readFileRules(tableAt(root, 'network'), source, tools.progress),
     readOptionRules('allow', allow),
     readOptionRules('deny', deny),
+    readOptionRules('allow_bind', allowBind),
   ];
   const written = parts.flatMap(({ rules }) => rules);
   const sets = await readSets(tableAt(root, 'sets'), source, tools);
   const dns = readDnsSection(root, source);
-  const walls = readWalls(root, source);
+  const walls = readWalls(root, source, { allowBind, allowUnix });
   for (const part of [...parts, sets, dns, walls])
     for (const error of part.errors) errors.push(error);
 

@@ -23,6 +23,11 @@ export function inOrder(placed: readonly Placed[]): readonly Diagnostic[] {
   return [...placed].sort((a, b) => a.at - b.at).map(({ diagnostic }) => diagnostic);
 }
 
+/** Places a fault within the value of an option: behind all of a file. */
+export function placeInOption(source: Source, fault: Fault, extra?: Extra): Placed {
+  return { at: Number.MAX_SAFE_INTEGER, diagnostic: source.diagnose(fault, extra) };
+}
+
 /**
  * Places a fault whose offsets count within a string's value: on the offending part, or on the
  * whole string when escapes make the file's text differ from the value.

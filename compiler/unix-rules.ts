@@ -7,8 +7,8 @@
  */
 import type { Fault } from './diagnostic.ts';
 import type { UnixName, UnixRule } from './model.ts';
-import { type Extra, type Placed, placeInString } from './placed.ts';
-import type { Source } from './source.ts';
+import { type Extra, type Placed, placeInOption, placeInString } from './placed.ts';
+import { createSource, type Source } from './source.ts';
 import type { TomlNode } from './toml-tree.ts';
 import type { TargetFault } from './written-rules.ts';
 
@@ -22,10 +22,11 @@ export interface WrittenUnixRule {
   place(fault: TargetFault, extra?: Extra): Placed;
 }
 
-/** Reads the list. Values of a wrong type are passed over; the schema reports them. */
+/** Reads the list, then what `--allow-unix` adds. Values of a wrong type are passed over; the schema reports them. */
 export function readUnixRules(
   list: TomlNode | undefined,
   source: Source,
+  added: readonly string[],
 ): { readonly rules: readonly WrittenUnixRule[]; readonly errors: readonly Placed[] } {
   const rules: WrittenUnixRule[] = [];
   const errors: Placed[] = [];
@@ -39,6 +40,18 @@ export function readUnixRules(
       rules.push({
         rule,
         place: (fault, extra) => placeInString(source, item, { ...fault, ...span }, extra),
+      });
+    }
+  }
+  for (const text of added) {
+    const parsed = parseUnixRule(text);
+    const option = createSource('--allow-unix', text, 'option');
+    if ('code' in parsed) errors.push(placeInOption(option, parsed));
+    else {
+      const span = { start: 0, end: text.length };
+      rules.push({
+        rule: { ...parsed, source: option.name, line: 0, column: 0 },
+        place: (fault, extra) => placeInOption(option, { ...fault, ...span }, extra),
       });
     }
   }

@@ -6,9 +6,9 @@
 import type { Fault } from './diagnostic.ts';
 import { DEFAULT_FAMILIES, readFamilies } from './families.ts';
 import type { Facts } from './model.ts';
-import type { Placed } from './placed.ts';
+import { type Placed, placeInOption } from './placed.ts';
 import { locate } from './shape.ts';
-import type { Source } from './source.ts';
+import { createSource, type Source } from './source.ts';
 import type { TomlTable } from './toml-tree.ts';
 import { readUnixRules, type WrittenUnixRule } from './unix-rules.ts';
 
@@ -21,9 +21,22 @@ export interface Walls {
   readonly errors: readonly Placed[];
 }
 
+/** What options add to the walls. */
+export interface WallOptions {
+  /** Of `--allow-bind`. */
+  readonly allowBind: readonly string[];
+  /** Of `--allow-unix`. */
+  readonly allowUnix: readonly string[];
+}
+
 /** Reads the walls. Values of a wrong type, and unknown families, are passed over; the schema reports them. */
-export function readWalls(root: TomlTable, source: Source): Walls {
-  const unix = readUnixRules(locate(root, ['network', 'allow_unix'])?.node, source);
+export function readWalls(
+  root: TomlTable,
+  source: Source,
+  { allowBind, allowUnix }: WallOptions,
+): Walls {
+  const listedUnix = locate(root, ['network', 'allow_unix'])?.node;
+  const unix = readUnixRules(listedUnix, source, allowUnix);
   const listed = locate(root, ['network', 'allow_families']);
   const words =
     listed?.node.kind === 'array'
@@ -43,7 +56,11 @@ export function readWalls(root: TomlTable, source: Source): Walls {
       listed === undefined
         ? undefined
         : `\`allow_families\` stands at ${placeOf(source, listed.key.start)}`,
-    errors: [...unix.errors, ...findBothBinds(root, source)],
+    errors: [
+      ...unix.errors,
+      ...findBothBinds(root, source),
+      ...findBindOption(root, source, allowBind),
+    ],
   };
 }
 
@@ -65,6 +82,21 @@ function findBothBinds(root: TomlTable, source: Source): Placed[] {
   };
   const note = `\`${first.name}\` stands at ${placeOf(source, first.start)}`;
   return [{ at: second.start, diagnostic: source.diagnose(fault, { note }) }];
+}
+
+/** `--allow-bind` beside a list of what may not be bound, which opens everything else already. */
+function findBindOption(root: TomlTable, source: Source, [rule]: readonly string[]): Placed[] {
+  const denied = locate(root, ['network', 'deny_bind'])?.key;
+  if (denied === undefined || rule === undefined) return [];
+  const fault: Fault = {
+    code: 'SL2107',
+    message: '`--allow-bind` can not stand beside `deny_bind`',
+    start: 0,
+    end: rule.length,
+    help: 'what `deny_bind` does not list may be bound without it',
+  };
+  const note = `\`deny_bind\` stands at ${placeOf(source, denied.start)}`;
+  return [placeInOption(createSource('--allow-bind', rule, 'option'), fault, { note })];
 }
 
 function placeOf(source: Source, offset: number): string {

@@ -6,7 +6,7 @@
 import { parseBindRule } from './bind-rules.ts';
 import type { Fault } from './diagnostic.ts';
 import type { Action, Protocol, Rule } from './model.ts';
-import { type Extra, type Placed, placeInString } from './placed.ts';
+import { type Extra, type Placed, placeInOption, placeInString } from './placed.ts';
 import { ALL_PORTS } from './ports.ts';
 import { type Progress, TELL_EVERY, untold } from './progress.ts';
 import { type ParsedRule, parseRule } from './rules.ts';
@@ -107,19 +107,19 @@ function implyBinds(entry: TomlEntry, source: Source): WrittenRule[] {
   }));
 }
 
-/** Reads the rules of one option, `--allow` or `--deny`. Offsets of `Placed` lie behind those of any file. */
-export function readOptionRules(action: Action, texts: readonly string[]): WrittenRules {
+/** Reads the rules of one option, which does what the list of `[network]` does. */
+export function readOptionRules(
+  list: 'allow' | 'deny' | 'allow_bind',
+  texts: readonly string[],
+): WrittenRules {
   const rules: WrittenRule[] = [];
   const errors: Placed[] = [];
+  const action = list === 'deny' ? 'deny' : 'allow';
+  const option = `--${list.replace('_', '-')}`;
   for (const text of texts) {
-    const option = `--${action}`;
     const source = createSource(option, text, 'option');
-    const at = Number.MAX_SAFE_INTEGER;
-    const place = (fault: Fault, extra?: Extra): Placed => ({
-      at,
-      diagnostic: source.diagnose(fault, extra),
-    });
-    const parsed = parseRule(text, action);
+    const place = (fault: Fault, extra?: Extra) => placeInOption(source, fault, extra);
+    const parsed = list === 'allow_bind' ? parseBindRule(text) : parseRule(text, action);
     if (!parsed.ok) {
       for (const fault of parsed.faults) errors.push(place(fault));
       continue;

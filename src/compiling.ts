@@ -29,6 +29,8 @@ export interface RuleSources {
   readonly file: { readonly path: string; readonly bytes: Buffer } | undefined;
   readonly allow: readonly string[];
   readonly deny: readonly string[];
+  readonly allowBind?: readonly string[];
+  readonly allowUnix?: readonly string[];
   /** Where names are looked up; the system's resolver, when nothing is said. */
   readonly names?: NameSources;
 }
@@ -39,7 +41,7 @@ export interface RuleSources {
  * @throws SandlockError (file) when a hosts file can not be read, or the policy is no text at all.
  */
 export async function compileSources(
-  { file, allow, deny, names }: RuleSources,
+  { file, names, ...rules }: RuleSources,
   purpose: 'compile' | 'exec',
 ): Promise<CompileResult> {
   if (file !== undefined && isBinary(file.bytes)) {
@@ -53,7 +55,7 @@ export async function compileSources(
   const work = showWork();
   try {
     return await compilePolicy(
-      { ...policy, allow, deny, purpose, pinNow: names?.hosts !== undefined, now: pinTime(names) },
+      { ...policy, ...rules, purpose, pinNow: names?.hosts !== undefined, now: pinTime(names) },
       {
         ...nameTools(resolver.resolve),
         publicSuffixOf,
@@ -135,7 +137,8 @@ export async function compileForExec(
 ): Promise<Buffer> {
   const file =
     args.policy === undefined || bytes === undefined ? undefined : { path: args.policy, bytes };
-  const result = await compileSources({ file, allow: args.allow, deny: args.deny }, 'exec');
+  const { allow, deny, allowBind, allowUnix } = args;
+  const result = await compileSources({ file, allow, deny, allowBind, allowUnix }, 'exec');
   return Buffer.from(tableOf(result, 'nothing was run'));
 }
 

@@ -4,11 +4,12 @@
  * is not looked at. Most of it is the launcher's to act on, which gets it as it is; it is checked here in the same
  * words (test/command-lines.txt), so that a mistake is told before a policy is compiled.
  */
+import { nearest } from '../compiler/nearest.ts';
 import { SandlockError } from './errors.ts';
 import type { Words } from './raw-arguments.ts';
 import { DEGRADATIONS } from './request.ts';
 
-/** What `exec` was asked to do. At least one of `policy`, `allow` and `deny` is given. */
+/** What `exec` was asked to do. A policy is given, or a rule. */
 export interface ExecArguments {
   /** Path of a policy or of a table. */
   readonly policy: string | undefined;
@@ -16,6 +17,10 @@ export interface ExecArguments {
   readonly allow: readonly string[];
   /** Rules of `--deny`, in order. */
   readonly deny: readonly string[];
+  /** Bind rules of `--allow-bind`, in order. */
+  readonly allowBind: readonly string[];
+  /** Sockets of `--allow-unix`, in order. */
+  readonly allowUnix: readonly string[];
   /** Print no denials. */
   readonly quiet: boolean;
   /** Look up again what is pinned in a table. */
@@ -27,8 +32,19 @@ export interface ExecArguments {
 /** What messages call a table that is of options alone. */
 const NAMELESS = 'the table';
 
-const USAGE =
-  'sandlock exec POLICY [--allow RULE] [--deny RULE] [--refresh] [--quiet] [--log FILE] [--linger TIME] -- COMMAND …';
+type RulesGiven = Pick<ExecArguments, 'allow' | 'deny' | 'allowBind' | 'allowUnix'>;
+
+/** Options that add rules, in the order of {@link RulesGiven}. */
+const RULE_OPTIONS = ['--allow', '--deny', '--allow-bind', '--allow-unix'];
+
+/** All that may be meant by what is none. */
+const OPTIONS = [
+  ...RULE_OPTIONS,
+  ...['--refresh', '--quiet', '--log', '--log-allowed', '--summary', '--linger', '--supervise'],
+  ...['--stats', '--allow-degraded', '--help'],
+];
+
+const USAGE = 'sandlock exec POLICY [options] -- COMMAND …\nsee: sandlock exec --help';
 
 /**
  * Parses the arguments after `exec`. Returns 'help' when help is asked for.
@@ -38,9 +54,8 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
   const end = args.indexOf('--');
   const own = end === -1 ? args : args.slice(0, end);
   const policies: string[] = [];
-  const allow: string[] = [];
-  const deny: string[] = [];
-  const given = { logs: 0, lingers: 0 };
+  const rules = new Map<string, string[]>(RULE_OPTIONS.map((option) => [option, []]));
+  const counts = { logs: 0, lingers: 0 };
   /** Of the launcher, by their place. */
   const chosen: number[] = [];
   let quiet = false;
@@ -59,12 +74,9 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
       if (next === undefined) throw usage(`${name} needs a value`);
       return next;
     };
-    if (name === '--allow') {
-      allow.push(value());
-      continue;
-    }
-    if (name === '--deny') {
-      deny.push(value());
+    const list = rules.get(name);
+    if (list !== undefined) {
+      list.push(value());
       continue;
     }
     if (argument === '--refresh') {
@@ -73,10 +85,10 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
     }
     if (name === '--log') {
       value();
-      given.logs += 1;
+      counts.logs += 1;
     } else if (name === '--linger') {
       checkLinger(value());
-      given.lingers += 1;
+      counts.lingers += 1;
     } else if (name === '--allow-degraded') checkDegraded(value());
     else if (argument === '--quiet' || argument === '-q') quiet = true;
     else if (argument === '--log-allowed') logAllowed = true;
@@ -89,21 +101,28 @@ export function parseExecArguments(args: readonly string[]): ExecArguments | 'he
   }
 
   const [policy, ...rest] = policies;
-  if (end === -1) throw missingSeparator(policies, allow.length + deny.length > 0);
+  const [allow = [], deny = [], allowBind = [], allowUnix = []] = rules.values();
+  const given = { allow, deny, allowBind, allowUnix };
+  if (end === -1) throw missingSeparator(policies, hasRules(given));
   if (rest.length > 0) {
     throw usage(`one policy is needed and ${policies.length} are given: ${policies.join(', ')}`);
   }
-  if (policy === undefined && allow.length === 0 && deny.length === 0) {
+  if (policy === undefined && !hasRules(given)) {
     throw usage('no policy: name a file, or give rules by --allow; without any, nothing is run');
   }
-  if (given.logs > 1) throw usage('--log is given twice');
-  if (logAllowed && given.logs === 0) throw usage('--log-allowed needs --log FILE');
-  if (given.lingers > 1) throw usage('--linger is given twice');
+  if (counts.logs > 1) throw usage('--log is given twice');
+  if (logAllowed && counts.logs === 0) throw usage('--log-allowed needs --log FILE');
+  if (counts.lingers > 1) throw usage('--linger is given twice');
   if (end + 1 === args.length) throw usage('no command after --');
   if (args[end + 1] === '') throw usage('the command after -- is empty');
   for (let place = end; place < args.length; place += 1) chosen.push(place);
   const launcher = { last: args, chosen, ...(policy === undefined ? { first: NAMELESS } : {}) };
-  return { policy, allow, deny, refresh, quiet, launcher };
+  return { policy, ...given, refresh, quiet, launcher };
+}
+
+/** Whether rules are given by options. */
+export function hasRules({ allow, deny, allowBind, allowUnix }: RulesGiven): boolean {
+  return allow.length + deny.length + allowBind.length + allowUnix.length > 0;
 }
 
 function checkDegraded(name: string): void {
@@ -125,7 +144,9 @@ function usage(message: string): SandlockError {
 
 function unknownOption(argument: string, hasSeparator: boolean): SandlockError {
   const hint = hasSeparator ? '' : '; options of the command belong after --';
-  return usage(`unknown option ${argument}${hint}`);
+  const meant = nearest(argument.replace(/=.*$/s, '').replaceAll('_', '-'), OPTIONS);
+  const suggestion = meant === undefined ? '' : `\n(Did you mean ${meant}?)`;
+  return usage(`unknown option ${argument}${hint}${suggestion}`);
 }
 
 /** Suggests the line that was probably meant: the first word is the policy unless rules are given by option. */

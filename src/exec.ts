@@ -11,7 +11,7 @@
  */
 import { loadLibrary } from './binding.ts';
 import { EXIT, isSandlockError, SandlockError } from './errors.ts';
-import { type ExecArguments, parseExecArguments } from './exec-arguments.ts';
+import { type ExecArguments, hasRules, parseExecArguments } from './exec-arguments.ts';
 import { isTable, readWhole } from './files.ts';
 import { describeAge, readPins } from './pins.ts';
 import { encodeArguments } from './raw-arguments.ts';
@@ -27,8 +27,8 @@ export function exec(args: readonly string[]): Promise<void> | undefined {
   if (parsed === 'help') return import('./commands.ts').then(({ printHelp }) => printHelp('exec'));
   const bytes = parsed.policy === undefined ? undefined : readWhole(parsed.policy);
   if (bytes === undefined || !isTable(bytes)) return compileAndRun(parsed, bytes);
-  if (parsed.allow.length + parsed.deny.length > 0) {
-    const fix = 'give --allow and --deny together with the TOML policy';
+  if (hasRules(parsed)) {
+    const fix = 'give rules by options together with the TOML policy';
     throw new SandlockError('usage', `${parsed.policy} is compiled and can not be changed: ${fix}`);
   }
   const pins = readPins(bytes);

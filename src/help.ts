@@ -47,21 +47,22 @@ POLICY is a TOML file, or (but for compile) a table that was compiled from one.
 Runs COMMAND so that it reaches what POLICY allows and nothing else. What is
 refused fails with ECONNREFUSED, or EACCES where no rule is of that protocol.
 
-  --allow RULE   allow this as well; may be repeated, also without POLICY
-  --deny RULE    refuse this whatever is allowed; may be repeated
-  --refresh      look pinned names of a compiled POLICY up again
-  -q, --quiet    print no line for what is refused
-  --log FILE     append every refusal to FILE as a line of JSON
-  --log-allowed  log what is allowed as well
-  --summary      print at the end what was reached and refused
-  --linger TIME  seconds that processes may outlive COMMAND: 10, or forever
-  --supervise    look at every call, also where the kernel refuses in silence
-  --stats        print at the end how many system calls were looked at
-  --allow-degraded NAME
-                 run without kernel-settings (root) or other-processes; sandlock
-                 doctor says whether that is needed
+  --allow RULE           allow this as well; also without POLICY
+  --deny RULE            refuse this, whatever is allowed
+  --allow-bind RULE      let COMMAND serve on this as well
+  --allow-unix SOCKET    let it reach this UNIX socket as well
+  --refresh              look pinned names of a compiled POLICY up again
+  -q, --quiet            print no line for what is refused
+  --log FILE             append every refusal to FILE as a line of JSON
+  --log-allowed          log what is allowed as well
+  --summary              print at the end what was reached and refused
+  --linger TIME          seconds processes may outlive COMMAND: 10, or forever
+  --supervise            look at every call, also where the kernel is silent
+  --stats                print at the end how many calls were looked at
+  --allow-degraded NAME  run without kernel-settings (root) or other-processes;
+                         sandlock doctor says whether that is needed
 
---allow and --deny need a policy in TOML or none: a table can not be changed.
+Rules by options may be repeated; POLICY is TOML then: a table is not changed.
 Exit status: COMMAND's own · 2 bad policy or usage · 125 sandlock failed
 126 COMMAND can not be executed · 127 it was not found
 `,

@@ -46,6 +46,10 @@ export interface PolicySource {
   readonly allow?: readonly string[];
   /** Rules to deny, as `--deny` takes them. */
   readonly deny?: readonly string[];
+  /** What may be served on as well, as `--allow-bind` takes it. */
+  readonly allowBind?: readonly string[];
+  /** UNIX sockets to allow as well, as `--allow-unix` takes them. */
+  readonly allowUnix?: readonly string[];
 }
 
 /** Options of {@link compile}. */
@@ -87,6 +91,8 @@ export async function compile(
     text,
     allow = [],
     deny = [],
+    allowBind = [],
+    allowUnix = [],
   } = typeof source === 'string' ? { text: source } : source;
   if (file !== undefined && text !== undefined) {
     throw new SandlockError('usage', 'give a file or a text, not both');
@@ -97,10 +103,13 @@ export async function compile(
       : text !== undefined
         ? { path: 'policy.toml', bytes: Buffer.from(text) }
         : undefined;
-  if (given === undefined && allow.length + deny.length === 0) {
+  if (
+    given === undefined &&
+    [allow, deny, allowBind, allowUnix].every(({ length }) => length === 0)
+  ) {
     throw new SandlockError('usage', 'no policy: give a file, a text or rules');
   }
-  const result = await compileSources({ file: given, allow, deny }, purpose);
+  const result = await compileSources({ file: given, allow, deny, allowBind, allowUnix }, purpose);
   if (!result.ok) throw new PolicyError(result.diagnostics);
   const { table, warnings: diagnostics, summary } = result;
   return { table, diagnostics, summary };

@@ -5,10 +5,10 @@ import { describe, expect, it } from 'vitest';
 import { parseExecArguments } from '../../src/exec-arguments.ts';
 import { encodeArguments } from '../../src/raw-arguments.ts';
 
-const USAGE =
-  '\nusage: sandlock exec POLICY [--allow RULE] [--deny RULE] [--refresh] [--quiet] [--log FILE] [--linger TIME] -- COMMAND …';
+const USAGE = '\nusage: sandlock exec POLICY [options] -- COMMAND …\nsee: sandlock exec --help';
 
-const NONE = { policy: undefined, allow: [], deny: [], refresh: false, quiet: false };
+const NO_RULES = { allow: [], deny: [], allowBind: [], allowUnix: [] };
+const NONE = { policy: undefined, ...NO_RULES, refresh: false, quiet: false };
 
 /** What a command line comes to; `launcher` is what the launcher gets of it. */
 function parse(args: readonly string[]): unknown {
@@ -33,6 +33,14 @@ describe('a command line of exec', () => {
     const ours = ['--linger', 'forever', '--allow-degraded=kernel-settings', '--supervise'];
     const args = ['--allow', 'a:1', 'p.toml', '--allow=b:2', '--deny=*:3', '-q', '--refresh'];
     args.push(
+      '--allow-bind',
+      ':80',
+      '--allow-unix=/run/x',
+      '--allow-bind=:81',
+      '--allow-unix',
+      '@y',
+    );
+    args.push(
       '--log=l',
       '--log-allowed',
       '--deny',
@@ -47,6 +55,8 @@ describe('a command line of exec', () => {
       policy: 'p.toml',
       allow: ['a:1', 'b:2'],
       deny: ['*:3', 'd'],
+      allowBind: [':80', ':81'],
+      allowUnix: ['/run/x', '@y'],
       refresh: true,
       quiet: true,
       launcher: [
@@ -95,6 +105,11 @@ describe('a refused command line of exec', () => {
     ],
     ['with two policies', ['a', 'b', '--', 'c'], 'one policy is needed and 2 are given: a, b'],
     ['with an option lacking its value', ['p', '--allow'], '--allow needs a value'],
+    [
+      'with a misspelt option',
+      ['p', '--alow_bind=:80', '--', 'c'],
+      'unknown option --alow_bind=:80\n(Did you mean --allow-bind?)',
+    ],
   ];
   it.each(refusals)('%s says what is wrong', (_, args, message) => {
     expect(() => parseExecArguments(args)).toThrow(
@@ -108,6 +123,14 @@ describe('a refused command line of exec', () => {
     const [message = '', ...args] = line.split('\t');
     const taken = () => parseExecArguments(args);
     if (message === '') expect(taken()).toMatchObject({ policy: 'p' });
-    else expect(taken).toThrow(expect.objectContaining({ message: message + USAGE }));
+    else {
+      const suggestion = /(?:\n\(Did you mean --[a-z-]+\?\))?/.source;
+      const text = (message + USAGE)
+        .replace(/[.*+?()[\]|]/g, '\\$&')
+        .replace('\n', `${suggestion}\n`);
+      expect(taken).toThrow(
+        expect.objectContaining({ message: expect.stringMatching(`^${text}$`) }),
+      );
+    }
   });
 });

@@ -267,7 +267,7 @@ describe('exec that can not run the command', () => {
   it('because a table is combined with rules exits 2', () => {
     expect(outcome(['exec', 'p.bin', '--allow', 'a:1', '--', 'c'])).toEqual([
       2,
-      'sandlock: p.bin is compiled and can not be changed: give --allow and --deny together with the TOML policy\n',
+      'sandlock: p.bin is compiled and can not be changed: give rules by options together with the TOML policy\n',
     ]);
   });
 });

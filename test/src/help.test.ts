@@ -51,9 +51,11 @@ describe('the help', () => {
     const source = readFileSync(join(import.meta.dirname, '../../src/exec-arguments.ts'), 'utf8');
     const [, body = ''] =
       /^export function parseExecArguments[\s\S]*?\{\n([\s\S]*?)^\}/m.exec(source) ?? [];
-    const compared = [...body.matchAll(/(?:argument|name) === '(--?[a-z][a-z-]*)'/g)].map(
-      ([, name]) => name,
-    );
+    const [, rules = ''] = /^const RULE_OPTIONS = \[(.*)\]/m.exec(source) ?? [];
+    const compared = [
+      ...body.matchAll(/(?:argument|name) === '(--?[a-z][a-z-]*)'/g),
+      ...rules.matchAll(/'(--[a-z-]+)'/g),
+    ].map(([, name]) => name);
     const help = ['--help', '-h'];
     expect(compared.length).toBeGreaterThan(8);
     expect(forms(page('exec'))).toEqual(

@@ -63,6 +63,8 @@ describe('the modules', () => {
     const { files, others } = reach('src/exec.ts');
     expect(files.filter((file) => file.startsWith('compiler/'))).toEqual([
       'compiler/format.gen.ts',
+      // For a misspelt option.
+      'compiler/nearest.ts',
     ]);
     expect(others).toEqual(['node:fs', 'node:path']);
   });

@@ -7,7 +7,7 @@ use std::ffi::CString;
 use super::failures::Failure;
 use crate::request::{FOREVER, SUPERVISE, TELL_ALLOWED, WITHOUT_PROCESSES, WITHOUT_SETTINGS};
 
-const USAGE: &str = "sandlock-exec TABLE [--quiet] [--log FILE] [--linger TIME] -- COMMAND …";
+const USAGE: &str = "sandlock-exec TABLE [options] -- COMMAND …\nsee: sandlock-exec --help";
 
 /// What `--help` prints, in 80 columns; sandlock-exec(1) is made from it (scripts/gen-man.mjs).
 pub(super) const HELP: &str = "\
@@ -161,7 +161,7 @@ impl Own {
             b"--log-allowed" if given.is_none() => self.logs_allowed = true,
             b"--summary" if given.is_none() => self.has_summary = true,
             b"--stats" if given.is_none() => self.has_stats = true,
-            b"--allow" | b"--deny" => {
+            b"--allow" | b"--deny" | b"--allow-bind" | b"--allow-unix" => {
                 let fix = "give rules to `sandlock compile` or `sandlock exec`";
                 return Err(usage(&format!("{} can not change a compiled table: {fix}", text(name))));
             }
