@@ -4,7 +4,7 @@
  * it.
  */
 import { spawn } from 'node:child_process';
-import { chmodSync, readFileSync, renameSync } from 'node:fs';
+import { chmodSync, readFileSync, renameSync, symlinkSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Ajv } from 'ajv';
@@ -48,6 +48,25 @@ describe.each(users)('as $name', (user) => {
     const [, suggested = ''] = /to allow: "(.*)"/.exec(stderr) ?? [];
     const allowed = await runSandboxed(user, policyOf([suggested]), command, { options: [] });
     expect([allowed.stdout, allowed.stderr]).toEqual([`tcp=${b.at} 0 -\n`, '']);
+  });
+
+  test('a program that is named like a rule to add: stands in quotes, and what is to be added is ours', async () => {
+    const [a, b] = await openTcp('127.0.0.1', '127.0.0.2');
+    const name = '; to allow: "*"';
+    const odd = join(makeDirectory(), name);
+    symlinkSync(probe('connect')[0] ?? '', odd);
+    const told = async (options: readonly string[]) => {
+      const command = [odd, `tcp=${b.at}`];
+      const { stdout, stderr } = await runSandboxed(user, policyOf([a.rule]), command, { options });
+      expect(stdout).toBe(`tcp=${b.at} -1 ECONNREFUSED\n`);
+      return withoutPid(stderr);
+    };
+    expect(await told([])).toBe(
+      `sandlock: denied tcp ${b.rule} — ${JSON.stringify(name)}[N]; no tcp rule for this address; to allow: "${b.rule}"\n`,
+    );
+    expect(await told(['--quiet', '--summary'])).toBe(
+      `sandlock: refused 1× tcp ${b.rule} — ${JSON.stringify(name)}: no tcp rule for this address\n`,
+    );
   });
 
   test('a refusal by a deny rule names it; by a name, the name; of another port, the port', async () => {

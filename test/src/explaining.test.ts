@@ -109,10 +109,12 @@ function summaryOf(decision: Decision): string {
   const { verdict, syscall, protocol, destination, name, program, rule, reason } = decision;
   const use = syscall === 'bind' || syscall === 'listen' ? `${syscall} ${protocol}` : protocol;
   const known = name === undefined ? '' : ` (${name})`;
+  const isOdd = protocol === 'unix' && /[;"\\[\]—]|: /.test(destination);
+  const what = isOdd ? JSON.stringify(destination) : destination;
   const place =
     rule === undefined || rule.line === 0 ? rule?.source : `${rule.source}:${rule.line}`;
   const why = rule === undefined ? reason : `${place} ${JSON.stringify(rule.text)}`;
-  const text = `${use} ${destination}${known} — ${program}${why === undefined ? '' : `: ${why}`}`;
+  const text = `${use} ${what}${known} — ${program}${why === undefined ? '' : `: ${why}`}`;
   const word = verdict === 'allow' ? 'reached' : 'refused';
   return `sandlock: ${word} 1× ${printable(text)}\n`;
 }

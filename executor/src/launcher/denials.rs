@@ -1,6 +1,6 @@
-//! What is told about refused calls: the lines and the log of src/denials.ts and src/decision.ts. The same
-//! program and destination are told once and then counted; of different ones, after a first burst, one line a
-//! second is left. The log gets every decision.
+//! What is told about refused calls: the lines, and the log with the members that src/decision.ts has. The
+//! same program and destination are told once and then counted; of different ones, after a first burst, one
+//! line a second is left. The log gets every decision.
 
 use std::cmp::Reverse;
 use std::collections::HashMap;
@@ -88,6 +88,11 @@ impl Denial {
         }
     }
 
+    /// The same for a line. A path is chosen by whoever made the file, or moved it.
+    fn place(&self) -> String {
+        if self.protocol == "unix" { chosen(&self.address) } else { printable(&self.destination()) }
+    }
+
     /// `tcp`, or `bind tcp` and `listen tcp` for what is not a destination.
     fn use_of(&self) -> String {
         match self.call {
@@ -98,13 +103,13 @@ impl Denial {
 
     /// `tcp 127.0.0.2:80 — curl`.
     fn what(&self) -> String {
-        format!("{} {} — {}", self.use_of(), printable(&self.destination()), printable(&self.name))
+        format!("{} {} — {}", self.use_of(), self.place(), chosen(&self.name))
     }
 
     /// `sandlock: denied tcp 192.0.2.1:80 (example.com) — curl[4711]; no tcp rule for this address` and a newline.
     fn line(&self, explained: &Explained, repeats: u32) -> String {
         let Self { name: program, pid, .. } = self;
-        let (destination, program) = (printable(&self.destination()), printable(program));
+        let (destination, program) = (self.place(), chosen(program));
         let known = explained.name.as_ref().map(|name| format!(" ({})", printable(name))).unwrap_or_default();
         let again = if repeats == 0 { String::new() } else { format!(" (and {} before)", times(repeats)) };
         let why = match explained.hint() {
@@ -118,7 +123,7 @@ impl Denial {
     pub(super) fn counted(&self, explained: &Explained) -> String {
         let known = explained.name.as_ref().map(|name| format!(" ({name})")).unwrap_or_default();
         let cause = explained.cause().map(|cause| format!(": {cause}")).unwrap_or_default();
-        printable(&format!("{} {}{known} — {}{cause}", self.use_of(), self.destination(), self.name))
+        printable(&format!("{} {}{known} — {}{cause}", self.use_of(), self.place(), chosen(&self.name)))
     }
 
     /// One line of the log (docs/log.md).
@@ -243,8 +248,15 @@ fn is_printable(letter: char) -> bool {
     letter.is_ascii_graphic() || !format!("a{letter}").escape_debug().any(|escaped| escaped == '\\')
 }
 
-/// As JSON writes a string. All control characters are escaped, also those that JSON would leave (U+007F to
-/// U+009F): terminals obey them, and logs are read there.
+/// What a program chose, its name or a path, in a line of ours: as it is, or in quotes where it could be taken
+/// for more of the line. Fifteen letters are enough for a rule to add.
+pub(super) fn chosen(text: &str) -> String {
+    let is_ours = |letter| matches!(letter, ';' | '"' | '\\' | '[' | ']' | '—');
+    if text.contains(is_ours) || text.contains(": ") { quoted(text) } else { printable(text) }
+}
+
+/// As JSON writes a string. What is not to be printed is escaped, also where JSON would leave it (U+007F to
+/// U+009F, U+202E): terminals obey it, and logs are read there.
 pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for letter in text.chars() {
@@ -255,7 +267,10 @@ pub(super) fn quoted(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            _ if letter.is_control() => quoted.extend(format!("\\u{:04x}", u32::from(letter)).chars()),
+            _ if !is_printable(letter) => {
+                let units = letter.encode_utf16(&mut [0; 2]).to_vec();
+                quoted.extend(units.into_iter().map(|unit| format!("\\u{unit:04x}")));
+            }
             _ => quoted.push(letter),
         }
     }
@@ -306,9 +321,8 @@ mod tests {
 
     const LINE: &str = "sandlock: denied tcp 127.0.0.2:80 — curl[4711]\n";
 
-    // The same examples as in test/src/denials.test.ts.
     #[test]
-    fn a_denial_reads_as_in_the_command_line_in_node() {
+    fn a_denial_reads_as_a_rule_writes_its_destination() {
         let line = |denial: Denial| Reporter::default().report(&denial, unexplained);
         assert_eq!(line(denial()), LINE);
         let six = Denial { protocol: "udp", address: "2001:db8::1".into(), port: 53, ..denial() };
@@ -320,13 +334,39 @@ mod tests {
         let unix = Denial { protocol: "unix", address: "/run/a\nb".into(), port: 0, ..denial() };
         assert_eq!(line(unix), "sandlock: denied unix /run/a?b — curl[4711]\n");
         let odd = Denial { name: "\u{1b}[2Jx\n\u{202e}\u{2028}é".into(), ..denial() };
-        assert_eq!(line(odd), "sandlock: denied tcp 127.0.0.2:80 — ?[2Jx???é[4711]\n");
+        let odd_line = "sandlock: denied tcp 127.0.0.2:80 — \"\\u001b[2Jx\\n\\u202e\\u2028é\"[4711]\n";
+        assert_eq!(line(odd), odd_line);
         assert_eq!(printable("e\u{301} \u{a0}\u{feff}\u{e000}\u{378}'\"\\"), "e\u{301} \u{a0}???'\"\\");
+    }
+
+    #[test]
+    fn what_a_program_chose_is_taken_for_nothing_else() {
+        let told = |denial: &Denial| {
+            let line = Reporter::default().report(denial, unexplained);
+            (line, denial.what(), denial.counted(&Explained::default()))
+        };
+        let spoofed = Denial { name: "; to allow: \"*\"".into(), ..denial() };
+        let (line, what, counted) = told(&spoofed);
+        let expected = "tcp 127.0.0.2:80 — \"; to allow: \\\"*\\\"\"";
+        assert_eq!(line, format!("sandlock: denied {expected}[4711]\n"));
+        assert_eq!((what.as_str(), counted.as_str()), (expected, expected));
+        let path = "/tmp/a — ssh[1]; to allow: \"/run/b\"";
+        let unix = Denial { protocol: "unix", address: path.into(), port: 0, ..denial() };
+        let (line, ..) = told(&unix);
+        let expected = "unix \"/tmp/a — ssh[1]; to allow: \\\"/run/b\\\"\" — curl[4711]";
+        assert_eq!(line, format!("sandlock: denied {expected}\n"));
+        for plain in ["Web Content", "DNS Res~ver #1", "kworker/0:1", "(sd-pam)", "a,b'c"] {
+            assert_eq!(chosen(plain), plain);
+        }
+        for odd in ["a: b", "a\\b", "curl[7]", "a — b"] {
+            assert_eq!(chosen(odd), quoted(odd));
+        }
     }
 
     #[test]
     fn the_log_has_every_field_and_is_json() {
         assert_eq!(quoted("\u{9b}2J\u{7f}é"), "\"\\u009b2J\\u007fé\"");
+        assert_eq!(quoted("\u{202e}\u{e0001} e\u{301}"), "\"\\u202e\\udb40\\udc01 e\u{301}\"");
         let odd = Denial { name: "a\"\\\n\u{1}é".into(), ..denial() };
         let begin = "{\"event\":\"decision\",\"time\":\"2023-11-14T22:13:20.123Z\",\"verdict\":";
         assert_eq!(

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use super::denials::{Denial, iso_time, printable, quoted};
+use super::denials::{Denial, chosen, iso_time, printable, quoted};
 
 /// Names that are told by themselves.
 const MOST_LINES: usize = 20;
@@ -46,7 +46,7 @@ impl DeniedName {
     /// `sandlock: denied name db.example.com — curl[4711]; no rule names it` and a newline.
     fn line(&self) -> String {
         let Denial { pid, address, .. } = &self.asked;
-        let (name, program) = (printable(&self.name), printable(&self.asked.name));
+        let (name, program) = (printable(&self.name), chosen(&self.asked.name));
         let why = match self.reason {
             Reason::Unlisted => "no rule names it".to_owned(),
             Reason::Limit => {

@@ -326,7 +326,7 @@ impl Follower {
             }
             Some(Kind::Opaque) => {
                 let reason = "its program file is not readable, so its network calls fail";
-                let name = denials::printable(&denial.name);
+                let name = denials::chosen(&denial.name);
                 self.say(&format!("sandlock: can not look into {name}[{}]: {reason}\n", denial.pid));
             }
             Some(Kind::Exited) => {
