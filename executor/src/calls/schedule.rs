@@ -1,6 +1,9 @@
 //! Scheduling calls on behalf, for a target inside the sandbox: programs pin and renice their own threads by
 //! number. A target outside, the supervisor above all, could be starved by them: Landlock has no hook there,
 //! so they come here. Calls on the caller itself (number 0) are never trapped.
+//!
+//! A target is a number, which may be another task's a moment later. So it is looked at last, right before the
+//! call: to read memory may take as long as the program likes, and numbers go round meanwhile.
 
 use crate::receiver::{Outcome, Receiver};
 use crate::sys::seccomp::Notification;
@@ -15,30 +18,26 @@ const MOST_ATTRIBUTES: u32 = 4096;
 /// sched_setaffinity, sched_setscheduler, sched_setparam, sched_setattr: (tid, …)
 pub fn schedule(receiver: &Receiver, notification: &Notification) -> Result<Outcome> {
     let [target, second, third, ..] = notification.args;
-    let target = inside(target)?;
     let tid = notification.tid;
+    let target = || receiver.still_waiting(notification).and_then(|()| inside(target));
     let result = match libc::c_long::from(notification.nr) {
         libc::SYS_sched_setaffinity => {
             let length = (second & 0xffff_ffff).min(MOST_MASK);
             let mut mask = vec![0; usize::try_from(length).unwrap_or(0)];
             memory::read_exact(tid, third, &mut mask)?;
-            receiver.still_waiting(notification)?;
-            schedule::set_affinity(target, &mask)
+            schedule::set_affinity(target()?, &mask)
         }
         libc::SYS_sched_setscheduler => {
             let priority = integer(tid, third)?;
-            receiver.still_waiting(notification)?;
-            schedule::set_scheduler(target, low(second), priority)
+            schedule::set_scheduler(target()?, low(second), priority)
         }
         libc::SYS_sched_setparam => {
             let priority = integer(tid, second)?;
-            receiver.still_waiting(notification)?;
-            schedule::set_parameter(target, priority)
+            schedule::set_parameter(target()?, priority)
         }
         _ => {
             let attributes = attributes(tid, second)?;
-            receiver.still_waiting(notification)?;
-            schedule::set_attributes(target, &attributes, low(third).cast_unsigned())
+            schedule::set_attributes(target()?, &attributes, low(third).cast_unsigned())
         }
     };
     result.map(Outcome::Done)
@@ -54,8 +53,8 @@ pub fn prioritise(receiver: &Receiver, notification: &Notification) -> Result<Ou
     if low(which) != one_process {
         return Err(Errno(libc::EPERM));
     }
-    let target = if low(who) == 0 { notification.tid } else { inside(who)? };
     receiver.still_waiting(notification)?;
+    let target = if low(who) == 0 { notification.tid } else { inside(who)? };
     let result = if is_nice {
         schedule::set_nice(target, low(value))
     } else {
