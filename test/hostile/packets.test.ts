@@ -5,7 +5,7 @@
  * whether anybody answers or not.
  */
 import { describe, test } from 'vitest';
-import { holdsThreads } from '../e2e/harness/kernel.ts';
+import { holdsThreads, rewritesCalls } from '../e2e/harness/kernel.ts';
 import { users } from '../e2e/harness/stage.ts';
 import { judge, type Row } from './harness/row.ts';
 import { ALLOWED, openWitness } from './harness/witness.ts';
@@ -105,7 +105,10 @@ const rows: readonly Row[] = [
   calls('C7', 'in-vfork', TCP, NO_SEND),
   calls('C7', 'in-execed', TCP, ['plain -1 ECONNREFUSED']),
   calls('C7', 'in-thread', TCP),
-  ...(process.arch === 'x64' ? [calls('C9', 'rewritten', TCP, NO_SEND)] : []),
+  ...(process.arch === 'x64'
+    ? [calls('C9', 'rewritten', TCP, NO_SEND), calls('C9', 'rewritten-filter', TCP, NO_SEND)]
+    : []),
+  ...(rewritesCalls ? [calls('C9', 'rewritten-information', TCP, NO_SEND)] : []),
 
   { ...protocols('D1', 'multipath', 'mptcp 127.0.0.1:7003', PROTOCOL) },
   { ...protocols('D7', 'multipath-rubbish', 'mptcp 127.0.0.1:7003', PROTOCOL) },

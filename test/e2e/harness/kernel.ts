@@ -26,5 +26,8 @@ export const mayMount: boolean = holdsTcp || !has.has('files');
 /** A thread with a descriptor table of its own can be looked at; elsewhere its calls are refused (EPERM). */
 export const holdsThreads: boolean = has.has('threads');
 
+/** A tracer can change a call without knowing registers (Linux 6.16). */
+export const rewritesCalls: boolean = has.has('rewrites');
+
 /** The answer for an abstract name of somebody outside: Landlock's, or the supervisor's. */
 export const abstractRefusal: 'EPERM' | 'EACCES' = hasScopes ? 'EPERM' : 'EACCES';

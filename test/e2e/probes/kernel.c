@@ -4,12 +4,14 @@
  *   scopes  one with signal scope is entered, and the parent is out of reach (0)
  *   files   one that handles files is entered, and in it nobody mounts, not in a user namespace either (0)
  *   threads a single thread can be held by a descriptor (0)
+ *   rewrites a tracer can change a call by PTRACE_SET_SYSCALL_INFO (0)
  *
  * Otherwise the error of what failed first; `-1 -` where the domain holds nothing. */
 #include "probe.h"
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 
 #define MAKE_BLOCK (1 << 11)
 #define BOTH_OF_TCP 3
@@ -43,6 +45,20 @@ static int files(void) {
 
 static int threads(void) { return syscall(SYS_pidfd_open, getpid(), O_EXCL) < 0 ? errno : 0; }
 
+/* Of a tracee that stands: what the kernel has not is EIO, what it has wants more bytes. */
+static int rewrites(void) {
+  pid_t child = fork();
+  if (child == 0) {
+    ptrace(PTRACE_TRACEME, 0, 0, 0);
+    raise(SIGSTOP);
+    _exit(0);
+  }
+  if (waitpid(child, NULL, 0) < 0) return errno;
+  int error = ptrace(0x4212, child, 0, 0) < 0 ? errno : 0;
+  kill(child, SIGKILL);
+  return error == EINVAL ? 0 : error;
+}
+
 static void tell(const char *name, int (*found)(void)) {
   int status;
   fflush(stdout);
@@ -58,5 +74,6 @@ int main(void) {
   tell("scopes", scopes);
   tell("files", files);
   tell("threads", threads);
+  tell("rewrites", rewrites);
   return 0;
 }

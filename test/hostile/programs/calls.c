@@ -1,6 +1,8 @@
 /* Rows C: other ways to make the call: other calls, other system call tables, other tasks. */
 #include "hostile.h"
+#include <linux/filter.h>
 #include <linux/io_uring.h>
+#include <linux/seccomp.h>
 #include <sys/ptrace.h>
 #include <sys/user.h>
 
@@ -171,37 +173,66 @@ static void in_thread(const char *way) {
   pthread_join(thread, NULL);
 }
 
+#ifdef __x86_64__
+static int by_registers(pid_t tracee, const long to[4]) {
+  struct user_regs_struct r;
+  if (ptrace(PTRACE_GETREGS, tracee, 0, &r) < 0 || r.orig_rax != SYS_getppid) return 0;
+  r.orig_rax = (unsigned long)to[0], r.rdi = (unsigned long)to[1], r.rsi = (unsigned long)to[2], r.rdx = (unsigned long)to[3];
+  return ptrace(PTRACE_SETREGS, tracee, 0, &r) == 0;
+}
+#endif
+
+/* Linux 6.16: linux/ptrace.h, `struct ptrace_syscall_info` with what it has at the entry of a call. */
+static int by_information(pid_t tracee, const long to[4]) {
+  struct { uint32_t kind, arch; uint64_t at, stack, number, arguments[6], rest; } call = {0};
+  if (ptrace(0x420e /* PTRACE_GET_SYSCALL_INFO */, tracee, (void *)sizeof call, &call) < 0) return 0;
+  if ((call.kind & 0xff) != 1 || call.number != SYS_getppid) return 0;
+  call.number = (uint64_t)to[0];
+  for (int i = 0; i < 3; i++) call.arguments[i] = (uint64_t)to[i + 1];
+  return ptrace(0x4212 /* PTRACE_SET_SYSCALL_INFO */, tracee, (void *)sizeof call, &call) == 0;
+}
+
+/* Has getppid stop for the tracer by a filter of its own, behind which calls are looked at anew. */
+static void stop_by_filter(void) {
+  struct sock_filter code[] = {
+    BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getppid, 0, 1),
+    BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_TRACE), BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {4, code};
+  prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+  if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0) _exit(3);
+}
+
 /* A tracer inside turns the tracee's getppid into connect when it enters the call. */
-static void rewritten(const char *way) {
+static void rewritten_by(const char *way, int (*change)(pid_t, const long[4]), int by_filter) {
   struct sockaddr_in to = ip4("127.0.0.1", BAD_TCP);
   int s = socket(AF_INET, SOCK_STREAM, 0), status, is_done = 0;
+  const long call[4] = {SYS_connect, s, (long)&to, sizeof to};
   pid_t child = fork();
   if (child == 0) {
     if (ptrace(PTRACE_TRACEME, 0, 0, 0) < 0) { tell(way, -1); _exit(0); }
+    if (by_filter) stop_by_filter();
     raise(SIGSTOP);
     long result = syscall(SYS_getppid);
     tell(way, result);
     _exit(0);
   }
   waitpid(child, &status, 0);
-  ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL);
-#ifdef __x86_64__
+  ptrace(PTRACE_SETOPTIONS, child, 0, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL);
   while (!WIFEXITED(status) && !WIFSIGNALED(status)) {
-    struct user_regs_struct r;
-    ptrace(is_done ? PTRACE_CONT : PTRACE_SYSCALL, child, 0, 0);
+    ptrace(is_done || by_filter ? PTRACE_CONT : PTRACE_SYSCALL, child, 0, 0);
     if (waitpid(child, &status, 0) < 0 || !WIFSTOPPED(status)) break;
-    ptrace(PTRACE_GETREGS, child, 0, &r);
-    if (is_done || r.orig_rax != SYS_getppid) continue;
-    is_done = 1;
-    r.orig_rax = SYS_connect, r.rdi = (unsigned long)s, r.rsi = (uintptr_t)&to, r.rdx = sizeof to;
-    ptrace(PTRACE_SETREGS, child, 0, &r);
+    is_done = is_done || change(child, call);
   }
-#else
-  (void)to, (void)is_done;
-#endif
   if (send(s, nonce, payload(), MSG_NOSIGNAL) < 0) tell("send", -1);
   close(s);
 }
+
+#ifdef __x86_64__
+static void rewritten(const char *way) { rewritten_by(way, by_registers, 0); }
+static void rewritten_filter(const char *way) { rewritten_by(way, by_registers, 1); }
+#endif
+static void rewritten_information(const char *way) { rewritten_by(way, by_information, 0); }
 
 /* The address lies in memory that only its owner can read: not the reader of a supervisor, but the kernel. */
 static void secret_memory(const char *way) {
@@ -248,9 +279,10 @@ static const struct way ways[] = {
   {"fastopen-sendto", fastopen_sendto}, {"fastopen-sendmsg", fastopen_sendmsg}, {"fastopen-sendmmsg", fastopen_sendmmsg},
   {"fastopen-connect", fastopen_connect}, {"last-of-many", last_of_many}, {"second-named", second_named},
   {"io-uring", io_uring}, {"plain", connect_bad}, {"in-child", in_child}, {"in-vfork", in_vfork},
-  {"in-execed", in_execed}, {"in-thread", in_thread}, {"rewritten", rewritten}, {"secret-memory", secret_memory},
-  {"split-table", split_table}, {"leader-gone", leader_gone},
+  {"in-execed", in_execed}, {"in-thread", in_thread}, {"secret-memory", secret_memory},
+  {"split-table", split_table}, {"leader-gone", leader_gone}, {"rewritten-information", rewritten_information},
 #ifdef __x86_64__
+  {"rewritten", rewritten}, {"rewritten-filter", rewritten_filter},
   {"i386-socketcall", i386_socketcall}, {"i386-connect", i386_connect}, {"i386-sendto", i386_sendto},
 #endif
 };
