@@ -1,14 +1,16 @@
 //! Questions to the host's own name servers, without waiting: each is a flight of its own that moves when
 //! something has come, or its time is over. A flight asks over UDP from a port that the kernel chooses and
 //! with a random id, listens only to the server it asked, and goes over to TCP when an answer was cut. The
-//! last attempt is made without EDNS, which some servers refuse or leave unanswered. A flight may ask for several
-//! names in a row where one is an alias of another.
+//! last attempt is made without EDNS, which some servers refuse and some do not answer at all. A flight may ask
+//! for several names in a row where one is an alias of another.
 
+use std::ffi::CString;
 use std::io::{Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV6, TcpStream, UdpSocket};
 use std::time::{Duration, Instant};
 
 use super::answer::{self, Answer};
+use super::redirect::PORT;
 use super::wire::{HostName, Rtype};
 use crate::sockaddr::{Form, Inet};
 use crate::sys::{Errno, Result, fd, socket};
@@ -31,15 +33,14 @@ pub struct Servers(Vec<SocketAddr>);
 impl Servers {
     /// The first three of a resolv.conf(5); none there: the one on this machine.
     pub fn of(text: &str) -> Self {
-        let server = |line: &str| {
+        let named = |line: &str| {
             let mut words = line.split_ascii_whitespace();
             let is_server = words.next() == Some("nameserver");
-            let address: IpAddr = words.next().filter(|_| is_server)?.parse().ok()?;
-            Some(SocketAddr::new(address, 53))
+            words.next().filter(|_| is_server).and_then(server)
         };
-        let mut servers: Vec<SocketAddr> = text.lines().filter_map(server).take(3).collect();
+        let mut servers: Vec<SocketAddr> = text.lines().filter_map(named).take(3).collect();
         if servers.is_empty() {
-            servers.push((Ipv4Addr::LOCALHOST, 53).into());
+            servers.push((Ipv4Addr::LOCALHOST, PORT).into());
         }
         Self(servers)
     }
@@ -47,6 +48,18 @@ impl Servers {
     fn at(&self, attempt: usize) -> Option<SocketAddr> {
         self.0.get(attempt % self.0.len().max(1)).copied()
     }
+}
+
+/// `fe80::1%eth0` is the one on that link, which has a name or a number.
+fn server(text: &str) -> Option<SocketAddr> {
+    let Some((address, link)) = text.split_once('%') else {
+        return Some(SocketAddr::new(text.parse().ok()?, PORT));
+    };
+    let link = match link.parse() {
+        Ok(number) => number,
+        Err(_) => socket::link_number(&CString::new(link).ok()?)?,
+    };
+    Some(SocketAddrV6::new(address.parse().ok()?, PORT, 0, link).into())
 }
 
 #[derive(Debug)]
@@ -201,8 +214,8 @@ impl Flight {
         let (domain, form) =
             if server.is_ipv4() { (libc::AF_INET, Form::V4) } else { (libc::AF_INET6, Form::V6) };
         let stream = socket::new(domain, libc::SOCK_STREAM | libc::SOCK_NONBLOCK, 0)?;
-        match socket::connect(&stream, &Inet { ip: server.ip(), port: server.port(), scope: 0, form }.name())
-        {
+        let scope = if let SocketAddr::V6(server) = server { server.scope_id() } else { 0 };
+        match socket::connect(&stream, &Inet { ip: server.ip(), port: server.port(), scope, form }.name()) {
             Ok(()) | Err(Errno(libc::EINPROGRESS)) => {}
             Err(error) => return Err(error),
         }
@@ -269,9 +282,13 @@ mod tests {
     #[test]
     fn three_servers_of_the_host_are_asked_or_the_local_one() {
         let text = "search x\nnameserver 192.0.2.1\n; nameserver 9.9.9.9\nnameserver 2001:db8::1 # x\n\
-            nameserver fe80::1%eth0\nnameserver 192.0.2.2\nnameserver 192.0.2.3\n";
+            nameserver fe80::1%none.such\nnameserver 192.0.2.2\nnameserver 192.0.2.3\n";
         let servers = ["192.0.2.1:53", "[2001:db8::1]:53", "192.0.2.2:53"].map(|text| text.parse().unwrap());
         assert_eq!(Servers::of(text).0, servers);
+        let on_link = |text: &str| Servers::of(&format!("nameserver {text}\n")).0;
+        for text in ["fe80::1%lo", "fe80::1%1"] {
+            assert_eq!(on_link(text), ["[fe80::1%1]:53".parse().unwrap()]);
+        }
         assert_eq!(Servers::of("options timeout:1\n").0, ["127.0.0.1:53".parse().unwrap()]);
     }
 }

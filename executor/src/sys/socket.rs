@@ -273,6 +273,13 @@ pub fn shut_down(fd: &impl AsRawFd) {
     unsafe { libc::shutdown(fd.as_raw_fd(), libc::SHUT_RDWR) };
 }
 
+/// The number of the link with that name; none: there is no such link.
+pub fn link_number(name: &std::ffi::CStr) -> Option<u32> {
+    // SAFETY: the name ends in NUL.
+    let number = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (number != 0).then_some(number)
+}
+
 /// socketpair(2), CLOEXEC.
 pub fn pair(domain: i32, kind: i32, protocol: i32) -> Result<[std::os::fd::OwnedFd; 2]> {
     let mut ends = [0; 2];
