@@ -1,7 +1,7 @@
 /**
  * What the kernel at hand has to hold a program by, found by trying (probes/kernel.c). Where it has
  * less, the supervisor does the same in another way, and answers may differ (docs/enforcement.md);
- * a test of what the kernel alone does is skipped there. Knows no version of a kernel.
+ * tests say what holds there. Knows no version of a kernel.
  */
 import { execFileSync } from 'node:child_process';
 import { probe } from './stage.ts';
