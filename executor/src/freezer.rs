@@ -33,7 +33,7 @@ use crate::locks::lock;
 use crate::sockaddr::Kind;
 use crate::sys::process::{self, pidfd_getfd};
 use crate::sys::seccomp::{Listener, Notification};
-use crate::sys::{Errno, Result, ptrace};
+use crate::sys::{Errno, Result, ptrace, thread};
 use crate::task::{Status, open_thread};
 use crate::vault::{Found, Vault};
 
@@ -186,8 +186,7 @@ impl Worker {
         let taken = |slot: &Mutex<Option<Self>>| lock(slot).take();
         let slot = Arc::new(Mutex::new(Some(self)));
         let theirs = Arc::clone(&slot);
-        let builder = std::thread::Builder::new().name("sl-freezer".into()).stack_size(STACK_BYTES);
-        let made = builder.spawn(move || taken(&theirs).map_or((), Self::serve));
+        let made = thread::start(c"sl-freezer", STACK_BYTES, move || taken(&theirs).map_or((), Self::serve));
         if made.is_ok() { Ok(()) } else { taken(&slot).map_or(Ok(()), Err) }
     }
 

@@ -6,7 +6,7 @@ use std::sync::mpsc::{Sender, channel};
 
 use crate::pending::{Pending, Work};
 use crate::sys::seccomp::Notification;
-use crate::sys::{Errno, Result};
+use crate::sys::{Errno, Result, thread};
 
 const STACK_BYTES: usize = 64 * 1024;
 
@@ -25,7 +25,7 @@ impl Outside {
     /// nobody else. To be called before this thread enters the domain.
     pub fn start() -> Result<Self> {
         let (sender, jobs) = channel::<Job>();
-        std::thread::Builder::new().name("sl-outside".into()).stack_size(STACK_BYTES).spawn(move || {
+        thread::start(c"sl-outside", STACK_BYTES, move || {
             for Job { pending, notification, work } in jobs {
                 if let Err(error) = pending.hand_over(&notification, work) {
                     pending.refuse(&notification, error);

@@ -15,7 +15,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use crate::caller::{Caller, State as CallerState, Stopped};
 use crate::locks::{lock, unpoisoned};
 use crate::sys::seccomp::{Listener, Notification};
-use crate::sys::{Errno, Result, fd, process, signal, tick};
+use crate::sys::{Errno, Result, fd, process, signal, thread, tick};
 
 /// What a job does: the call itself. Its result is the answer.
 pub type Work = Box<dyn FnOnce() -> Result<i64> + Send>;
@@ -122,8 +122,8 @@ impl Pending {
                 return Err(Errno(libc::EAGAIN));
             }
             let shared = Arc::clone(&self.0);
-            let builder = std::thread::Builder::new().name("sl-call".into()).stack_size(STACK_BYTES);
-            builder.spawn(move || shared.serve()).map_err(|_| Errno(libc::EAGAIN))?;
+            thread::start(c"sl-call", STACK_BYTES, move || shared.serve())
+                .map_err(|_| Errno(libc::EAGAIN))?;
             state.threads += 1;
         }
         let is_first = state.running.is_empty() && state.queue.is_empty();

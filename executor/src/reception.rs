@@ -9,7 +9,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 use crate::receiver::Receiver;
-use crate::sys::{Result, fd, process};
+use crate::sys::{Result, fd, process, thread};
 
 /// When it begins where no call has come: those of a command that has run for so long are not to wait for that.
 const AFTER: Duration = Duration::from_millis(2);
@@ -29,8 +29,8 @@ impl Reception {
     pub fn prepare(mut receiver: Receiver) -> Result<Self> {
         let (told, end) = fd::pipe()?;
         let (begin, begun) = channel();
-        std::thread::Builder::new().name("sl-receiver".into()).spawn(move || {
-            // An error: it is not wanted (`finish`).
+        thread::start(c"sl-receiver", thread::USUAL_STACK_BYTES, move || {
+            // An error: the command could not be watched over.
             if begun.recv().is_err() {
                 return;
             }
@@ -66,9 +66,9 @@ impl Reception {
     }
 
     /// The last call was of a task that has died; waits until what there is to be told of it is told. A thread
-    /// that has not begun ends by itself meanwhile: the process is not over before it.
-    pub fn finish(&mut self) {
-        if self.begin.take().is_none() {
+    /// that has not begun has nothing to tell, and goes with the process.
+    pub fn finish(&self) {
+        if self.begin.is_none() {
             let _ = fd::poll(&mut [fd::readable(&self.told)], LAST_CALL_MS);
         }
     }

@@ -21,6 +21,7 @@ pub mod schedule;
 pub mod seccomp;
 pub mod signal;
 pub mod socket;
+pub mod thread;
 pub mod tick;
 pub mod uring;
 pub mod wide;

@@ -32,7 +32,7 @@ use crate::locks::lock;
 use crate::open_sockets::inode_of;
 use crate::sockaddr::Kind;
 use crate::sys::epoll::Epoll;
-use crate::sys::{Errno, Result, fd, process, socket};
+use crate::sys::{Errno, Result, fd, process, socket, thread};
 
 /// What a call is told that means a socket we do not hold. It is connected, so that is what Linux would say
 /// to most of them.
@@ -104,7 +104,7 @@ impl Vault {
         let state = Mutex::new(State { enough: FEW, ..State::default() });
         let vault = Self(Arc::new(Shared { state, connecting, wake, most, keeps_names }));
         let keeper = vault.clone();
-        std::thread::Builder::new().name("sl-vault".into()).spawn(move || keeper.keep(&woken))?;
+        thread::start(c"sl-vault", thread::USUAL_STACK_BYTES, move || keeper.keep(&woken))?;
         Ok(vault)
     }
 
