@@ -1,12 +1,14 @@
 // Goals 20 to 23: starting a command, and the memory of those that wait for it.
 
 import { spawn } from 'node:child_process';
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, copyFileSync, readdirSync, readFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import { interleave, median, ratio, root, run, tenRules, time } from '../frame.mjs';
 
 const library = join(root, 'dist/libsandlock.so');
 const program = join(root, 'dist/sandlock-exec');
+/** What root measures as, for who is not root. */
+const NOBODY = 65534;
 /** Loads ffi-rs as src/binding.ts does. */
 const PLATFORM = `ffi-rs-linux-${process.arch}-gnu`;
 const BINDING = `process.dlopen({ exports: {} }, require.resolve('@yuuang/${PLATFORM}'))`;
@@ -20,11 +22,12 @@ export const group = {
     const launcher = [program, table, '--quiet', '--'];
     return [
       ...fromHost(stage, table, command),
-      ...fromShell(stage, launcher, {
+      ...fromShell(stage, {
         table: [...stage.under(table), '/bin/true'],
         policy: [...stage.under(join(stage.directory, 'start.toml')), '/bin/true'],
         rule: [...stage.under(`--allow=${rules.at(-1)}`), '/bin/true'],
       }),
+      ...native(stage, table),
       ...(await memory(launcher, stage.under(table))),
     ];
   },
@@ -50,22 +53,16 @@ function fromHost(stage, table, command) {
   });
 }
 
-/** The two command lines; `exec` is that in Node with a table, with the policy it is of, and with a rule alone. */
-function fromShell(stage, launcher, exec) {
-  const parents = stage.compile('parents', '-static');
+/** The command line in Node, with a table, with the policy it is of, and with a rule alone. */
+function fromShell(stage, exec) {
   const ways = interleave(stage.repetitions * 2, {
     node: () => time([process.execPath, '-e', '0']),
     sandlock: () => time(exec.table),
     policy: () => time(exec.policy),
     rule: () => time(exec.rule),
     binding: () => time([process.execPath, '-e', BINDING], { cwd: root }),
-    bare: () => time(['/bin/true']),
-    native: () => time([...launcher, '/bin/true']),
-    idle: () => time([program, '--help']),
-    floor: () => time([parents, '/bin/true']),
   });
-  const { node, sandlock, binding, bare, native, idle, floor } = ways;
-  const more = (ms, than) => median(ms.map((value, i) => value - than[i])).toFixed(2);
+  const { node, sandlock, binding } = ways;
   return [
     {
       goal: '21',
@@ -73,7 +70,7 @@ function fromShell(stage, launcher, exec) {
       value: ratio(sandlock, node),
       limit: 1.1,
       figures: `node ${median(node).toFixed(1)}, sandlock ${median(sandlock).toFixed(1)} ms`,
-      why: `of the ${more(sandlock, node)} ms more, ffi-rs takes ${more(binding, node)} to be loaded, and sandlock-exec, which Node becomes, ${median(native).toFixed(2)} by itself`,
+      why: `of the ${more(sandlock, node).toFixed(2)} ms more, ffi-rs takes ${more(binding, node).toFixed(2)} to be loaded; sandlock-exec, which Node becomes, has a row of its own`,
     },
     ...[
       { what: 'sandlock exec POLICY (ten rules) -- true / node -e 0', ms: ways.policy },
@@ -84,16 +81,53 @@ function fromShell(stage, launcher, exec) {
       value: ratio(ms, node),
       figures: `${median(ms).toFixed(1)} ms`,
     })),
-    {
+  ];
+}
+
+/** sandlock-exec beside the command alone, for the user that we are, and as root for one that is not. */
+function native(stage, table) {
+  const starts = stage.compile('starts');
+  const parents = stage.compile('parents', '-static');
+  // Where anybody may read them.
+  const [launcher, readable] = [program, table].map((from) => {
+    const to = join(stage.directory, `starts-${basename(from)}`);
+    copyFileSync(from, to);
+    chmodSync(to, 0o755);
+    return to;
+  });
+  chmodSync(stage.directory, 0o711);
+  const commands = {
+    bare: ['/bin/true'],
+    floor: [parents, '/bin/true'],
+    idle: [launcher, '--help'],
+    sandlock: [launcher, readable, '--quiet', '--', '/bin/true'],
+  };
+  const user = process.getuid?.();
+  const users = user === 0 ? [NOBODY, 0] : [user];
+  return users.map((user) => {
+    const words = Object.values(commands).map((command) => command.join('\n'));
+    const rounds = run([starts, user, stage.repetitions * 30, ...words])
+      .trim()
+      .split('\n');
+    const times = rounds.map((round) => round.split(' ').map((us) => Number(us) / 1000));
+    const [bare, floor, idle, sandlock] = words.map((_, way) => times.map((ms) => ms[way]));
+    const ms = (way) => median(way).toFixed(2);
+    const isRoot = user === 0;
+    return {
       goal: '22',
-      what: 'sandlock-exec TABLE -- true, more than true',
-      value: median(native.map((ms, i) => ms - bare[i])),
+      what: `sandlock-exec TABLE -- true, more than true${isRoot ? ', as root' : ''}`,
+      value: more(sandlock, bare),
       limit: 1,
       unit: 'ms',
-      figures: `true ${median(bare).toFixed(2)}, floor ${median(floor).toFixed(2)}, sandlock-exec ${median(native).toFixed(2)} ms`,
-      why: `the floor, two processes of a C program that start true and wait for it, takes ${more(floor, bare)} ms more here, and sandlock-exec ${more(native, floor)} more than that: its own program takes ${median(idle).toFixed(2)} ms where it prints its help; then the table is checked, Landlock and the filter are set up, and supervisor and command begin and end`,
-    },
-  ];
+      figures: `true ${ms(bare)}, floor ${ms(floor)}, sandlock-exec ${ms(sandlock)} ms`,
+      why: `the floor, two processes of a C program that start true and wait for it, takes ${more(floor, bare).toFixed(2)} ms more here, and sandlock-exec ${more(sandlock, floor).toFixed(2)} more than that: its own program takes ${ms(idle)} ms where it prints its help; then ${isRoot ? "the kernel's settings are shown read-only in a mount namespace, whose end the kernel waits a grace period for, " : ''}the table is checked, Landlock and the filter are set up, and supervisor and command begin and end`,
+    };
+  });
+}
+
+/** How much more the one takes than the other, by neighbours. @param {number[]} ms @param {number[]} than */
+function more(ms, than) {
+  return median(ms.map((value, i) => value - than[i]));
 }
 
 /** Resident memory of those that wait, while a command sleeps. @param {any[]} launcher @param {any[]} exec */
