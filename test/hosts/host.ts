@@ -7,6 +7,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
+import { abstractRefusal } from '../e2e/harness/kernel.ts';
 import { openTcp, openUdp } from '../e2e/harness/listen.ts';
 import { policyOf, run, sandlock } from '../e2e/harness/run.ts';
 import { makeDirectory, probe, type User } from '../e2e/harness/stage.ts';
@@ -77,7 +78,7 @@ export async function expectHolds(
   user: User,
   host: Host,
   options: readonly string[] = ['--quiet'],
-  abstractAnswer: string = 'EPERM',
+  abstractAnswer: string = abstractRefusal,
 ): Promise<void> {
   const [tcp, otherTcp] = await openTcp('127.0.0.1', '127.0.0.2');
   const [udp, otherUdp] = await openUdp('127.0.0.1', '127.0.0.2');

@@ -29,5 +29,11 @@ export const holdsThreads: boolean = has.has('threads');
 /** A tracer can change a call without knowing registers (Linux 6.16). */
 export const rewritesCalls: boolean = has.has('rewrites');
 
+/** Calls handed to a supervisor wait killably; elsewhere a signal has the caller make its call again. */
+export const waitsKillably: boolean = has.has('waits');
+
+/** A listener can wake its callers on its own processor. */
+export const wakesSynchronously: boolean = has.has('wakes');
+
 /** The answer for an abstract name of somebody outside: Landlock's, or the supervisor's. */
 export const abstractRefusal: 'EPERM' | 'EACCES' = hasScopes ? 'EPERM' : 'EACCES';

@@ -4,11 +4,16 @@
  *   scopes  one with signal scope is entered, and the parent is out of reach (0)
  *   files   one that handles files is entered, and in it nobody mounts, not in a user namespace either (0)
  *   threads a single thread can be held by a descriptor (0)
+ *   waits   calls handed to a listener wait killably (0)
+ *   wakes   a listener wakes its callers on its own processor (0)
  *   rewrites a tracer can change a call by PTRACE_SET_SYSCALL_INFO (0)
  *
  * Otherwise the error of what failed first; `-1 -` where the domain holds nothing. */
 #include "probe.h"
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/ptrace.h>
@@ -16,6 +21,9 @@
 #define MAKE_BLOCK (1 << 11)
 #define BOTH_OF_TCP 3
 #define SIGNALS 2
+#define WAIT_KILLABLE (1 << 5)
+#define SET_FLAGS _IOW('!', 4, unsigned long long)
+#define WAKE_UP 1
 
 struct ruleset { unsigned long long files, net, scoped; };
 
@@ -59,6 +67,17 @@ static int rewrites(void) {
   return error == EINVAL ? 0 : error;
 }
 
+/* A listener to which nothing is handed. */
+static int listen_to(unsigned long more) {
+  struct sock_filter allow = BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+  struct sock_fprog filter = {1, &allow};
+  if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) return -1;
+  return (int)syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER | more, &filter);
+}
+
+static int waits(void) { return listen_to(WAIT_KILLABLE) < 0 ? errno : 0; }
+static int wakes(void) { return ioctl(listen_to(0), SET_FLAGS, WAKE_UP) < 0 ? errno : 0; }
+
 static void tell(const char *name, int (*found)(void)) {
   int status;
   fflush(stdout);
@@ -74,6 +93,8 @@ int main(void) {
   tell("scopes", scopes);
   tell("files", files);
   tell("threads", threads);
+  tell("waits", waits);
+  tell("wakes", wakes);
   tell("rewrites", rewrites);
   return 0;
 }
