@@ -4,12 +4,12 @@
  *
  * - Resolvers connect UDP sockets to addresses, without sending, to sort them (getaddrinfo,
  *   RFC 6724) or to learn their own source. Such a connect is held back for a moment; if the process
- *   then connects by TCP to that port, it was a probe.
+ *   then connects by TCP to that port, it was a probe; one to 0.0.0.0 or :: also if it binds that port by TCP.
  * - Every lookup by glibc tries the name service cache, the system log and the like by UNIX socket, and does without.
  */
 import type { DecidedRecord } from './records.ts';
 
-/** How long a refused UDP connect waits for the TCP connect that would explain it. */
+/** How long a refused UDP connect waits for the TCP connect or bind that would explain it. */
 const HOLD_MS = 250;
 
 /** Ports that resolvers probe when they have none: unset, Go's, musl's. */
@@ -49,9 +49,7 @@ export function createProbeFilter(): ProbeFilter {
   };
   return {
     push(record) {
-      if (record.call === 'connect' && record.protocol === 'tcp') {
-        held = held.filter(({ pid, port }) => pid !== record.pid || port !== record.port);
-      }
+      if (record.protocol === 'tcp') held = held.filter((probe) => !explains(record, probe));
       const due = release(({ timeMs }) => timeMs + HOLD_MS <= record.timeMs);
       if (record.kind === 'allowed' || record.errno === 0) return [...due, record];
       if (record.protocol === 'unix') return isService(record.address) ? due : [...due, record];
@@ -66,6 +64,12 @@ export function createProbeFilter(): ProbeFilter {
       return first === undefined ? undefined : first.timeMs + HOLD_MS;
     },
   };
+}
+
+/** Whether what a process did by TCP says that its UDP connect before was a probe. */
+function explains({ call, pid, port }: DecidedRecord, probe: DecidedRecord): boolean {
+  if (pid !== probe.pid || port !== probe.port) return false;
+  return call === 'connect' || (call === 'bind' && ['0.0.0.0', '::'].includes(probe.address));
 }
 
 /** Whether a UDP port is one that resolvers probe when they have none. */

@@ -22,9 +22,11 @@ export function startFailure(stage: string, errno: number, program: string): San
 
 function execFailure(errno: number, program: string): SandlockError {
   if (errno === ENOENT) {
-    const reason = program.includes('/')
-      ? 'no such file, or its interpreter is missing'
-      : 'not found';
+    const reason = /\s/.test(program)
+      ? "not found; a command's arguments are words of their own, and what is for a shell follows: sh -c"
+      : program.includes('/')
+        ? 'no such file, or its interpreter is missing'
+        : 'not found';
     return new SandlockError('command', `${program}: ${reason}`, { status: EXIT.notFound });
   }
   const reason =

@@ -223,14 +223,21 @@ impl Receiver {
         self.suspects.add(pid, port);
     }
 
-    /// Tells an allowed TCP connect that explains refused probes; whoever reads the records leaves those out.
-    pub(crate) fn explain_suspects(&mut self, notification: &Notification, kind: Kind, inet: &Inet) {
+    /// Tells an allowed connect or bind of TCP that explains refused probes; whoever reads the records leaves
+    /// those out.
+    pub(crate) fn explain_suspects(
+        &mut self,
+        notification: &Notification,
+        call: Call,
+        kind: Kind,
+        inet: &Inet,
+    ) {
         if self.suspects.0.is_empty() || self.watch.is_some() || !matches!(kind, Kind::Tcp { .. }) {
             return;
         }
         let (pid, _) = self.callers.who(notification.tid);
         if self.suspects.take(pid, inet.port) {
-            let record = self.record(RecordKind::Allowed, notification, Call::Connect, kind, inet, Errno(0));
+            let record = self.record(RecordKind::Allowed, notification, call, kind, inet, Errno(0));
             self.events.tell(&record);
         }
     }

@@ -30,6 +30,16 @@ describe('a refused UDP connect', () => {
     }
   });
 
+  it.each(['0.0.0.0', '::'])(
+    'to %s is left out when its process then binds that port by TCP',
+    (address) => {
+      const filter = createProbeFilter();
+      filter.push({ ...UDP, address });
+      const bind = { ...TCP, call: 'bind' as const };
+      expect([...filter.push(bind), ...filter.flush()]).toEqual([bind]);
+    },
+  );
+
   it('is told after a moment when nothing explains it', () => {
     const filter = createProbeFilter();
     filter.push(UDP);

@@ -53,6 +53,20 @@ describe('a start that failed', () => {
         125,
         'already inside a sandbox that supervises system calls; a second one can not start in it (nested: EBUSY)',
       ],
+      [
+        'names',
+        13,
+        'ls',
+        125,
+        'the resolver of this sandbox may not listen on the loopback, most likely because it would start inside another, which is not possible; nothing was run (names: EACCES)',
+      ],
+      [
+        'exec',
+        2,
+        'curl http://x/',
+        127,
+        "curl http://x/: not found; a command's arguments are words of their own, and what is for a shell follows: sh -c",
+      ],
       ['table', 22, 'ls', 125, 'the supervisor refused the table; nothing was run (table: EINVAL)'],
       [
         'supervisor',

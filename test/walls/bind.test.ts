@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { openUdp } from '../e2e/harness/listen.ts';
 import { users } from '../e2e/harness/stage.ts';
 import { callTcp, callUdp } from './others.ts';
 import { expectSteps, network, type Step, serveSteps } from './steps.ts';
@@ -93,6 +94,60 @@ describe.each(users)('as $name', (user) => {
       ...binding(2, 2, '0.0.0.0/5353', '0'),
       ...binding(10, 2, '::/5353', '0'),
     ]);
+  });
+
+  test('resolvers sort the addresses to bind: a probe of one that may be bound has its source, and reaches nobody', async () => {
+    const steps = (four: string, six: string): Step[] => [
+      ...(
+        [
+          ['a', 2, '0.0.0.0/8080', four],
+          ['b', 10, '::/8080', six],
+          ['c', 10, '::ffff:0.0.0.0/8080', four],
+          ['d', 2, '0.0.0.0/8081', 'EACCES'],
+        ] as const
+      ).flatMap(([name, family, where, walled]): Step[] => [
+        [`new ${name} ${family} 2 0`, '0'],
+        [`connect ${name} ${where}`, '0', walled],
+      ]),
+    ];
+    const allow = ['127.0.0.1:1'];
+    await expectSteps(user, network({ allow }), steps('EACCES', 'EACCES'));
+    const one = network({ allow, allow_bind: ['0.0.0.0:8080'] });
+    await expectSteps(user, one, steps('0', 'EACCES'));
+    await expectSteps(user, network({ allow, allow_bind: [':8080'] }), steps('0', '0'));
+    await expectSteps(user, network({ allow_bind: ['0.0.0.0:8080'] }), steps('0', 'EACCES'));
+    await expectSteps(
+      user,
+      network({ allow, allow_bind: ['127.0.0.1:8080'] }),
+      steps('EACCES', 'EACCES'),
+    );
+  });
+
+  // A socket that is mute can not send; one that may send elsewhere is answered as by a closed port.
+  test.each([
+    { allow: [], sent: ['EPIPE', 'EPIPE'] },
+    { allow: ['127.0.0.1:1'], sent: ['EPIPE', 'EPIPE'] },
+    { allow: ['udp://192.0.2.1:1'], sent: ['5', 'ECONNREFUSED'] },
+  ])('what is sent through such a probe arrives nowhere, under $allow', async ({ allow, sent }) => {
+    const [server] = await openUdp('127.0.0.1');
+    const policy = network({ allow, allow_bind: [`0.0.0.0:${server.port}`] });
+    const steps: Step[] = [
+      ['new a 2 2 0', '0'],
+      [`connect a 0.0.0.0/${server.port}`, '0'],
+      ...sent.map((walled): Step => ['send a', '5', walled]),
+    ];
+    const heard: string[] = [];
+    const between = async (): Promise<void> => {
+      heard.push(...(await server.take()));
+    };
+    await expectSteps(user, policy, steps, { between });
+    expect([heard, await server.take()]).toEqual([['hello', 'hello'], []]);
+    await expectSteps(
+      user,
+      network({ allow: [`udp://127.0.0.1:${server.port}`] }),
+      steps.map(([statement, bare]) => [statement, bare] as const),
+    );
+    expect(await server.take()).toHaveLength(4);
   });
 
   test('port 0: a client chooses a source, a server needs a rule for the port it got', async () => {

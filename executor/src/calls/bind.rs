@@ -67,6 +67,7 @@ fn bind_inet(
         receiver.tell_denied(notification, Call::Bind, kind, &inet, error);
         return Err(error);
     }
+    receiver.explain_suspects(notification, Call::Bind, kind, &inet);
     // Not what was judged: to bind an unspecified address means every address, not loopback.
     let outcome = bound(receiver, socket, &inet.name())?;
     if matches!(kind, Kind::Tcp { .. }) {

@@ -111,7 +111,7 @@ fn to_inet(
     }
     match receiver.judged(notification, Call::Connect, kind, &socket, inet, decided) {
         Ok(inet) => {
-            receiver.explain_suspects(notification, kind, &inet);
+            receiver.explain_suspects(notification, Call::Connect, kind, &inet);
             let name = inet.name();
             if !matches!(kind, Kind::Tcp { .. }) {
                 return at_once(&socket, &name); // only notes the peer

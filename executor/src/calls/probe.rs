@@ -48,7 +48,8 @@ const PROBED: [u16; 3] = [0, 9, 65535];
 
 /// Whether a refused connect is one: UDP may not go there but TCP on that port, or an echo request, may; or
 /// its port is one that resolvers take; or it is an address of a name (which port it is for, resolvers do not
-/// say).
+/// say); or it is 0.0.0.0 or :: with a port that may be bound there (servers have those two sorted as well, and
+/// bind the first).
 pub(super) fn is_one(receiver: &mut Receiver, kind: Kind, inet: &Inet) -> bool {
     if !matches!(kind, Kind::Udp { .. }) {
         return false;
@@ -63,7 +64,8 @@ pub(super) fn is_one(receiver: &mut Receiver, kind: Kind, inet: &Inet) -> bool {
         receiver.table.plan(protocol) != Mode::Closed
             && receiver.table.lookup(protocol, inet.canonical(), port) == Verdict::Allow
     };
-    may(Protocol::Tcp, inet.port) || may(Protocol::Icmp, 0)
+    let may_bind = || [Protocol::TcpBind, Protocol::UdpBind].into_iter().any(|bind| may(bind, inet.port));
+    may(Protocol::Tcp, inet.port) || may(Protocol::Icmp, 0) || inet.canonical().is_unspecified() && may_bind()
 }
 
 /// Connects the socket so that its own address is that of a socket connected to `inet`. The error of such a

@@ -210,6 +210,7 @@ fn sockets_are_an_allowlist_by_family_type_and_protocol() {
         (CLOSED, [10, 2, 17], Action::Notify.code()),
         (KERNEL, [10, 2, 17], Action::Notify.code()),
         (Walls { tcp_opens: false, ..CLOSED }, [2, 2, 0], refuse(libc::EACCES)),
+        (Walls { tcp_opens: false, tcp_bind: true, ..CLOSED }, [2, 2, 0], Action::Notify.code()),
         (Walls { inspected: false, ..KERNEL }, [2, 2, 0], refuse(libc::EACCES)),
         (CLOSED, [2, 2, 1], refuse(libc::EACCES)),
         (CLOSED, [2, 2, 136], refuse(libc::EPROTONOSUPPORT)),

@@ -46,6 +46,10 @@ impl Failure {
     fn of_exec(error: Errno, program: &str) -> Self {
         let named = name_of(error);
         let (reason, status) = match error.0 {
+            libc::ENOENT if program.contains(char::is_whitespace) => (
+                "not found; a command's arguments are words of their own, and what is for a shell follows: sh -c",
+                NOT_FOUND,
+            ),
             libc::ENOENT if program.contains('/') => {
                 ("no such file, or its interpreter is missing", NOT_FOUND)
             }
@@ -150,6 +154,9 @@ mod tests {
             of(libc::ENOENT, "./ls"),
             ("./ls: no such file, or its interpreter is missing".into(), 127)
         );
+        let line = of(libc::ENOENT, "curl http://x/");
+        assert!(line.0.starts_with("curl http://x/: not found; a command's arguments are words"), "{line:?}");
+        assert_eq!(line.1, 127);
         assert_eq!(of(libc::EACCES, "ls"), ("ls: permission denied".into(), 126));
         assert_eq!(of(libc::ELOOP, "ls"), ("ls: ELOOP".into(), 126));
         assert_eq!(kernel_text(Errno(libc::ENOENT)), "no such file or directory");

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 
 use super::denials::Denial;
 
-/// How long a refused UDP connect waits for the TCP connect that would explain it.
+/// How long a refused UDP connect waits for the TCP connect or bind that would explain it.
 const HOLD_NS: u64 = 250_000_000;
 /// Ports that resolvers probe when they have none: unset, Go's, musl's.
 const PROBED_PORTS: [u16; 3] = [0, 9, 65535];
@@ -37,12 +37,8 @@ impl Probes {
     /// What is to be reported now that this decision has come.
     pub(super) fn push(&mut self, denial: Denial) -> Vec<Denial> {
         let key = (denial.pid, denial.port);
-        if denial.call == "connect" && denial.protocol == "tcp" {
-            for number in self.places.remove(&key).unwrap_or_default() {
-                if let Some(held) = self.held.get_mut(number - self.gone) {
-                    *held = None;
-                }
-            }
+        if denial.protocol == "tcp" && matches!(denial.call, "connect" | "bind") {
+            self.explain(key, denial.call == "connect");
         }
         let mut due = self.due(denial.time);
         let is_probe = denial.protocol == "udp" && denial.call == "connect";
@@ -54,6 +50,20 @@ impl Probes {
             self.held.push_back(Some(denial));
         }
         due
+    }
+
+    /// What is held of this process and port was a probe: all of it, or what went to 0.0.0.0 or ::.
+    fn explain(&mut self, key: (u32, u16), all: bool) {
+        let Entry::Occupied(mut places) = self.places.entry(key) else { return };
+        let (held, gone) = (&mut self.held, self.gone);
+        places.get_mut().retain(|number| {
+            let Some(held) = held.get_mut(number - gone) else { return false };
+            let is_probe = |held: &mut Denial| all || matches!(held.address.as_str(), "0.0.0.0" | "::");
+            held.take_if(is_probe).is_none()
+        });
+        if places.get().is_empty() {
+            places.remove();
+        }
     }
 
     /// What has waited long enough.
@@ -121,6 +131,11 @@ mod tests {
         assert_eq!((probes.due(u64::MAX).len(), probes.patience_ms(|| 0)), (0, -1));
         assert!(probes.push(denial("udp", 53, 0)).is_empty());
         assert_eq!(probes.push(denial("tcp", 443, 251)).len(), 2);
+        let any = |call, protocol| Denial { call, address: "::".into(), ..denial(protocol, 80, 300) };
+        assert!(probes.push(any("connect", "udp")).is_empty());
+        assert!(probes.push(denial("udp", 80, 300)).is_empty());
+        assert_eq!(probes.push(any("bind", "tcp")).len(), 1);
+        assert_eq!(probes.due(u64::MAX).iter().map(|held| held.address.as_str()).collect::<Vec<_>>(), [""]);
         assert!(probes.push(denial("udp", 9, 0)).is_empty());
         assert!(probes.due(u64::MAX).is_empty());
     }

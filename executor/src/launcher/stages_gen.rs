@@ -21,6 +21,7 @@ pub(super) const STAGES: &[(&str, &[i32], &str)] = &[
     ("table", &[], "the supervisor refused the table; nothing was run"),
     ("stdio", &[], "standard input, output or error is a socket that could reach past the policy; redirect it; nothing was run"),
     ("front", &[2, 13], "sandlock-exec, which is to lie beside libsandlock.so, is not there or can not be executed: rebuild or reinstall sandlock; nothing was run"),
+    ("names", &[1, 13], "the resolver of this sandbox may not listen on the loopback, most likely because it would start inside another, which is not possible; nothing was run"),
     ("cwd", &[], "the working directory could not be entered; nothing was run"),
     ("supervisor", &[], "the supervisor died; the command's processes were ended, or have no network any more"),
     ("", &[], "the sandbox could not be started; nothing was run"),
