@@ -141,9 +141,8 @@ impl Trie {
         let run = bounds(bytes, self.root, high >> 1 >> (31 - self.root_bits))?;
         // Which cell decides is known only when the starts have come. Most runs are so short that it shares a
         // cache line with the first or the last.
-        let width = if self.has_spans { 4 } else { 2 };
         for index in run {
-            prefetch(bytes, self.cells as usize + index as usize * width);
+            prefetch(bytes, self.place_of_cell(index));
         }
         match self.start {
             Start::Two => {
@@ -170,6 +169,11 @@ impl Trie {
         }
     }
 
+    /// Where the cell of a boundary begins.
+    fn place_of_cell(&self, boundary: u32) -> usize {
+        self.cells as usize + boundary as usize * if self.has_spans { 4 } else { 2 }
+    }
+
     /// Searches the run of a child for the last start at or before `key`. `shares` tells of the bits in which
     /// two starts differ whether none of the first so many is among them (one at least).
     #[inline]
@@ -181,7 +185,16 @@ impl Trie {
         read: impl Fn([u8; N]) -> T,
         shares: impl Fn(T, u32) -> bool,
     ) -> Option<u16> {
-        let [from, _] = run;
+        let [from, to] = run;
+        if N >= 8 {
+            // A run of such starts is several cache lines, and to halve it would wait for one after the other.
+            let first = cell_place::<N>(self.starts, from);
+            let eighth = to.wrapping_sub(from).div_ceil(8) as usize * N;
+            for number in 1..8 {
+                prefetch(bytes, first + number * eighth);
+            }
+            prefetch(bytes, self.place_of_cell(from.midpoint(to)));
+        }
         let passed = cells(bytes, self.starts, run)?.partition_point(|&start| read(start) <= key);
         // Boundary 0 has key 0, so there is always one at or before the key, perhaps of an earlier child.
         let boundary = (from + u32::try_from(passed).ok()?).checked_sub(1)?;
