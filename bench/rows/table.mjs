@@ -116,7 +116,7 @@ function opening(stage, floor, reader) {
   const second = (results) => results.map(([, value]) => value);
   const sums = c.map(([map, all]) => all - map);
   const figures = `checksum ${median(second(own)).toFixed(0)}, in C ${median(sums).toFixed(0)} µs, there with the faults of a fresh mapping`;
-  const why = `the checksum alone takes ${median(second(own)).toFixed(0)} µs, as fast as memory beyond the second cache gives them; then what is summed is compared cell by cell, 16 to 32 at once, and one after another for each of 65,536 children`;
+  const why = `the checksum alone takes ${median(second(own)).toFixed(0)} µs, as fast as the machine's instructions or the memory beyond its second cache allow; of the rest the comparison of all cells, 16 to 32 at once, takes some half, and that of 65,536 children, one after another, most of the other`;
   return [
     {
       goal: '19',
