@@ -1,22 +1,21 @@
-//! Why a call was decided as it was, and what would allow it: the members and the half line that src/explaining.ts
-//! gives of the same table, word for word (test/explanations.txt holds the two together). The table is
-//! opened at the first question, so that a run without one does not pay for it; what can not be read of it is
-//! left out of what is told.
+//! What is known of a decision when it is told: the name of its address, and why it was made (`why.rs`). Keeps the
+//! names that programs look up, and answers that were given. The table is opened at the first question, so
+//! that a run without one does not pay for it; what can not be read of it is left out of what is told.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
-use super::denials::{Denial, quoted};
+use super::denials::Denial;
+use super::why::{Why, is_bind, why, why_open, why_unix};
 use crate::sys::mapping::Mapping;
-use crate::table::{ByPrefix, Decided, NameKind, Protocol, Table, Verdict, Written, canonical, families};
+use crate::table::{ByPrefix, NameKind, Protocol, Table, Verdict};
 
 /// Names of addresses that are kept; a program that asks for more has the first forgotten.
 const MOST_NAMES: usize = 10_000;
 /// Answers that are kept.
 const MOST_KEPT: usize = 1000;
-const DNS_PORT: u16 = 53;
 
 /// What the table says about a decision.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,71 +25,20 @@ pub(super) struct Explained {
     pub(super) why: Option<Why>,
 }
 
-/// Why it was decided so.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Why {
-    /// By this rule.
-    Rule(Written),
-    /// In words, and what would allow it.
-    Reason(String, Option<Suggestion>),
-}
-
-/// The rule to add, and to which list of `[network]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Suggestion {
-    pub(super) list: &'static str,
-    pub(super) rule: String,
-}
-
 impl Explained {
-    /// `no tcp rule for this address; to allow: "192.0.2.1:443"`, or `by policy.toml:4:3 "…"`; empty when
-    /// there is nothing to say.
+    /// Why and what to do; empty when there is nothing to say.
     pub(super) fn hint(&self) -> String {
-        match &self.why {
-            None => String::new(),
-            Some(Why::Rule(rule)) => format!("by {} {}", place(rule, rule.column), quoted(&rule.text)),
-            Some(Why::Reason(reason, None)) => reason.clone(),
-            Some(Why::Reason(reason, Some(Suggestion { list, rule }))) => {
-                let list = if *list == "allow" { String::new() } else { format!(" in {list}") };
-                format!("{reason}; to allow: {}{list}", quoted(rule))
-            }
-        }
+        self.why.as_ref().map(Why::hint).unwrap_or_default()
     }
 
-    /// The same for a line of the summary, without what to do; `None` when there is nothing to say.
+    /// Why, for a line of the summary; `None` when there is nothing to say.
     pub(super) fn cause(&self) -> Option<String> {
-        match self.why.as_ref()? {
-            Why::Rule(rule) => Some(format!("{} {}", place(rule, 0), quoted(&rule.text))),
-            Why::Reason(reason, _) => Some(reason.clone()),
-        }
+        self.why.as_ref().map(Why::cause)
     }
 
     /// The members of a line of the log (docs/log.md) that are about the rules.
     pub(super) fn log_members(&self) -> String {
-        match &self.why {
-            None => String::new(),
-            Some(Why::Rule(Written { text, source, line, column })) => {
-                let (text, source) = (quoted(text), quoted(source));
-                format!(
-                    ",\"rule\":{{\"text\":{text},\"source\":{source},\"line\":{line},\"column\":{column}}}"
-                )
-            }
-            Some(Why::Reason(reason, suggestion)) => {
-                let suggestion = suggestion.as_ref().map(|Suggestion { list, rule }| {
-                    format!(",\"suggestion\":{{\"list\":\"{list}\",\"rule\":{}}}", quoted(rule))
-                });
-                format!(",\"reason\":{}{}", quoted(reason), suggestion.unwrap_or_default())
-            }
-        }
-    }
-}
-
-/// `policy.toml:4:3`; what came from an option has no line, and who means the whole line gives no column.
-fn place(Written { source, line, .. }: &Written, column: u32) -> String {
-    match (line, column) {
-        (0, _) => source.to_string(),
-        (_, 0) => format!("{source}:{line}"),
-        _ => format!("{source}:{line}:{column}"),
+        self.why.as_ref().map(Why::log_members).unwrap_or_default()
     }
 }
 
@@ -207,130 +155,6 @@ fn protocol_of(denial: &Denial) -> Option<Protocol> {
         "udp" => Some(Protocol::Udp),
         "icmp" => Some(Protocol::Icmp),
         _ => None,
-    }
-}
-
-fn is_bind(protocol: Protocol) -> bool {
-    matches!(protocol, Protocol::TcpBind | Protocol::UdpBind)
-}
-
-fn why<B: AsRef<[u8]>>(
-    table: &Table<B>,
-    by: &ByPrefix,
-    protocol: Protocol,
-    address: IpAddr,
-    port: u16,
-    name: Option<&str>,
-) -> Option<Why> {
-    if let Some(missing) = missing_family(table.families(), kinds_for(protocol, address)) {
-        return Some(missing);
-    }
-    let what = word(protocol);
-    let reason = match table.decided(by, protocol, address, port).ok()? {
-        Decided::By(rule) => return Some(Why::Rule(rule)),
-        // Who is refused a name server wants a name, as a rule, and a rule with the name opens less.
-        Decided::NoRule if protocol == Protocol::Udp && port == DNS_PORT => {
-            "no rule allows udp (to reach a host by its name, allow the name instead)".to_owned()
-        }
-        Decided::NoRule if is_bind(protocol) => format!("no rule allows a {what}"),
-        Decided::NoRule => format!("no rule allows {what}"),
-        Decided::OtherPort => format!("no {what} rule for port {port} of this address"),
-        Decided::OtherAddress => format!("no {what} rule for this address"),
-    };
-    Some(Why::Reason(reason, suggest(protocol, address, port, name)))
-}
-
-/// Of what the addresses of the table would refuse: it is open because the command has asked for its name.
-fn why_open<B: AsRef<[u8]>>(
-    table: &Table<B>,
-    protocol: Protocol,
-    address: IpAddr,
-    port: u16,
-    name: &str,
-) -> Option<Why> {
-    if missing_family(table.families(), kinds_for(protocol, address)).is_some() {
-        return None;
-    }
-    table.opened_by_name(protocol, name, port).ok()?.map(Why::Rule)
-}
-
-/// The narrowest rule that allows it; none for port 0, which no rule can name.
-fn suggest(protocol: Protocol, address: IpAddr, port: u16, name: Option<&str>) -> Option<Suggestion> {
-    if port == 0 && protocol != Protocol::Icmp {
-        return None;
-    }
-    let list = if is_bind(protocol) { "allow_bind" } else { "allow" };
-    let scheme = match protocol {
-        Protocol::Tcp | Protocol::TcpBind => "",
-        Protocol::Udp | Protocol::UdpBind => "udp://",
-        Protocol::Icmp => "icmp://",
-    };
-    let host = match (name, if is_bind(protocol) { address } else { canonical(address) }) {
-        (Some(name), _) => name.to_owned(),
-        (None, IpAddr::V4(address)) => address.to_string(),
-        (None, IpAddr::V6(address)) => format!("[{address}]"),
-    };
-    let ports = if protocol == Protocol::Icmp { String::new() } else { format!(":{port}") };
-    Some(Suggestion { list, rule: format!("{scheme}{host}{ports}") })
-}
-
-fn why_unix<B: AsRef<[u8]>>(table: &Table<B>, address: &str) -> Option<Why> {
-    const KINDS: &[Kind] = &[
-        (families::UNIX_STREAM, "unix/stream"),
-        (families::UNIX_DGRAM, "unix/dgram"),
-        (families::UNIX_SEQPACKET, "unix/seqpacket"),
-    ];
-    if let Some(missing) = missing_family(table.families(), KINDS) {
-        return Some(missing);
-    }
-    let name = address.strip_prefix('@');
-    let reason = match table.decided_unix(name.unwrap_or(address), name.is_some()).ok()? {
-        Decided::By(rule) => return Some(Why::Rule(rule)),
-        Decided::NoRule => "no rule allows a unix socket",
-        Decided::OtherAddress | Decided::OtherPort => "no unix rule for this socket",
-    };
-    let suggestion = Suggestion { list: "allow_unix", rule: address.to_owned() };
-    Some(Why::Reason(reason.to_owned(), Some(suggestion)))
-}
-
-/// A kind of sockets: its bit in the table, and its word in `allow_families`.
-type Kind = (u32, &'static str);
-
-const STREAM_4: Kind = (families::INET_STREAM, "inet/stream");
-const STREAM_6: Kind = (families::INET6_STREAM, "inet6/stream");
-const DGRAM_4: Kind = (families::INET_DGRAM, "inet/dgram");
-const DGRAM_6: Kind = (families::INET6_DGRAM, "inet6/dgram");
-
-/// The kinds of which any one is enough for an address: sockets of inet6 reach and bind IPv4 as well, but for
-/// ping sockets (compiler/families.ts).
-fn kinds_for(protocol: Protocol, address: IpAddr) -> &'static [Kind] {
-    match (protocol, address) {
-        (Protocol::Tcp | Protocol::TcpBind, IpAddr::V4(_)) => &[STREAM_4, STREAM_6],
-        (Protocol::Tcp | Protocol::TcpBind, IpAddr::V6(_)) => &[STREAM_6],
-        (Protocol::Icmp, IpAddr::V4(_)) => &[DGRAM_4],
-        (_, IpAddr::V4(_)) => &[DGRAM_4, DGRAM_6],
-        (_, IpAddr::V6(_)) => &[DGRAM_6],
-    }
-}
-
-/// The refusal of everything that needs one of these kinds, when none of them is allowed.
-fn missing_family(allowed: u32, kinds: &[Kind]) -> Option<Why> {
-    if kinds.iter().any(|(bit, _)| allowed & bit != 0) {
-        return None;
-    }
-    let words: Vec<_> = kinds.iter().map(|(_, word)| *word).collect();
-    let reason = format!("allow_families leaves out {}", words.join(" and "));
-    let rule = words.first().copied().unwrap_or_default().to_owned();
-    Some(Why::Reason(reason, Some(Suggestion { list: "allow_families", rule })))
-}
-
-fn word(protocol: Protocol) -> &'static str {
-    match protocol {
-        Protocol::Tcp => "tcp",
-        Protocol::Udp => "udp",
-        Protocol::Icmp => "icmp",
-        Protocol::TcpBind => "tcp bind",
-        Protocol::UdpBind => "udp bind",
     }
 }
 

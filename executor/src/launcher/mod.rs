@@ -15,6 +15,7 @@ mod probes;
 pub mod ready;
 mod stages_gen;
 mod summary;
+mod why;
 
 use std::cell::LazyCell;
 use std::ffi::CString;
