@@ -13,6 +13,7 @@ import type { Protocol } from '../compiler/model.ts';
 import type { Table } from '../compiler/table.ts';
 import { openShipped } from './compiling.ts';
 import { type Explain, type Explained, NO_EXPLANATION } from './decision.ts';
+import { type PortRange, readEphemeralPorts } from './ephemeral-ports.ts';
 import type { DecidedRecord, NameRecord } from './records.ts';
 
 /** Explains records; learns names as programs look them up. */
@@ -29,17 +30,20 @@ const MOST_KEPT = 10_000;
  * An explainer for a table that the executor has accepted.
  * @throws SandlockError (table) when this reader does not.
  */
-export function createExplainer(bytes: Uint8Array): Explainer {
+export function createExplainer(
+  bytes: Uint8Array,
+  ephemeralPorts: PortRange = readEphemeralPorts(),
+): Explainer {
   const table = openShipped('the table', bytes);
   const names = namesOf(table);
   const kept = new Map<string, Explained>();
   return {
     explain(record) {
       const name = names.get(record.address);
-      const key = `${record.kind} ${protocolOf(record)} ${record.address} ${record.port} ${name}`;
+      const key = `${record.kind} ${record.call === 'listen'} ${protocolOf(record)} ${record.address} ${record.port} ${name}`;
       const known = kept.get(key);
       if (known !== undefined) return known;
-      const explained = explainRecord(table, record, name);
+      const explained = explainRecord(table, record, name, ephemeralPorts);
       if (kept.size >= MOST_KEPT) kept.clear();
       kept.set(key, explained);
       return explained;
@@ -69,9 +73,15 @@ function namesOf(table: Table): Map<string, string> {
   return names;
 }
 
-function explainRecord(table: Table, record: DecidedRecord, name: string | undefined): Explained {
+function explainRecord(
+  table: Table,
+  record: DecidedRecord,
+  name: string | undefined,
+  ephemeralPorts: PortRange,
+): Explained {
   const known = name === undefined ? {} : { name };
-  const explanation = explanationOf(table, record, name);
+  const found = explanationOf(table, record, name);
+  const explanation = found && widened(found, record, ephemeralPorts);
   if (explanation === undefined) return { ...known, ...NO_EXPLANATION };
   const { rules, reason, suggestion } = explanation;
   const [rule] = rules;
@@ -83,6 +93,20 @@ function explainRecord(table: Table, record: DecidedRecord, name: string | undef
       : { suggestion: { list: suggestion.list, rule: suggestion.rule } }),
     hint: formatHint(explanation),
   };
+}
+
+/** Of a port that the kernel chose, which is another the next time, all that it chooses from are suggested. */
+function widened(
+  explanation: Explanation,
+  { call, port }: DecidedRecord,
+  [low, high]: PortRange,
+): Explanation {
+  const { suggestion, reason } = explanation;
+  const isChosen = call === 'listen' && low <= port && port <= high;
+  if (!isChosen || suggestion?.list !== 'allow_bind') return explanation;
+  const rule = suggestion.rule.replace(/[0-9]+$/, `${low}-${high}`);
+  const chosen = `${reason} (the kernel chose the port)`;
+  return { ...explanation, reason: chosen, suggestion: { ...suggestion, rule } };
 }
 
 function placeOf({

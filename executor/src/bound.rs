@@ -67,7 +67,7 @@ impl Bound {
 }
 
 /// The ports that Linux chooses from; where it does not say, every one.
-fn chosen() -> (u16, u16) {
+pub(crate) fn chosen() -> (u16, u16) {
     fs::read_to_string(CHOSEN).ok().and_then(|text| parse(&text)).unwrap_or((1, u16::MAX))
 }
 

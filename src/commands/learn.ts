@@ -4,12 +4,13 @@
  * `--enforce` says so. Nothing is written when the command could not be run. Ends as the command
  * ended.
  */
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { ipv4Bytes, parseIpv4, parseIpv6 } from '../../compiler/address.ts';
 import { formatDiagnostics } from '../../compiler/diagnostic.ts';
 import { isInsideAddress } from '../../compiler/inside-addresses.ts';
 import { loadLibrary } from '../binding.ts';
 import { compileSources } from '../compiling.ts';
+import { readEphemeralPorts } from '../ephemeral-ports.ts';
 import { SandlockError } from '../errors.ts';
 import { pinnedNames } from '../explaining.ts';
 import { readWhole, replaceFile } from '../files.ts';
@@ -154,17 +155,6 @@ const mayStandFor: MayStandFor = (name, address) => {
   const bytes = value === undefined ? parseIpv6(address) : ipv4Bytes(value);
   return bytes !== undefined && !isInsideAddress(bytes);
 };
-
-function readEphemeralPorts(): [number, number] {
-  try {
-    const text = readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8');
-    const [low, high] = text.trim().split(/\s+/).map(Number);
-    if (low && high && low <= high && high < 65_536) return [low, high];
-  } catch {
-    // Not mounted: what Linux starts with.
-  }
-  return [32_768, 60_999];
-}
 
 function parseCollapse(text: string | undefined): number | undefined {
   if (text === undefined) return undefined;

@@ -7,6 +7,7 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { type Decision, toDecision } from '../../src/decision.ts';
+import { USUAL_PORTS } from '../../src/ephemeral-ports.ts';
 import { createExplainer } from '../../src/explaining.ts';
 import { type DecidedRecord, formatAddress } from '../../src/records.ts';
 import { printable } from '../../src/standard-error.ts';
@@ -85,17 +86,20 @@ function recordsOf(name: string): DecidedRecord[] {
     const call = bind ?? (index % 2 === 0 ? 'connect' : 'sendmsg');
     return recordOf({ call, protocol, address, port } as Partial<DecidedRecord>);
   });
+  const listened = [32_767, 32_768, 60_999, 61_000].map((port, index) =>
+    recordOf({ call: 'listen', address: index % 2 === 0 ? '::' : '127.0.0.1', port }),
+  );
   const sockets = SOCKETS.map((address) => recordOf({ protocol: 'unix', address }));
   const odd = recordOf({ protocol: 'other', call: 'socket', address: 'inet/stream' });
   const opened = LIVE.map(([protocol, port]) =>
     recordOf({ kind: 'allowed', protocol, address: '198.18.7.7', port }),
   );
-  return [...asked, ...always, ...sockets, odd, ...opened];
+  return [...asked, ...always, ...sockets, odd, ...opened, ...listened];
 }
 
 /** What is told of a record: the hint, the members of the log and the line of the summary. */
 function told(bytes: Uint8Array, record: DecidedRecord, learned: string): string[] {
-  const explainer = createExplainer(bytes);
+  const explainer = createExplainer(bytes, USUAL_PORTS);
   if (learned !== '') explainer.learn({ ...NAME, name: learned, address: record.address });
   const explained = explainer.explain(record);
   const decision = toDecision(record, explained);
@@ -150,6 +154,7 @@ test.each([
   'no rule allows udp (to reach a host by its name, allow the name instead); ',
   'no rule allows icmp; ',
   'no rule allows a tcp bind',
+  'no rule allows a tcp bind (the kernel chose the port); to allow: "[::]:32768-60999" in allow_bind',
   'no rule allows a udp bind',
   'no rule allows a unix socket',
   'no tcp rule for this address',

@@ -2,6 +2,7 @@
 //! names that programs look up, and answers that were given. The table is opened at the first question, so
 //! that a run without one does not pay for it; what can not be read of it is left out of what is told.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
@@ -9,6 +10,7 @@ use std::rc::Rc;
 
 use super::denials::Denial;
 use super::why::{Why, is_bind, why, why_open, why_unix};
+use crate::bound;
 use crate::sys::mapping::Mapping;
 use crate::table::{ByPrefix, NameKind, Protocol, Table, Verdict};
 
@@ -46,6 +48,7 @@ impl Explained {
 #[derive(Debug, PartialEq, Eq, Hash)]
 struct Question {
     is_allowed: bool,
+    is_listen: bool,
     protocol: Option<Protocol>,
     address: Box<str>,
     port: u16,
@@ -62,6 +65,8 @@ pub(super) struct Explainer {
     pinned: HashMap<IpAddr, Box<str>>,
     learned: HashMap<IpAddr, Box<str>>,
     kept: HashMap<Question, Rc<Explained>>,
+    /// The ports that the kernel chooses from, once they are asked for.
+    chosen: OnceCell<(u16, u16)>,
 }
 
 impl Explainer {
@@ -95,6 +100,7 @@ impl Explainer {
         let protocol = protocol_of(denial);
         let question = Question {
             is_allowed: denial.is_allowed,
+            is_listen: denial.call == "listen",
             protocol,
             address: denial.address.as_str().into(),
             port: denial.port,
@@ -114,6 +120,7 @@ impl Explainer {
             }
             _ => None,
         });
+        let why = why.map(|why| if self.is_chosen(denial) { why.widened(self.chosen()) } else { why });
         // A reason is one against it.
         let why = why.filter(|why| !denial.is_allowed || matches!(why, Why::Rule(_)));
         let explained = Rc::new(Explained { name, why });
@@ -122,6 +129,16 @@ impl Explainer {
         }
         self.kept.insert(question, Rc::clone(&explained));
         explained
+    }
+
+    /// Who listens at a port that may not be bound never named it.
+    fn is_chosen(&self, denial: &Denial) -> bool {
+        let is_among = |(low, high)| (low..=high).contains(&denial.port);
+        denial.call == "listen" && is_among(self.chosen())
+    }
+
+    fn chosen(&self) -> (u16, u16) {
+        *self.chosen.get_or_init(bound::chosen)
     }
 
     fn open(&mut self) {
@@ -197,6 +214,7 @@ mod tests {
                 ..Denial::default()
             };
             let mut explainer = explainer(table);
+            explainer.chosen.set((32_768, 60_999)).unwrap();
             if !learned.is_empty() {
                 explainer.learn(learned, address);
             }

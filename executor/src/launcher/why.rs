@@ -45,6 +45,18 @@ impl Why {
         }
     }
 
+    /// Of a port that the kernel chose, which is another the next time: all that it chooses from are suggested.
+    pub(super) fn widened(self, (low, high): (u16, u16)) -> Self {
+        match self {
+            Self::Reason(reason, Some(Suggestion { list: list @ "allow_bind", rule })) => {
+                let host = rule.trim_end_matches(|letter: char| letter.is_ascii_digit());
+                let rule = format!("{host}{low}-{high}");
+                Self::Reason(format!("{reason} (the kernel chose the port)"), Some(Suggestion { list, rule }))
+            }
+            why => why,
+        }
+    }
+
     /// The members of a line of the log (docs/log.md) that are about the rules.
     pub(super) fn log_members(&self) -> String {
         match self {
