@@ -37,6 +37,7 @@ use crate::sys::seccomp::{Listener, Notification};
 use crate::sys::socket::{self, Name};
 use crate::sys::{Errno, Result, fd, tick};
 use crate::task::Touched;
+use crate::under_way::Apart;
 
 /// Most connects that can wait at once. Each costs a descriptor and about 400 bytes.
 const MOST: usize = 4096;
@@ -50,6 +51,7 @@ struct Call {
     socket: OwnedFd,
     touched: Touched,
     name: Name,
+    apart: Option<Apart>,
     /// Of the socket, which another call may wait for, too.
     cookie: u64,
     /// The connection was begun by this very call; none: not known.
@@ -111,6 +113,7 @@ impl Handshakes {
         touched: Touched,
         name: Name,
         is_begun: Option<bool>,
+        apart: Option<Apart>,
     ) -> Result<()> {
         let shared = &self.shared;
         let before = shared.count.load(Ordering::Relaxed);
@@ -121,8 +124,8 @@ impl Handshakes {
         let cookie = socket::cookie(&socket)?;
         shared.epoll.watch_output(&socket, notification.id).map_err(|_| Errno(libc::ENOBUFS))?;
         let caller = Caller::of(notification);
-        let call =
-            Call { notification: *notification, caller, socket, touched, name, cookie, is_begun, deadline };
+        let notification = *notification;
+        let call = Call { notification, caller, socket, touched, name, apart, cookie, is_begun, deadline };
         shared.count.fetch_add(1, Ordering::Relaxed);
         // The warden ends with the process only.
         self.sender.send(Message::Waits(Box::new(call))).map_err(|_| Errno(libc::EAGAIN))?;
@@ -228,9 +231,10 @@ impl Keeper {
 
     /// Ends a call. Our duplicate is closed before the program can close its own.
     fn answer(&self, call: Call, result: Result<i64>) {
-        let Call { notification, socket, touched, .. } = call;
+        let Call { notification, socket, touched, apart, .. } = call;
         touched.settle(result.is_ok());
         tick::close(socket);
+        drop(apart);
         self.shared.listener.answer(notification.id, result);
     }
 
@@ -280,10 +284,11 @@ impl Keeper {
 
     /// Lets a thread connect.
     fn make(&self, call: Call) {
-        let Call { notification, socket, touched, name, .. } = call;
+        let Call { notification, socket, touched, name, apart, .. } = call;
         let listener = Arc::clone(&self.shared.listener);
         let (id, caller) = (notification.id, notification.tid);
         let work = move || {
+            let _apart = apart;
             let result = until_connected(&listener, id, caller, &socket, &name);
             touched.settle(result.is_ok());
             result

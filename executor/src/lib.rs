@@ -61,6 +61,7 @@ mod sys;
 mod table;
 mod task;
 mod tree;
+mod under_way;
 mod vault;
 mod walls;
 mod warden;

@@ -7,8 +7,8 @@
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { compileEach, prepareStage } from '../setup/stage.mjs';
-import { apart, startVitest, surroundings } from '../setup/start.mjs';
+import { compile, compileEach, prepareStage } from '../setup/stage.mjs';
+import { apart, root, startVitest, surroundings } from '../setup/start.mjs';
 
 /** The network: a default route that leads to a link nobody answers on, and everything loopback-like allowed. */
 const NETWORK = `
@@ -31,6 +31,7 @@ exec "$@"
 
 const stage = prepareStage();
 compileEach(join(import.meta.dirname, 'programs'), stage, 'hostile-');
+compile(join(stage, 'bin/without'), [join(root, 'test/hosts/probes/without.c')]);
 startVitest({
   through: [...apart('--net'), 'sh', '-c', NETWORK, 'network'],
   options: ['--config=test/hostile/vitest.config.ts'],

@@ -73,7 +73,7 @@ function sourcesOf(/** @type {string} */ folder) {
 }
 
 /** @param {string} program @param {string[]} sources */
-function compile(program, sources) {
+export function compile(program, sources) {
   const flags = ['-O1', '-Wall', '-Wextra', '-Werror', '-pthread', '-I', PROBES];
   execFileSync('cc', [...flags, '-o', program, ...sources], { stdio: 'inherit' });
   chmodSync(program, 0o755);

@@ -6,7 +6,7 @@ use std::ffi::CString;
 use std::os::fd::OwnedFd;
 use std::time::SystemTime;
 
-use super::unix;
+use super::{link, unix};
 use crate::event::Call;
 use crate::kinds::kind;
 use crate::open_sockets;
@@ -50,6 +50,9 @@ fn bind_inet(
 ) -> Result<Outcome> {
     let inet = source(kind, bytes)?;
     receiver.links.names(inet.ip);
+    if link::is_of_a_link(inet.ip) && receiver.links.meets(socket, inet.ip)? {
+        return Err(Errno(libc::EINVAL)); // as for a socket that connects
+    }
     receiver.still_waiting(notification)?;
     let may_send = |protocol| receiver.table.plan(protocol) != Mode::Closed;
     let may_bind = |protocol| receiver.table.lookup(protocol, inet.ip, inet.port) == Verdict::Allow;

@@ -179,6 +179,7 @@ fn begin_apart(
 ) -> Result<Outcome> {
     let (listener, handshakes) = (Arc::clone(&receiver.listener), receiver.handshakes.clone());
     let (notification, touched) = (*notification, receiver.tasks.touched());
+    let apart = receiver.links.connects(&socket, &name)?;
     let step = move || {
         let result = if tick::is_there() || tick::begin().is_ok() {
             tick::cut(|| socket::connect(&socket, &name)).map(|()| 0)
@@ -186,7 +187,7 @@ fn begin_apart(
             until_connected(&listener, notification.id, notification.tid, &socket, &name)
         };
         if result == Err(Errno(libc::EINTR)) && tick::is_there() {
-            return handshakes.hand_over(&notification, socket, touched, name, None).err().map(Err);
+            return handshakes.hand_over(&notification, socket, touched, name, None, apart).err().map(Err);
         }
         touched.settle(result.is_ok());
         Some(result)
@@ -236,7 +237,9 @@ impl Receiver {
         is_begun: Option<bool>,
     ) -> Result<Outcome> {
         let touched = self.tasks.touched();
-        self.handshakes.hand_over(notification, socket, touched, name, is_begun).map(|()| Outcome::Pending)
+        let apart = self.links.connects(&socket, &name)?;
+        let handed = self.handshakes.hand_over(notification, socket, touched, name, is_begun, apart);
+        handed.map(|()| Outcome::Pending)
     }
 }
 

@@ -2,15 +2,22 @@
 //! that, for good, and so does being accepted from one. Linux then sends to every other address on that link
 //! as well, to an address of this machine even, where it is another host's. Decides whether such a
 //! destination is refused; knows nothing of rules.
+//!
+//! What ties a socket is made by the thread that receives, but for a TCP connect to an address of a link; that
+//! a socket is not tied is asked there as well. So a call that another thread makes later, or once more, must
+//! find the socket as it was then: while it is under way, none that names a link begins on that socket, and
+//! while one that does is, no other connect.
 
 use std::net::IpAddr;
 use std::os::fd::OwnedFd;
 
 use crate::event::Call;
 use crate::receiver::Receiver;
-use crate::sockaddr::{Inet, Kind};
+use crate::sockaddr::{Inet, Kind, from_kernel};
 use crate::sys::seccomp::Notification;
+use crate::sys::socket::Name;
 use crate::sys::{Errno, Result, socket};
+use crate::under_way::{Apart, UnderWay};
 
 /// Whether a socket of the sandbox may be tied to a link. Options that tie one are refused by the filter, so
 /// it takes a bind or a connect, which come here before they are made, an accept, or somebody outside who
@@ -18,17 +25,42 @@ use crate::sys::{Errno, Result, socket};
 #[derive(Debug)]
 pub struct Links {
     may_be_tied: bool,
+    under_way: UnderWay,
 }
 
 impl Links {
     /// `from_outside`: the command was given sockets, or somebody outside can hand it one.
     pub fn new(from_outside: bool) -> Self {
-        Self { may_be_tied: from_outside }
+        Self { may_be_tied: from_outside, under_way: UnderWay::default() }
     }
 
     /// A socket is about to be bound, or to send, to that address.
     pub(super) fn names(&mut self, address: IpAddr) {
         self.may_be_tied |= is_of_a_link(address);
+    }
+
+    /// A connect to that name is about to be made by another thread, or once more; none: it is no matter of links.
+    pub(super) fn connects(&self, socket: &OwnedFd, name: &Name) -> Result<Option<Apart>> {
+        match from_kernel(name) {
+            Some((ip @ IpAddr::V6(_), _)) => self.under_way.begin(socket, is_of_a_link(ip)).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The same for a message. One to a link ties nothing.
+    pub(super) fn sends(&self, kind: Kind, socket: &OwnedFd, name: Option<&Name>) -> Result<Option<Apart>> {
+        match name.and_then(from_kernel) {
+            Some((ip, _)) if is_v6(kind) && !is_of_a_link(ip) => {
+                self.under_way.begin(socket, false).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether a bind or a connect of that socket to that address would meet a call under way that goes
+    /// elsewhere by it.
+    pub(super) fn meets(&self, socket: &OwnedFd, address: IpAddr) -> Result<bool> {
+        self.under_way.has(socket, !is_of_a_link(address))
     }
 
     /// A socket is about to listen: it accepts from links too, and one of unix from anybody who then hands
@@ -39,6 +71,7 @@ impl Links {
 }
 
 /// ENETUNREACH: the socket is tied to a link, and the address is not one of links. Such a refusal is told.
+/// EALREADY: a call under way would be led away by this connect, or lead it.
 pub(super) fn leads_to(
     receiver: &mut Receiver,
     notification: &Notification,
@@ -47,9 +80,14 @@ pub(super) fn leads_to(
     socket: &OwnedFd,
     inet: &Inet,
 ) -> Result<()> {
-    let is_v6 = matches!(kind, Kind::Tcp { v6: true } | Kind::Udp { v6: true } | Kind::Icmp { v6: true });
     receiver.links.names(inet.ip);
-    if !is_v6 || !receiver.links.may_be_tied || is_of_a_link(inet.ip) {
+    if !is_v6(kind) || !receiver.links.may_be_tied {
+        return Ok(());
+    }
+    if call == Call::Connect && receiver.links.meets(socket, inet.ip)? {
+        return Err(Errno(libc::EALREADY));
+    }
+    if is_of_a_link(inet.ip) {
         return Ok(());
     }
     let link = link_of(socket)?;
@@ -62,8 +100,12 @@ pub(super) fn leads_to(
     Err(error)
 }
 
+fn is_v6(kind: Kind) -> bool {
+    matches!(kind, Kind::Tcp { v6: true } | Kind::Udp { v6: true } | Kind::Icmp { v6: true })
+}
+
 /// A link-local or multicast address: which link is meant, its scope or an option says.
-fn is_of_a_link(address: IpAddr) -> bool {
+pub(super) fn is_of_a_link(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(address) if address.is_unicast_link_local() || address.is_multicast())
 }
 

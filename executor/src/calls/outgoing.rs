@@ -152,10 +152,11 @@ impl Outgoing {
             self.piece = if pending.is_tight() { LEAST_WAITING_BYTES } else { WAITING_BYTES };
         }
         let data = usize::try_from(self.total).unwrap_or(self.piece).min(self.piece);
+        let apart = receiver.links.sends(self.kind, &self.socket, self.name.as_ref())?;
         let room = pending.room(self.control.bytes.len() + size_of_val(&*copy.parts) + data)?;
         let listener = Arc::clone(&receiver.listener);
         Ok(Box::new(move || {
-            let _room = room;
+            let (_room, _apart) = (room, apart);
             let result = self.complete(&listener, &mut copy, progress, may_wait);
             result.map(|count| if self.count_at.is_some() { 1 } else { count })
         }))

@@ -77,6 +77,9 @@ pub(super) fn answer(receiver: &mut Receiver, fd: &OwnedFd, kind: Kind, inet: &I
     let (ip, _) = from_kernel(&socket::local_name(&ours)?).ok_or(Errno(libc::EADDRNOTAVAIL))?;
     // A source on a link may be that of other destinations too.
     receiver.links.names(ip);
+    if receiver.links.meets(fd, ip)? {
+        return Err(Errno(libc::EALREADY));
+    }
     let source = Inet { ip, port: 0, scope: inet.scope, form: inet.form };
     let port = receiver.closed.port(source)?;
     // A socket of IPv6 keeps IPv4 in its mapped form, also where it was given in the other.

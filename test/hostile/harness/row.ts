@@ -32,6 +32,8 @@ export interface Row {
    * sockets may have one that is tied to a link.
    */
   readonly piped?: boolean;
+  /** What takes something away from sandlock and the program: words before its command line. */
+  readonly host?: readonly string[];
   /** Ends by this signal under the policy. */
   readonly signal?: NodeJS.Signals;
 }
@@ -54,7 +56,7 @@ export async function judge(witness: Witness, user: User, row: Row): Promise<voi
   }
   const nonce = await witness.begin();
   const policy = row.policy ?? policyOf(row.allow ?? ALLOWED, row.deny);
-  const sandboxed = sandlock(policy, command(nonce));
+  const sandboxed = [...(row.host ?? []), ...sandlock(policy, command(nonce))];
   const outcome = await run(user, row.piped === true ? piped(sandboxed) : sandboxed, options);
   const arrived = await witness.report();
   expect({ arrived, ...outcome }).toEqual({
