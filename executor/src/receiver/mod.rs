@@ -139,9 +139,9 @@ impl Receiver {
         loop {
             match self.listener.receive() {
                 Ok(notification) => self.serve_one(&notification),
-                // Nobody is left to make a call (Linux 6.11; older kernels wait on, and the warden sees it),
-                // or this caller died just now.
-                Err(Errno(libc::ENOENT)) if self.listener.is_abandoned() => {
+                // Nobody is left to make a call (before Linux 6.11 the warden sees that, and interrupts), or this
+                // caller died just now.
+                Err(Errno(libc::ENOENT | libc::EINTR)) if self.listener.is_abandoned() => {
                     self.end_watch();
                     return;
                 }
