@@ -1,6 +1,7 @@
 //! Port 53 of every server is a socket of ours on the loopback of this machine: one UDP socket for each
 //! server that the command believes in, so that the port of an answer tells which one it pretends to come
-//! from, and one TCP listener. Used by the thread that makes calls; the sockets are served by `server.rs`.
+//! from, and one TCP listener for each family. Each is made when it is first asked: others of the machine can
+//! reach them. Used by the thread that makes calls; the sockets are served by `server.rs`.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, UdpSocket};
@@ -16,7 +17,7 @@ use crate::events::Events;
 use crate::locks::lock;
 use crate::sockaddr::{Form, Inet, Kind, from_kernel};
 use crate::sys::mapping::Mapping;
-use crate::sys::{Errno, Result, fd, socket};
+use crate::sys::{Result, fd, socket};
 use crate::table::{Protocol, Table};
 
 /// The port of DNS.
@@ -30,12 +31,20 @@ const MOST_SOCKETS: usize = 8192;
 /// What this and the serving thread hold.
 pub(super) struct Shared {
     pub(super) askers: Askers,
-    /// Sockets made, and their addresses, not yet taken over by the server.
-    pub(super) made: Mutex<Vec<(UdpSocket, SocketAddr)>>,
+    /// What was made and is not yet taken over by the server.
+    pub(super) made: Mutex<Made>,
     /// A byte comes when there are.
     pub(super) wake: OwnedFd,
     /// Which server the socket with that address stands for.
     servers: Mutex<HashMap<SocketAddr, IpAddr>>,
+}
+
+/// Sockets to be served.
+#[derive(Default)]
+pub(super) struct Made {
+    /// With their addresses.
+    pub(super) sockets: Vec<(UdpSocket, SocketAddr)>,
+    pub(super) listeners: Vec<TcpListener>,
 }
 
 /// The way that calls take.
@@ -45,7 +54,8 @@ pub struct Redirect {
     by_server: HashMap<IpAddr, SocketAddr>,
     /// Those servers, each once; the one asked last stands last.
     turns: VecDeque<IpAddr>,
-    streams: [Option<u16>; 2],
+    /// The listeners' ports, by the loopback they are at.
+    streams: HashMap<IpAddr, u16>,
     sockets: HashSet<u64>,
     order: VecDeque<u64>,
     listed: Arc<Listed>,
@@ -88,21 +98,14 @@ impl Redirect {
             wake,
             servers: Mutex::default(),
         });
-        let listeners = [
-            TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map(Some)?,
-            TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).ok(), // a machine may have no IPv6
-        ];
-        let port = |listener: &Option<TcpListener>| Some(listener.as_ref()?.local_addr().ok()?.port());
-        let streams = [port(&listeners[0]), port(&listeners[1])];
         let (server, live) = Server::new(
             Arc::clone(&shared),
             Arc::clone(&listed),
             Arc::clone(table),
             Arc::clone(events),
-            listeners,
             hosts,
             telling,
-        )?;
+        );
         std::thread::Builder::new().name("sl-names".into()).spawn(move || server.serve())?;
         // Without names there is nothing that a wide rule would keep from being answered.
         let is_asked = |protocol: &Protocol| {
@@ -115,7 +118,7 @@ impl Redirect {
             told,
             by_server: HashMap::new(),
             turns: VecDeque::new(),
-            streams,
+            streams: HashMap::new(),
             sockets: HashSet::new(),
             order: VecDeque::new(),
             listed,
@@ -137,13 +140,10 @@ impl Redirect {
             IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
             IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
         };
-        let [v4, v6] = self.streams;
-        let port = match (kind, loopback) {
-            (Kind::Tcp { .. }, IpAddr::V4(_)) => v4,
-            (Kind::Tcp { .. }, IpAddr::V6(_)) => v6,
-            _ => Some(self.datagrams(server, loopback)?),
+        let port = match kind {
+            Kind::Tcp { .. } => self.streams(loopback)?,
+            _ => self.datagrams(server, loopback)?,
         };
-        let port = port.ok_or(Errno(libc::EADDRNOTAVAIL))?;
         let ip = match (loopback, inet.form) {
             (IpAddr::V4(loopback), Form::V6) => IpAddr::V6(loopback.to_ipv6_mapped()),
             (loopback, _) => loopback,
@@ -151,7 +151,20 @@ impl Redirect {
         Ok(Inet { ip, port, scope: 0, form: inet.form })
     }
 
-    /// The port of the socket that stands for a server, made when it is first asked.
+    /// The port of the listener at that loopback.
+    fn streams(&mut self, loopback: IpAddr) -> Result<u16> {
+        if let Some(port) = self.streams.get(&loopback) {
+            return Ok(*port);
+        }
+        let listener = TcpListener::bind((loopback, 0))?;
+        listener.set_nonblocking(true)?;
+        let port = listener.local_addr()?.port();
+        self.streams.insert(loopback, port);
+        self.hand_over(|made| made.listeners.push(listener));
+        Ok(port)
+    }
+
+    /// The port of the socket that stands for a server.
     fn datagrams(&mut self, server: IpAddr, loopback: IpAddr) -> Result<u16> {
         if let Some(own) = self.by_server.get(&server) {
             if self.turns.back() != Some(&server) {
@@ -184,10 +197,15 @@ impl Redirect {
         let socket = UdpSocket::bind((loopback, 0))?;
         socket.set_nonblocking(true)?;
         let own = socket.local_addr()?;
-        lock(&self.shared.made).push((socket, own));
+        self.hand_over(|made| made.sockets.push((socket, own)));
+        Ok(own)
+    }
+
+    /// Gives the server what was made.
+    fn hand_over(&self, put: impl FnOnce(&mut Made)) {
+        put(&mut lock(&self.shared.made));
         // A full pipe has woken its reader already.
         let _ = fd::write(&self.told, b"m");
-        Ok(own)
     }
 
     /// Notes that the socket is turned here by a thread, so that it is answered, and the source of what it

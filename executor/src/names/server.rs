@@ -18,8 +18,8 @@ use super::upstream::{Flight, Servers};
 use super::wire::{Rcode, Rtype};
 use crate::events::Events;
 use crate::locks::lock;
+use crate::sys::fd;
 use crate::sys::mapping::Mapping;
-use crate::sys::{Result, fd};
 use crate::table::Table;
 
 /// Questions upstream at once; those beyond fail.
@@ -58,7 +58,7 @@ pub struct Server {
     teller: Teller,
     /// With their addresses.
     sockets: Vec<(UdpSocket, SocketAddr)>,
-    listeners: [Option<TcpListener>; 2],
+    listeners: Vec<TcpListener>,
     streams: Vec<Stream>,
     next_stream: u64,
     servers: Servers,
@@ -76,21 +76,19 @@ impl Server {
         listed: Arc<Listed>,
         table: Arc<Table<Mapping>>,
         events: Arc<Events>,
-        listeners: [Option<TcpListener>; 2],
         hosts: &str,
         telling: Telling,
-    ) -> Result<(Self, Live)> {
-        for listener in listeners.iter().flatten() {
-            listener.set_nonblocking(true)?;
-        }
+    ) -> (Self, Live) {
         let (known, live) = KnownNames::new(Arc::clone(&listed), table, hosts);
-        let servers = Servers::of(&std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
+        let asks = listed.asks() || telling.everything;
+        let text = asks.then(|| std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default());
+        let servers = Servers::of(&text.unwrap_or_default());
         let server = Self {
             shared,
             listed,
             teller: Teller::new(events, telling),
             sockets: Vec::new(),
-            listeners,
+            listeners: Vec::new(),
             streams: Vec::new(),
             next_stream: 0,
             servers,
@@ -99,7 +97,7 @@ impl Server {
             turn: 0,
             ports: Ports::default(),
         };
-        Ok((server, live))
+        (server, live)
     }
 
     /// Serves until the other end of the pipe is closed: then nobody is left to ask.
@@ -122,9 +120,8 @@ impl Server {
 
     /// What to wait for: the pipe, the listeners, the sockets, the connections, the flights.
     fn polls(&self) -> (Vec<fd::Poll>, Option<Instant>) {
-        let none = fd::Poll { fd: -1, events: 0, revents: 0 };
         let mut polls = vec![fd::readable(&self.shared.wake)];
-        polls.extend(self.listeners.iter().map(|listener| listener.as_ref().map_or(none, fd::readable)));
+        polls.extend(self.listeners.iter().map(fd::readable));
         polls.extend(self.sockets.iter().map(|(socket, _)| fd::readable(socket)));
         polls.extend(self.streams.iter().map(Stream::poll));
         polls.extend(self.flights.iter().map(|(flight, ..)| flight.poll()));
@@ -137,7 +134,7 @@ impl Server {
         let mut seen = seen.iter().copied();
         let mut next = || seen.next().unwrap_or(false);
         let is_woken = next();
-        let [first, second] = [next(), next()];
+        let connects = self.listeners.iter().filter(|_| next()).count();
         let datagrams: Vec<usize> = (0..self.sockets.len()).filter(|_| next()).collect();
         let streams: Vec<u64> = self.streams.iter().filter(|_| next()).map(|stream| stream.number).collect();
         let flights: Vec<bool> = self.flights.iter().map(|_| next()).collect();
@@ -150,7 +147,7 @@ impl Server {
             self.read_stream(number, now);
         }
         self.streams.retain(|stream| !stream.is_over(now));
-        if first || second {
+        if connects > 0 {
             self.accept(now);
         }
         if !is_woken {
@@ -158,7 +155,8 @@ impl Server {
         }
         let is_over = fd::read(&self.shared.wake, &mut [0; 256]) == Ok(0);
         let made = std::mem::take(&mut *lock(&self.shared.made));
-        self.sockets.extend(made);
+        self.sockets.extend(made.sockets);
+        self.listeners.extend(made.listeners);
         !is_over
     }
 
@@ -208,7 +206,7 @@ impl Server {
     /// not of the sandbox goes.
     fn accept(&mut self, now: Instant) {
         let Self { listeners, streams, ports, shared, .. } = self;
-        for listener in listeners.iter().flatten() {
+        for listener in listeners.iter() {
             while let Ok((stream, peer)) = listener.accept() {
                 if streams.len() >= MOST_STREAMS {
                     streams.retain(|Stream { ends: [own, peer], .. }| {
