@@ -58,6 +58,8 @@ const LACKING: readonly string[] = [
 function beside(taken: readonly string[]): string[] {
   const nameOf = (lack: string): string => lack.split(' ')[1] ?? '';
   const names = taken.map(nameOf);
+  // Nothing is told of a listener that there is not.
+  if (names.includes('seccomp-listener')) names.push('wait-killable', 'sync-wake-up');
   return [...taken, ...LACKING.filter((lack) => !names.includes(nameOf(lack)))].sort();
 }
 
