@@ -17,7 +17,7 @@ use crate::events::Events;
 use crate::locks::lock;
 use crate::sockaddr::{Form, Inet, Kind, from_kernel};
 use crate::sys::mapping::Mapping;
-use crate::sys::{Result, fd, socket};
+use crate::sys::{Result, fd, socket, thread};
 use crate::table::{Protocol, Table};
 
 /// The port of DNS.
@@ -106,7 +106,7 @@ impl Redirect {
             hosts,
             telling,
         );
-        std::thread::Builder::new().name("sl-names".into()).spawn(move || server.serve())?;
+        thread::start(c"sl-names", thread::USUAL_STACK_BYTES, move || server.serve())?;
         // Without names there is nothing that a wide rule would keep from being answered.
         let is_asked = |protocol: &Protocol| {
             listed.is_empty() && !telling.everything || table.speaks_of_port(PORT, *protocol)
