@@ -146,6 +146,7 @@ export function createProgram(): Command {
     .option('--enforce')
     .option('--collapse <bits>')
     .option('--linger <seconds>')
+    .option('--allow-degraded <name>', '', (name, names: string[]) => [...names, name], [])
     .passThroughOptions()
     .action(async (command: string[], options: LearnOptions) =>
       (await loadOthers()).learn(command, options),

@@ -7,7 +7,7 @@
 import { nearest } from '../compiler/nearest.ts';
 import { SandlockError } from './errors.ts';
 import type { Words } from './raw-arguments.ts';
-import { DEGRADATIONS } from './request.ts';
+import { unknownDegradation } from './request.ts';
 
 /** What `exec` was asked to do. A policy is given, or a rule. */
 export interface ExecArguments {
@@ -126,9 +126,8 @@ export function hasRules({ allow, deny, allowBind, allowUnix }: RulesGiven): boo
 }
 
 function checkDegraded(name: string): void {
-  if (DEGRADATIONS.has(name)) return;
-  const known = [...DEGRADATIONS.keys()].join(', ');
-  throw usage(`--allow-degraded takes ${known}, not ${name}`);
+  const fault = unknownDegradation(name);
+  if (fault !== undefined) throw usage(fault);
 }
 
 /** Seconds, or `forever`. */

@@ -149,6 +149,8 @@ the rules that would have allowed it. Ends as COMMAND ends.
                       become that network (IPv6: 64)
   --linger SECONDS    how long processes may outlive COMMAND before they are
                       ended: 10
+  --allow-degraded NAME
+                      run without kernel-settings (root) or other-processes
 
 A policy says what the command did, not what it should be allowed to do: read
 it before you use it.

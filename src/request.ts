@@ -19,6 +19,12 @@ export const DEGRADATIONS: ReadonlyMap<string, number> = new Map([
   ['other-processes', 128],
 ]);
 
+/** What to say of a name of `--allow-degraded` that there is not. */
+export function unknownDegradation(name: string): string | undefined {
+  if (DEGRADATIONS.has(name)) return undefined;
+  return `--allow-degraded takes ${[...DEGRADATIONS.keys()].join(', ')}, not ${name}`;
+}
+
 /** Option bit: mirror stops and forward signals, as the command line does. */
 const OPTION_TERMINAL = 1;
 

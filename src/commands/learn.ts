@@ -17,7 +17,7 @@ import { readWhole, replaceFile } from '../files.ts';
 import { createObservations, type MayStandFor, type Observations } from '../learn/observations.ts';
 import { addToPolicy, writePolicy } from '../learn/policy-text.ts';
 import { type LearntRule, toRules } from '../learn/rules.ts';
-import { encodeRequest, ownSource } from '../request.ts';
+import { encodeRequest, ownSource, unknownDegradation } from '../request.ts';
 import { leave, type RunListener, runToEnd } from '../run.ts';
 import { printable, writeError, writeOutput } from '../standard-error.ts';
 import { startFailure } from '../start-failure.ts';
@@ -36,6 +36,8 @@ export interface LearnOptions {
   readonly collapse?: string;
   /** Seconds that processes may outlive the command. */
   readonly linger?: string;
+  /** What the kernel may lack, by name. */
+  readonly allowDegraded: readonly string[];
 }
 
 /** A policy that allows nothing, for a command of which nothing is known. */
@@ -48,12 +50,15 @@ const EMPTY = Buffer.from('[network]\nallow = []\n');
 export async function learn(command: readonly string[], options: LearnOptions): Promise<never> {
   const collapse = parseCollapse(options.collapse);
   const lingerSeconds = parseLinger(options.linger);
+  const fault = options.allowDegraded.map(unknownDegradation).find((text) => text !== undefined);
+  if (fault !== undefined) throw new SandlockError('usage', fault);
   const old = readOld(options);
   const table = await compileBase(options.output, old ?? EMPTY);
   const library = loadLibrary();
   const observations = createObservations(pinnedNames(table), mayStandFor);
   const telling = options.enforce ? 'all' : 'observe';
-  const request = encodeRequest(ownSource({ command, lingerSeconds, degraded: [], telling }));
+  const { allowDegraded: degraded } = options;
+  const request = encodeRequest(ownSource({ command, lingerSeconds, degraded, telling }));
   const program = command[0] ?? '';
   const end = runToEnd(library, table, request, listenerOf(observations));
   const { failure, outcome, dropped } = end;

@@ -3,12 +3,14 @@
  * thread pidfds, newer flags of seccomp. Each runs with every wall, or refuses and names what is
  * missing.
  */
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { openBacklog } from '../e2e/harness/backlog.ts';
 import { holdsTcp, holdsThreads } from '../e2e/harness/kernel.ts';
 import { openTcp } from '../e2e/harness/listen.ts';
 import { policyOf, run, sandlock } from '../e2e/harness/run.ts';
-import { makeDirectory, probe, users } from '../e2e/harness/stage.ts';
+import { launcher, makeDirectory, probe, users } from '../e2e/harness/stage.ts';
 import {
   expectHolds,
   expectRefused,
@@ -84,6 +86,25 @@ describe.each(users)('as $name', (user) => {
 
   test('a kernel without Landlock: nothing is run unless the user accepts it', async () => {
     await expectRefused(user, noLandlock, UNKEPT);
+  });
+
+  test('there learn is refused as well, and takes the same option', async () => {
+    const [a] = await openTcp('127.0.0.1');
+    const file = join(makeDirectory(), 'policy.toml');
+    const learn = (...options: string[]) => {
+      const command = ['bash', '-c', `(echo hello > /dev/tcp/${a.at})`];
+      const learning = [...launcher, 'learn', '-o', file, ...options, '--', ...command];
+      return run(user, [...noLandlock, ...learning]);
+    };
+    const refused = await learn();
+    expect(refused).toMatchObject({ status: 125, stderr: `sandlock: ${UNKEPT}\n` });
+    const unknown =
+      'sandlock: --allow-degraded takes kernel-settings, other-processes, not walls\n';
+    expect(await learn('--allow-degraded', 'walls')).toMatchObject({ status: 2, stderr: unknown });
+    expect([existsSync(file), await a.take()]).toEqual([false, []]);
+    expect(await learn('--allow-degraded', 'other-processes')).toMatchObject({ status: 0 });
+    expect(readFileSync(file, 'utf8')).toContain(`"${a.rule}"`);
+    expect(await a.take()).toEqual(['hello\n']);
   });
 
   test.each([2, 3])(
