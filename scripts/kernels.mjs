@@ -44,7 +44,7 @@ const MEBIBYTES = 6000;
 const LIMIT_MS = 3_600_000;
 /**
  * For an emulated processor: what a real one has to be kept from it can not do, and to exchange the page
- * tables at every system call, as against Meltdown, makes it three times slower.
+ * tables at every system call, as against Meltdown, costs it much.
  */
 const EMULATED = 'mitigations=off';
 /** KVM boots the trial in one or two seconds. */

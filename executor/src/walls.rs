@@ -103,9 +103,8 @@ impl Walls {
 
     /// UDP is closed, and programs that may connect or serve by TCP have UDP sockets all the same: they ask one
     /// for the source that a destination would be reached from (RFC 6724), which addresses to bind are sorted
-    /// by as well, or whether there is IPv6. Such a
-    /// socket is mute: the supervisor makes it and shuts it for sending before anybody has it. So messages
-    /// need no look for it.
+    /// by as well, or whether there is IPv6. Such a socket is mute: the supervisor makes it and shuts it for
+    /// sending before anybody has it. So messages need no look for it.
     pub fn has_mute_udp_sockets(self) -> bool {
         let has_datagrams = self.has(families::INET_DGRAM | families::INET6_DGRAM);
         // It could be bound, and then hear, where nobody looks at that.

@@ -9,7 +9,7 @@ use super::errno::{Errno, Result};
 use super::process;
 
 extern "C" fn run<F: FnOnce()>(body: *mut c_void) -> *mut c_void {
-    // SAFETY: `start` has made it of a box of that type, and gives it to this thread alone.
+    // SAFETY: `create` has made it of a box of that type, and gives it to this thread alone.
     let body = unsafe { Box::from_raw(body.cast::<F>()) };
     body();
     null_mut()
@@ -28,7 +28,8 @@ pub fn start(name: &'static CStr, stack_bytes: usize, body: impl FnOnce() + Send
     create(stack_bytes, body)
 }
 
-/// pthread_create(3), detached.
+/// pthread_create(3), detached. What is initialized for it has no memory of its own in either C library, so
+/// nothing is to be destroyed.
 fn create<F: FnOnce() + Send + 'static>(stack_bytes: usize, body: F) -> Result<()> {
     let mut attributes = MaybeUninit::<libc::pthread_attr_t>::uninit();
     let attributes = attributes.as_mut_ptr();
