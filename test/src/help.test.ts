@@ -63,6 +63,17 @@ describe('the help', () => {
     );
   });
 
+  it('of exec: whatever is misspelt, the option that was meant is told', () => {
+    const long = forms(page('exec')).filter((name) => name?.startsWith('--') && name !== '--help');
+    expect(long.length).toBeGreaterThan(8);
+    for (const option of long) {
+      const misspelt = `${option}x`;
+      expect(() => parseExecArguments(['p.toml', misspelt, '--', 'true'])).toThrow(
+        `Did you mean ${option}?`,
+      );
+    }
+  });
+
   it.each(page('exec').options.flatMap((option) => option.forms))(
     'of exec: $name is taken as it is written',
     ({ name, argument }) => {
